@@ -1,0 +1,1 @@
+"""Imports every file of primitives that ships with einsearch, which registers them."""

@@ -1,0 +1,96 @@
+"""A trial: one candidate, what it cost, what came of it. Pure data.
+
+A failure is a value here, never an exception: `state` says which kind, `reason` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    """Building or training it went wrong; `reason` begins with a `FailureKind`."""
+    PRUNED = "PRUNED"
+    """Stopped early because others did better at the same budget."""
+    REJECTED = "REJECTED"
+    """Turned down before training, by a filter or by the objective."""
+    DUPLICATE = "DUPLICATE"
+    """Equal (canonical hash) to an earlier trial; its values are copied, nothing was spent."""
+
+    @property
+    def is_finished(self) -> bool:
+        return self is not TrialState.RUNNING
+
+
+class FailureKind(StrEnum):
+    """The first word of a failed trial's reason."""
+
+    ERROR = "error"
+    NOT_FINITE = "not-finite"
+    TIME_LIMIT = "time-limit"
+    OUT_OF_MEMORY = "out-of-memory"
+    DIED = "died"
+    SHAPE_MISMATCH = "shape-mismatch"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate of a search.
+
+    Attributes:
+        number: position in the search, from 0; also seeds the candidate's training.
+        text: the architecture as an expression; parses back.
+        decisions: the exact derivation as JSON-ready triples (address, domain, value).
+        hash: canonical hash of the simplified graph; equal networks have equal hashes.
+        values: objective name -> value. Empty unless the state is COMPLETE, PRUNED or DUPLICATE.
+        metrics: whatever else evaluation reported: losses, epoch-wise scores.
+        parents: numbers of the trials that this one was made from.
+        origin: how the proposal was made: "sample", "seed", "mutate", "crossover"...
+        parameters, flops: of the backbone, as counted on the graph (flops per example).
+        seconds: wall-clock time of the evaluation.
+        budget: fidelity at which `values` were measured (epochs); None for plain objectives.
+        timings: seconds by phase: propose, build, train, validate.
+        reason: why it failed, was rejected or pruned, or which trial it repeats.
+    """
+
+    number: int
+    text: str
+    state: TrialState
+    decisions: tuple[tuple[str, str, Any], ...] = ()
+    hash: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[int, ...] = ()
+    origin: str = "sample"
+    seed: int = 0
+    parameters: int = 0
+    flops: int = 0
+    seconds: float = 0.0
+    budget: float | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that `einsearch trials --json` prints."""
+        return {
+            "number": self.number,
+            "state": str(self.state),
+            "reason": self.reason,
+            "text": self.text,
+            "values": dict(self.values),
+            "parents": list(self.parents),
+            "origin": self.origin,
+            "parameters": self.parameters,
+            "flops": self.flops,
+            "seconds": self.seconds,
+            "budget": self.budget,
+            "hash": self.hash,
+        }
