@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from einsearch.errors import ShapeError
 
@@ -59,7 +59,9 @@ class TensorSpec:
     elements: int
     attributes: dict[str, int]
 
-    _interned: dict[tuple[Layout, tuple[int, ...], tuple[int, int] | None], TensorSpec] = {}
+    _interned: ClassVar[
+        dict[tuple[Layout, tuple[int, ...], tuple[int, int] | None], TensorSpec]
+    ] = {}
 
     def __new__(
         cls,

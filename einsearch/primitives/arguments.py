@@ -128,7 +128,9 @@ _ACCEPT: Final = {
     Kind.INT: _accept_int,
     Kind.NUMBER: _accept_number,
     Kind.BOOL: lambda _, value: value if isinstance(value, bool) else None,
-    Kind.SYMBOL: lambda p, value: value if isinstance(value, Symbol) and value in p.symbols else None,
+    Kind.SYMBOL: lambda p, value: (
+        value if isinstance(value, Symbol) and value in p.symbols else None
+    ),
     Kind.AXIS: _accept_axis,
     Kind.TEXT: lambda _, value: value if type(value) is str else None,
     Kind.EXPRESSION: lambda _, value: value if hasattr(value, "calls") else None,
@@ -207,7 +209,9 @@ def bind(
     for name, value in named.items():
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(names) or 'none'}"
+            hint = (
+                f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(names) or 'none'}"
+            )
             raise ArgumentError(f"{owner} has no argument {name}{hint}")
         if name in given:
             raise ArgumentError(f"{owner} got {name} twice")

@@ -53,7 +53,9 @@ class SearchSpace:
 
     sample: Callable[[np.random.Generator], Derivation]
     mutate: Callable[[Derivation, np.random.Generator], Derivation]
-    crossover: Callable[[Derivation, Derivation, np.random.Generator], tuple[Derivation, Derivation]]
+    crossover: Callable[
+        [Derivation, Derivation, np.random.Generator], tuple[Derivation, Derivation]
+    ]
     seeds: tuple[Derivation, ...] = ()
     directions: Mapping[str, str] = field(default_factory=lambda: {"accuracy": "maximize"})
 
