@@ -111,6 +111,8 @@ class Primitive(abc.ABC):
         is_affine: whether it is affine in its incoming tensors taken together. `mul` and `matmul`
             are not, except where at most one operand depends on the network's input.
         is_multilinear: whether it is affine in each incoming tensor when the others are fixed.
+        is_random: whether it draws random numbers in training, so that two calls on the same
+            tensors differ, as dropout does.
     """
 
     name: ClassVar[str]
@@ -121,6 +123,7 @@ class Primitive(abc.ABC):
     is_source: ClassVar[bool] = False
     is_affine: ClassVar[bool] = False
     is_multilinear: ClassVar[bool] = False
+    is_random: ClassVar[bool] = False
 
     @abc.abstractmethod
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
