@@ -1,0 +1,236 @@
+"""Rewrites a program into one of fewer calls that computes exactly the same.
+
+A rule looks at one call, whose operands are rewritten already, and says which tensors its
+outcomes are, or which call to make instead. One sweep over the calls applies all rules; then
+calls that nothing reads are dropped. Weights keys of the calls that stay are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from einsearch.primitives.arguments import Arguments, Kind, show_value
+from einsearch.primitives.base import Primitive, infer_or_reason, resolve_axis
+from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.specs import Bundle, TensorSpec
+
+Outcome = tuple[Ref, ...] | Call | None
+"""The tensors that a call's outcomes are; or the call to make instead; or None: as it is."""
+
+Key = tuple[str, tuple[Ref, ...] | Bundle]
+"""Calls without weights or randomness that have equal keys have equal outcomes."""
+
+
+@dataclass
+class Sketch:
+    """A program under construction.
+
+    Attributes:
+        input: specs of the incoming tensors.
+        calls: the calls made so far.
+        known: outcome of every call that is a function of its operands alone.
+    """
+
+    input: Bundle
+    calls: list[Call] = field(default_factory=list)
+    known: dict[Key, int] = field(default_factory=dict)
+
+    def spec(self, ref: Ref) -> TensorSpec:
+        """Spec of a tensor."""
+        return self.input[ref.port] if ref.call == INPUT else self.calls[ref.call].outputs[ref.port]
+
+    def maker(self, ref: Ref, name: str) -> Call | None:
+        """The call that makes a tensor, where it is one of that primitive."""
+        if ref.call == INPUT or self.calls[ref.call].primitive.name != name:
+            return None
+        return self.calls[ref.call]
+
+    def add(self, call: Call) -> tuple[Ref, ...]:
+        """Appends a call; its outgoing tensors."""
+        self.calls.append(call)
+        number = len(self.calls) - 1
+        return tuple([Ref(number, port) for port in range(len(call.outputs))])
+
+
+Rule = Callable[[Call, Sketch], Outcome]
+
+
+def with_inputs(call: Call, inputs: tuple[Ref, ...]) -> Call:
+    """The same call reading other tensors of the same specs."""
+    return Call(call.primitive, call.args, inputs, call.specs, call.outputs, call.weights)
+
+
+def reads_shape_only(primitive: Primitive) -> bool:
+    """Whether the outcome does not depend on the values of the incoming tensor."""
+    return primitive.is_source or primitive.name == "zero"
+
+
+@lru_cache(maxsize=65_536)
+def label(primitive: Primitive, args: Arguments, specs: Bundle) -> str:
+    """Name and arguments of a call, axes resolved by the tensor that enters it.
+
+    Two calls with equal labels do the same with tensors of the same shape, `softmax(last)` and
+    `softmax(features)` of tokens for example.
+    """
+    shown = []
+    for parameter, value in zip(primitive.parameters, args.values_in_order, strict=True):
+        if parameter.kind is Kind.AXIS:
+            shown.append(str(resolve_axis(specs[0], value)))
+        elif parameter.kind is Kind.NUMBER:
+            shown.append(repr(float(value)))
+        else:
+            shown.append(show_value(value))
+    text = f"{primitive.name}({','.join(shown)})"
+    return f"{text}:{specs[0]}" if reads_shape_only(primitive) else text
+
+
+def label_of(call: Call) -> str:
+    """`label` of one call of a program."""
+    return label(call.primitive, call.args, call.specs)
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def pass_on(call: Call, sketch: Sketch) -> Outcome:
+    """`identity`, `clone`, a join of one tensor, `permute("abc")`: the incoming tensor itself."""
+    if len(call.inputs) == 1 and all(spec == call.specs[0] for spec in call.outputs):
+        return call.inputs * len(call.outputs)
+    return None
+
+
+def drop_zero_terms(call: Call, sketch: Sketch) -> Outcome:
+    """Terms of a sum that are zero whatever enters."""
+    kept = tuple(ref for ref in call.inputs if sketch.maker(ref, "zero") is None)
+    if len(kept) == len(call.inputs):
+        return pass_on(call, sketch)
+    kept = kept or call.inputs[:1]
+    if any(sketch.spec(ref) != call.outputs[0] for ref in kept):
+        return None
+    if len(kept) == 1:
+        return kept
+    specs = tuple(map(sketch.spec, kept))
+    return Call(call.primitive, call.args, kept, specs, call.outputs, call.weights)
+
+
+def join_permutes(call: Call, sketch: Sketch) -> Outcome:
+    """Two permutations in series are one, or none."""
+    order: str = call.args.order
+    earlier = sketch.maker(call.inputs[0], "permute")
+    if earlier is None:
+        return pass_on(call, sketch) if list(order) == sorted(order) else None
+    first: str = earlier.args.order
+    joined = "".join(first["abcdefgh".index(letter)] for letter in order)
+    if list(joined) == sorted(joined) and earlier.specs[0] == call.outputs[0]:
+        return earlier.inputs
+    args = call.primitive.bind(joined)
+    if infer_or_reason(call.primitive, args, earlier.specs) != call.outputs:
+        return None
+    return Call(call.primitive, args, earlier.inputs, earlier.specs, call.outputs, call.weights)
+
+
+def undo_split(call: Call, sketch: Sketch) -> Outcome:
+    """All parts of a split, concatenated in order along the same axis: the tensor before it."""
+    split = sketch.maker(call.inputs[0], "split")
+    if split is None or split.specs[0] != call.outputs[0]:
+        return pass_on(call, sketch)
+    number = call.inputs[0].call
+    parts = tuple(Ref(number, port) for port in range(len(split.outputs)))
+    axes = (resolve_axis(c.specs[0], c.args.axis) for c in (split, call))
+    return split.inputs if call.inputs == parts and len(set(axes)) == 1 else None
+
+
+def read_input(call: Call, sketch: Sketch) -> Outcome:
+    """What only asks for a shape takes it from the network's input, where that has it."""
+    if call.inputs[0].call == INPUT or call.specs[0] not in sketch.input:
+        return None
+    return with_inputs(call, (Ref(INPUT, sketch.input.index(call.specs[0])),))
+
+
+def merge_equal(call: Call, sketch: Sketch) -> Outcome:
+    """The same function of the same tensors, computed once."""
+    if call.primitive.is_random or call.cost.parameters:
+        return None
+    operands: tuple[Ref, ...] | Bundle = call.inputs
+    if reads_shape_only(call.primitive):
+        operands = ()
+    elif call.primitive.commutative:
+        operands = tuple(sorted(call.inputs))
+    number = sketch.known.setdefault((label_of(call), operands), len(sketch.calls))
+    if number == len(sketch.calls):
+        return None
+    return tuple([Ref(number, port) for port in range(len(call.outputs))])
+
+
+_RULES: Final[dict[str, Rule]] = {
+    "identity": pass_on,
+    "clone": pass_on,
+    "mul": pass_on,
+    "maximum": pass_on,
+    "add": drop_zero_terms,
+    "permute": join_permutes,
+    "concat": undo_split,
+}
+"""Rules that look at calls of one primitive."""
+
+# --- passes ------------------------------------------------------------------------------------
+
+
+def rewrite(program: Program, rule: Rule) -> Program:
+    """Applies one rule to every call, operands first."""
+    sketch = Sketch(program.input)
+    made: list[tuple[Ref, ...]] = []
+    for call in program.calls:
+        inputs = _moved(call.inputs, made)
+        moved = call if inputs == call.inputs else with_inputs(call, inputs)
+        outcome = rule(moved, sketch)
+        if outcome is None:
+            outcome = moved
+        made.append(sketch.add(outcome) if isinstance(outcome, Call) else outcome)
+    return Program(program.input, tuple(sketch.calls), _moved(program.outputs, made))
+
+
+def drop_unread(program: Program) -> Program:
+    """Without calls from which nothing leads to an outgoing tensor."""
+    wanted = bytearray(len(program.calls) + 1)
+    for ref in program.outputs:
+        wanted[ref.call] = 1
+    for number in range(len(program.calls) - 1, -1, -1):
+        if wanted[number]:
+            for ref in program.calls[number].inputs:
+                wanted[ref.call] = 1
+    if all(wanted[:-1]):
+        return program
+    calls: list[Call] = []
+    made: list[tuple[Ref, ...]] = []
+    for number, call in enumerate(program.calls):
+        made.append(tuple([Ref(len(calls), port) for port in range(len(call.outputs))]))
+        if wanted[number]:
+            calls.append(with_inputs(call, _moved(call.inputs, made)))
+    return Program(program.input, tuple(calls), _moved(program.outputs, made))
+
+
+def simplify(program: Program) -> Program:
+    """The same function from fewer calls. Doing it twice changes nothing.
+
+    Dropped are calls that nothing reads, `identity`, `clone`, joins of one tensor, zeros in a
+    sum, permutations that undo each other, a split that is concatenated again, and repeated
+    calls without weights on the same tensors. Dropout is never merged: each draws its own mask.
+    """
+    return drop_unread(rewrite(program, _all_rules))
+
+
+def _all_rules(call: Call, sketch: Sketch) -> Outcome:
+    rule = read_input if reads_shape_only(call.primitive) else _RULES.get(call.primitive.name)
+    outcome = rule(call, sketch) if rule else None
+    if isinstance(outcome, tuple):
+        return outcome
+    changed = outcome or call
+    return merge_equal(changed, sketch) or changed
+
+
+def _moved(refs: Sequence[Ref], made: Sequence[tuple[Ref, ...]]) -> tuple[Ref, ...]:
+    return tuple([ref if ref.call == INPUT else made[ref.call][ref.port] for ref in refs])
