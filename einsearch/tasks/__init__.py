@@ -1,0 +1,15 @@
+"""Tasks: the data, what a network must answer, and how its answers are judged.
+
+| file            | what                                                                        |
+| --------------- | --------------------------------------------------------------------------- |
+| `base.py`       | `Task`, `Split`, `Loss`, `Metric`; no data in it                             |
+| `registry.py`   | `register_task`, `all_tasks`, `make_task`: from `{name: digits}` to a `Task` |
+| `preparing.py`  | cutting splits, normalising with the statistics of the training split        |
+| `arrays.py`     | task `arrays`: an `.npz` file or a folder of `.npy` files                    |
+| `files.py`      | reading those files without ever unpickling                                  |
+| `layouts.py`    | which axis of an array is what                                               |
+| `digits.py`     | task `digits`: scikit-learn's handwritten digits                             |
+| `generated.py`  | small sets drawn from a seed: `bars`, `spirals`, `markers`, `waves`          |
+
+Everything here is NumPy; torch begins in `einsearch.evaluate`.
+"""

@@ -1,0 +1,148 @@
+"""The contract of a task: incoming tensor, outgoing tensor, loss, metrics, splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.errors import TaskError
+from einsearch.specs import TensorSpec
+
+
+class Loss(StrEnum):
+    """What training minimises."""
+
+    CROSS_ENTROPY = "cross_entropy"
+    """Of a softmax over the outgoing features; labels are class numbers."""
+    MEAN_SQUARED_ERROR = "mse"
+    """Of the standardised targets."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that judges a network: its name, and which way is better."""
+
+    name: str
+    direction: str
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether `value` beats `other`."""
+        return value > other if self.direction == "maximize" else value < other
+
+
+METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
+    Loss.CROSS_ENTROPY: (
+        Metric("accuracy", "maximize"),
+        Metric("balanced_accuracy", "maximize"),
+        Metric("cross_entropy", "minimize"),
+    ),
+    Loss.MEAN_SQUARED_ERROR: (
+        Metric("rmse", "minimize"),
+        Metric("mae", "minimize"),
+        Metric("r2", "maximize"),
+    ),
+}
+"""Metrics that go with a loss; the first is the main one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples, ready for a network.
+
+    Attributes:
+        x: (n, *input shape), float32, normalised.
+        y: (n,) int64 class numbers, or (n, dims) float32 standardised targets.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation for each channel or feature, as measured on training data.
+
+    A network takes (raw - mean) / deviation; a feature that never varies has deviation 1.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a network has to do.
+
+    The test split is not among the fields: `test()` reads it from its source, and only the final
+    stage of a run calls that, so that neither training nor a search can see test data.
+
+    Attributes:
+        name: as registered.
+        input: spec of one example.
+        output: spec of the network's answer: `vector(classes)` of logits, or `vector(dims)`.
+        loss: what training minimises; it also says whether this is classification.
+        train, valid: what candidates are trained on, and scored on.
+        read_test: gives the test split, or None where there is none. Picklable.
+        statistics: of the raw input, by channel or feature.
+        target_statistics: of the raw targets of a regression, by dimension; else None.
+    """
+
+    name: str
+    input: TensorSpec
+    output: TensorSpec
+    loss: Loss
+    train: Split
+    valid: Split
+    read_test: Callable[[], Split] | None
+    statistics: Statistics
+    target_statistics: Statistics | None = None
+
+    @property
+    def is_classification(self) -> bool:
+        return self.loss is Loss.CROSS_ENTROPY
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics that evaluation reports; the first is the main one."""
+        return METRICS[self.loss]
+
+    @property
+    def has_test(self) -> bool:
+        return self.read_test is not None
+
+    def test(self) -> Split:
+        """The test split, read from its source at this very moment.
+
+        Raises:
+            TaskError: the task has none, or its source has changed for the worse.
+        """
+        if self.read_test is None:
+            raise TaskError(
+                f"the task {self.name} has no test data: add test_x and test_y to its source"
+            )
+        return self.read_test()
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-ready metadata that an exported network needs: specs, statistics, sizes."""
+        described: dict[str, Any] = {
+            "name": self.name,
+            "input": str(self.input),
+            "output": str(self.output),
+            "loss": str(self.loss),
+            "train": len(self.train),
+            "valid": len(self.valid),
+            "mean": list(self.statistics.mean),
+            "deviation": list(self.statistics.deviation),
+        }
+        if self.target_statistics is not None:
+            described["target_mean"] = list(self.target_statistics.mean)
+            described["target_deviation"] = list(self.target_statistics.deviation)
+        return described

@@ -1,0 +1,119 @@
+"""Which axis of an array is what: from the shape of `train_x` to a `TensorSpec`.
+
+| array           | read as, unless `layout` says otherwise                                    |
+| --------------- | -------------------------------------------------------------------------- |
+| (n, f)          | vector of f features                                                       |
+| (n, h, w)       | image of one channel if uint8 or bool; otherwise tokens (length, features) |
+| (n, a, b, c)    | image; the axis of channels is a or c, the one smaller than both others    |
+
+`layout: tokens` takes (n, length) too, with one feature. `channels: first` or `last` says where
+channels or features are, where the rule above would say otherwise, or cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.errors import TaskError
+from einsearch.specs import Layout, TensorSpec
+
+Channels = Literal["first", "last"]
+
+_RANKS: Final = {Layout.VECTOR: (1,), Layout.TOKENS: (1, 2), Layout.IMAGE: (2, 3)}
+"""Numbers of axes, without the examples, that an array of a layout may have."""
+
+_WANTED: Final = {
+    Layout.VECTOR: "(n, features)",
+    Layout.TOKENS: "(n, length) or (n, length, features)",
+    Layout.IMAGE: "(n, height, width) or (n, channels, height, width)",
+}
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How raw examples become examples of `spec`.
+
+    Attributes:
+        spec: of the examples that come out.
+        add_axis: where an axis of size 1 is put in, counted with the examples; None for nowhere.
+        order: order of all axes after that.
+    """
+
+    spec: TensorSpec
+    add_axis: int | None
+    order: tuple[int, ...]
+
+    def apply(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Raw (n, ...) to (n, *spec.shape); a view."""
+        expanded = x if self.add_axis is None else np.expand_dims(x, self.add_axis)
+        return expanded.transpose(self.order)
+
+
+def arrange(
+    what: str,
+    shape: tuple[int, ...],
+    is_pixels: bool,
+    layout: Layout | None = None,
+    channels: Channels | None = None,
+) -> Arrangement:
+    """Finds the layout of an array.
+
+    Args:
+        what: names the array in messages.
+        shape: of one example.
+        is_pixels: whether the elements are uint8 or bool.
+        layout: the layout, if it is given.
+        channels: where channels or features are, if that is given.
+
+    Raises:
+        TaskError: the array has the wrong number of axes, or it cannot be told which is which.
+    """
+    layout = layout or _infer_layout(what, shape, is_pixels)
+    if len(shape) not in _RANKS[layout] or not all(shape):
+        raise TaskError(f"{what} cannot be {layout}: expected {_WANTED[layout]}, no axis empty")
+    if layout is Layout.VECTOR:
+        return Arrangement(TensorSpec(layout, shape), None, (0, 1))
+    if layout is Layout.TOKENS:
+        return _arrange_tokens(what, shape, channels)
+    return _arrange_image(what, shape, channels)
+
+
+def _infer_layout(what: str, shape: tuple[int, ...], is_pixels: bool) -> Layout:
+    by_rank = {1: Layout.VECTOR, 2: Layout.IMAGE if is_pixels else Layout.TOKENS, 3: Layout.IMAGE}
+    if len(shape) not in by_rank:
+        raise TaskError(
+            f"{what} has {len(shape) + 1} axes, expected 2 (vectors), 3 (tokens, or images of one "
+            "channel) or 4 (images), the first for the examples"
+        )
+    return by_rank[len(shape)]
+
+
+def _arrange_tokens(what: str, shape: tuple[int, ...], channels: Channels | None) -> Arrangement:
+    if len(shape) == 1:
+        return Arrangement(TensorSpec(Layout.TOKENS, (*shape, 1)), 2, (0, 1, 2))
+    first, last = shape
+    if channels is None and first == 1 < last:
+        raise TaskError(
+            f"{what} would be 1 token of {last} features: say channels: first for a series of "
+            f"{last} tokens with 1 feature, or channels: last if it is right as it stands"
+        )
+    if channels == "first":
+        return Arrangement(TensorSpec(Layout.TOKENS, (last, first)), None, (0, 2, 1))
+    return Arrangement(TensorSpec(Layout.TOKENS, (first, last)), None, (0, 1, 2))
+
+
+def _arrange_image(what: str, shape: tuple[int, ...], channels: Channels | None) -> Arrangement:
+    if len(shape) == 2:
+        return Arrangement(TensorSpec(Layout.IMAGE, (1, *shape)), 1, (0, 1, 2, 3))
+    first, middle, last = shape
+    if channels is None and not (first < min(middle, last) or last < min(first, middle)):
+        raise TaskError(
+            f"{what} could have its channels first or last: say channels: first or channels: last"
+        )
+    if channels == "first" or (channels is None and first < min(middle, last)):
+        return Arrangement(TensorSpec(Layout.IMAGE, shape), None, (0, 1, 2, 3))
+    return Arrangement(TensorSpec(Layout.IMAGE, (last, first, middle)), None, (0, 3, 1, 2))

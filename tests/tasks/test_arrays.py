@@ -1,0 +1,254 @@
+"""Tests of one's own data: layouts of folders and files, and the message for each mistake."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from einsearch.errors import TaskError
+from einsearch.tasks.base import Loss, Task
+from einsearch.tasks.registry import make_task
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def sample_arrays(n: int = 20) -> Arrays:
+    rng = np.random.default_rng(0)
+    return {
+        f"{split}_{axis}": rng.normal(size=(n, 4)) if axis == "x" else np.arange(n) % 2
+        for split in ("train", "valid", "test")
+        for axis in "xy"
+    }
+
+
+def save_folder(folder: Path, arrays: Arrays) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return folder
+
+
+def save_archive(path: Path, arrays: Arrays) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def load(path: Path, **options: Any) -> Task:
+    return make_task({"name": "arrays", "path": str(path), **options})
+
+
+def test_a_folder_an_archive_and_a_compressed_archive_are_the_same(tmp_path: Path) -> None:
+    arrays = sample_arrays()
+    np.savez_compressed(tmp_path / "small.npz", **arrays)
+    tasks = [
+        load(save_folder(tmp_path / "folder", arrays)),
+        load(save_archive(tmp_path / "data.npz", arrays)),
+        load(tmp_path / "small.npz"),
+    ]
+    for task in tasks:
+        assert task.describe() == tasks[0].describe()
+        assert np.array_equal(task.valid.x, tasks[0].valid.x)
+        assert np.array_equal(task.test().x, tasks[0].test().x)
+
+
+def test_a_relative_path_starts_from_the_base_folder(tmp_path: Path) -> None:
+    save_archive(tmp_path / "data.npz", sample_arrays())
+    task = make_task({"name": "arrays", "path": "data.npz"}, tmp_path)
+    assert str(task.input) == "vector:4"
+
+
+def test_validation_is_cut_from_training_in_proportion(tmp_path: Path) -> None:
+    arrays = {"train_x": np.arange(100.0)[:, None], "train_y": np.repeat([0, 1], [80, 20])}
+    task = load(save_archive(tmp_path / "d.npz", arrays), valid=0.25)
+    assert np.bincount(task.valid.y).tolist() == [20, 5]
+    assert np.bincount(task.train.y).tolist() == [60, 15]
+    other = load(tmp_path / "d.npz", valid=0.25, seed=1)
+    assert not np.array_equal(task.valid.x, other.valid.x)
+
+
+def test_without_test_arrays_only_the_final_test_fails(tmp_path: Path) -> None:
+    arrays = {k: v for k, v in sample_arrays().items() if not k.startswith("test")}
+    task = load(save_archive(tmp_path / "d.npz", arrays))
+    assert not task.has_test
+    with pytest.raises(TaskError, match="arrays has no test data: add test_x and test_y"):
+        task.test()
+
+
+def test_test_data_are_read_when_asked_and_not_before(tmp_path: Path) -> None:
+    folder = save_folder(tmp_path / "d", sample_arrays())
+    size = (folder / "test_x.npy").stat().st_size
+    with (folder / "test_x.npy").open("r+b") as file:
+        file.truncate(size - 8)
+    task = load(folder)
+    with pytest.raises(TaskError, match=r"cannot read test_x in .*test_x\.npy"):
+        task.test()
+
+
+def test_test_data_that_change_during_a_run_are_refused(tmp_path: Path) -> None:
+    arrays = sample_arrays()
+    task = load(save_archive(tmp_path / "d.npz", arrays))
+    save_archive(tmp_path / "d.npz", arrays | {"test_x": arrays["test_x"][:, :2]})
+    with pytest.raises(TaskError, match=r"test_x .* has changed since the run began"):
+        task.test()
+
+
+def test_test_labels_are_checked_too(tmp_path: Path) -> None:
+    arrays = sample_arrays() | {"test_y": np.arange(20)}
+    task = load(save_archive(tmp_path / "d.npz", arrays))
+    with pytest.raises(TaskError, match=r"test_y .* labels from 0 to 19, expected 0 to 1"):
+        task.test()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.bool_])
+def test_integers_and_booleans_are_class_numbers(tmp_path: Path, kind: type) -> None:
+    arrays = sample_arrays()
+    arrays |= {name: arrays[name].astype(kind) for name in arrays if name.endswith("y")}
+    task = load(save_archive(tmp_path / "d.npz", arrays))
+    assert task.loss is Loss.CROSS_ENTROPY
+    assert str(task.output) == "vector:2"
+    assert task.metrics[0].name == "accuracy"
+
+
+def test_a_column_of_labels_is_a_row(tmp_path: Path) -> None:
+    arrays = sample_arrays()
+    arrays |= {name: arrays[name][:, None] for name in arrays if name.endswith("y")}
+    assert load(save_archive(tmp_path / "d.npz", arrays)).train.y.shape == (20,)
+
+
+@pytest.mark.parametrize("dims", [(), (3,)])
+def test_floats_are_targets_of_a_regression(tmp_path: Path, dims: tuple[int, ...]) -> None:
+    arrays = sample_arrays()
+    raw = np.random.default_rng(1).normal(100, 7, (20, *dims))
+    arrays |= {"train_y": raw, "valid_y": raw[:5], "valid_x": arrays["valid_x"][:5]}
+    arrays["test_y"] = raw
+    task = load(save_archive(tmp_path / "d.npz", arrays))
+    assert task.loss is Loss.MEAN_SQUARED_ERROR
+    assert str(task.output) == f"vector:{dims[0] if dims else 1}"
+    assert task.target_statistics is not None
+    back = task.train.y * task.target_statistics.deviation + task.target_statistics.mean
+    assert back == pytest.approx(raw.reshape(20, -1), rel=1e-4)
+
+
+def test_classes_can_be_more_than_the_labels_show(tmp_path: Path) -> None:
+    task = load(save_archive(tmp_path / "d.npz", sample_arrays()), classes=20)
+    assert str(task.output) == "vector:20"
+
+
+def test_images_of_any_order_and_kind(tmp_path: Path) -> None:
+    arrays = sample_arrays()
+    for split in ("train", "valid", "test"):
+        arrays[f"{split}_x"] = np.random.default_rng(0).integers(256, size=(20, 9, 8, 3))
+    assert str(load(save_archive(tmp_path / "d.npz", arrays)).input) == "image:3x9x8"
+    for split in ("train", "valid", "test"):
+        arrays[f"{split}_x"] = arrays[f"{split}_x"][..., 0] > 128
+    assert str(load(save_archive(tmp_path / "d.npz", arrays)).input) == "image:1x9x8"
+
+
+def _change(**changes: Any) -> Arrays:
+    arrays = sample_arrays()
+    for name, array in changes.items():
+        if array is None:
+            del arrays[name]
+        else:
+            arrays[name] = array
+    return arrays
+
+
+_FLOATS = sample_arrays()["train_x"]
+
+MISTAKES: list[tuple[Arrays, dict[str, Any], str]] = [
+    (_change(train_x=None, train_y=None), {}, "has no train_x and train_y: a task needs at least"),
+    (_change(train_y=None), {}, "has train data, but no train_y: add it"),
+    (_change(valid_x=None), {}, "has valid data, but no valid_x: add it"),
+    (
+        _change(train_y=np.arange(19)),
+        {},
+        r"train_y \(19, int64\) .* differ in length: each example",
+    ),
+    (_change(train_x=_FLOATS[:0], train_y=np.arange(0)), {}, "train_x .* is empty: its first axis"),
+    (_change(train_x=np.float64(3)), {}, r"train_x \(a single number, float64\) .* is empty"),
+    (_change(train_x=_FLOATS.astype(complex)), {}, "holds no real numbers: save it as integers"),
+    (_change(train_y=np.array(["a"] * 20)), {}, "train_y .* holds no real numbers"),
+    (_change(valid_x=_FLOATS[:, :3]), {}, "valid_x .* does not fit train_x .*the same shape"),
+    (_change(test_y=np.zeros(20)), {}, "one holds class numbers, the other real targets"),
+    (
+        _change(train_x=np.where(_FLOATS > 1, np.nan, _FLOATS)),
+        {},
+        r"train_x .* are NaN .*first at \(",
+    ),
+    (_change(valid_x=_FLOATS * 1e300), {}, "valid_x .* infinite as float32"),
+    (_change(train_y=np.eye(2, dtype=int)[np.arange(20) % 2]), {}, "one-hot rows take the argmax"),
+    (_change(train_y=np.zeros(20, int)), {}, "has no label above 0: a task needs at least 2"),
+    (_change(train_y=np.arange(20) - 1), {}, "train_y .* labels from -1 to 18, expected 0 to"),
+    (
+        _change(train_y=np.arange(20) * 9),
+        {},
+        "labels up to 171 for 20 examples: number the classes",
+    ),
+    (_change(valid_y=np.arange(20)), {}, "valid_y .* labels from 0 to 19, expected 0 to 1 for 2"),
+    (_change(), {"classes": 1}, "classes is 1: input should be greater than or equal to 2"),
+    (_change(), {"layout": "image"}, r"train_x \(20x4, float64\) .* cannot be image: expected"),
+    (
+        _change(),
+        {"layout": "img"},
+        "layout is 'img': input should be 'image', 'tokens' or 'vector'",
+    ),
+    (_change(), {"clases": 2}, "the task arrays has no option clases; did you mean classes?"),
+    (_change(valid_x=None, valid_y=None), {"valid": 0.01}, "too few to cut 1% off .* add valid_x"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "options", "message"), MISTAKES)
+def test_each_mistake_has_its_message(
+    tmp_path: Path, arrays: Arrays, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TaskError, match=message):
+        load(save_archive(tmp_path / "data.npz", arrays), **options)
+
+
+def _as_floats(shape: tuple[int, ...]) -> Arrays:
+    return {f"{s}_y": np.ones(shape) for s in ("train", "valid", "test")}
+
+
+def test_mistakes_of_a_regression(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="holds floats, but classes: 2 is given"):
+        load(save_archive(tmp_path / "a.npz", _change(**_as_floats((20,)))), classes=2)
+    with pytest.raises(TaskError, match=r"cannot be targets .*: expected \(n,\) or \(n, dims\)"):
+        load(save_archive(tmp_path / "b.npz", _change(**_as_floats((20, 2, 2)))))
+
+
+def test_pickled_objects_are_never_read(tmp_path: Path) -> None:
+    objects = _change(train_y=np.array([{}] * 20, dtype=object))
+    message = "train_y in .* holds Python objects, which are never unpickled: convert it"
+    with pytest.raises(TaskError, match=message):
+        load(save_archive(tmp_path / "data.npz", objects))
+    with pytest.raises(TaskError, match=message):
+        load(save_folder(tmp_path / "folder", objects))
+
+
+def test_unusable_paths(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"there is no file or folder .*nowhere"):
+        load(tmp_path / "nowhere")
+    (tmp_path / "text.csv").write_text("1,2")
+    with pytest.raises(TaskError, match=r"text.csv is neither an \.npz file nor a folder"):
+        load(tmp_path / "text.csv")
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    with pytest.raises(TaskError, match=r"cannot read arrays in .*broken\.npz: .*numpy\.savez"):
+        load(tmp_path / "broken.npz")
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    save_archive(folder / "data.npz", sample_arrays())
+    with pytest.raises(TaskError, match=r"has no \.npy files, but data\.npz: give its own path"):
+        load(folder)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x07\x00\x00\x00"])
+def test_damaged_headers(tmp_path: Path, damage: bytes) -> None:
+    folder = save_folder(tmp_path / "d", sample_arrays())
+    (folder / "train_x.npy").write_bytes(damage)
+    with pytest.raises(TaskError, match=re.escape(f"cannot read train_x in {folder}")):
+        load(folder)
