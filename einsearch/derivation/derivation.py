@@ -1,0 +1,101 @@
+"""`Derivation`: an architecture together with how the grammar derives it; frozen.
+
+`Architecture` is the same without a grammar: a text that was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from einsearch.derivation.decisions import Decision
+from einsearch.derivation.machine import Activation, Machine, Taken
+from einsearch.derivation.terms import build_term
+from einsearch.derivation.text import print_term
+from einsearch.grammar.model import Grammar
+from einsearch.primitives.program import Program
+from einsearch.specs import TensorSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """What a text denotes for a given input.
+
+    Attributes:
+        input: spec of the incoming tensor.
+        program: the calls, copies written out.
+        nodes: number of calls.
+        depth: levels of nested branches, copies and blocks.
+        events: structure, from which the text is printed.
+    """
+
+    input: TensorSpec
+    program: Program
+    nodes: int
+    depth: int
+    events: tuple[tuple[Any, ...], ...] = field(repr=False)
+
+    @property
+    def output(self) -> TensorSpec:
+        """Spec of the outgoing tensor."""
+        return self.program.output[0]
+
+    @cached_property
+    def text(self) -> str:
+        """The canonical expression, on one line; parses back to the same architecture."""
+        return print_term(build_term(self.events, self.program.calls))
+
+    def __repr__(self) -> str:
+        text = self.text
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        return f"<{type(self).__name__} {self.input} -> {self.output}: {shown}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivation(Architecture):
+    """An architecture as derived by a grammar.
+
+    Attributes:
+        grammar: the rules.
+        taken: the decisions, with what is needed to replay them.
+        activations: every use of a rule, in the order in which they ended.
+        log_probability: of the decisions under the grammar, guards renormalised; a density where
+            reals were drawn.
+    """
+
+    grammar: Grammar
+    taken: tuple[Taken, ...] = field(repr=False)
+    activations: tuple[Activation, ...] = field(repr=False)
+    log_probability: float
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Every decision in the order of derivation: (address, domain, value)."""
+        return tuple(taken.decision() for taken in self.taken)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The decided values alone; with grammar and input they fix the derivation."""
+        return tuple(taken.value for taken in self.taken)
+
+
+def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
+    """What a finished machine has derived."""
+    return Derivation(
+        machine.input[0],
+        machine.program,
+        len(machine.calls),
+        machine.deepest,
+        tuple(machine.events),
+        grammar,
+        tuple(machine.decisions),
+        tuple(machine.activations),
+        machine.log_probability,
+    )
+
+
+def architecture_from_machine(machine: Machine) -> Architecture:
+    """What a finished machine has read."""
+    events = tuple(machine.events)
+    return Architecture(machine.input[0], machine.program, len(machine.calls), machine.deepest, events)

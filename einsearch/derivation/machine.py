@@ -1,0 +1,367 @@
+"""The machine that derives: it walks resolved expressions over tensor specs.
+
+One loop, no recursion: what remains to be done is a linked list of frames, so a derivation may be
+thousands of levels deep, and a point where something was drawn can be returned to by restoring
+a few registers. Sampling, replaying decisions, mutation and parsing all run this machine; they
+differ in where the drawn values come from (`Chooser`) and in what they do with a call (`observe`).
+
+The registers are public to `einsearch.derivation.steps`, which says what each kind of expression
+does to them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+from einsearch.derivation.bounds import Bounds
+from einsearch.derivation.decisions import Decision, Draw, Path
+from einsearch.derivation.limits import NO_LIMITS, Limits
+from einsearch.derivation.values import Environment, Shared
+from einsearch.errors import EinsearchError
+from einsearch.grammar import expressions as e
+from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.specs import Bundle, TensorSpec
+
+Refs = tuple[Ref, ...]
+
+
+class Tie(NamedTuple):
+    """Inside `tied`: calls share the weights of those with the same key and position."""
+
+    key: str
+    first_call: int
+
+
+class Context(NamedTuple):
+    """Where in the grammar the machine is: what names mean, how deep, how often it is copied.
+
+    Attributes:
+        environment: parameters and bindings of the rule, by slot.
+        depth: enclosing branches, copies and blocks.
+        path: addresses of what is decided here begin with it.
+        copies: how many nodes of the network one call stands for; 0 inside a copy that was
+            counted when its original was derived.
+        tie: the innermost `tied`.
+    """
+
+    environment: Environment
+    depth: int
+    path: Path
+    copies: int
+    tie: Tie | None
+
+
+class Cursor(NamedTuple):
+    """Drawn values are read from a list instead of being drawn.
+
+    Attributes:
+        values: the list; the machine's own decisions for a copy (`is_copy`).
+        position, end: what is left of it.
+        is_copy: a copy repeats decisions that are recorded already.
+    """
+
+    values: Sequence[Any]
+    position: int
+    end: int
+    is_copy: bool
+
+
+class BlockState(NamedTuple):
+    """The innermost block being derived: its named tensors, and which were read."""
+
+    incoming: Refs
+    names: tuple[tuple[str, Ref | None], ...]
+    read: frozenset[Ref]
+
+    def tracked(self, ref: Ref) -> bool:
+        return ref in self.incoming or any(ref == known for _, known in self.names)
+
+    def reading(self, refs: Refs) -> BlockState:
+        """The state after `refs` have been read."""
+        new = [ref for ref in refs if ref not in self.read and self.tracked(ref)]
+        return self._replace(read=self.read.union(new)) if new else self
+
+
+class Frame:
+    """What is to be done when the expression at hand has yielded its tensors."""
+
+    __slots__ = ("context", "data", "next", "rest", "step")
+
+    def __init__(
+        self, step: Step, context: Context, data: Any, next_: Frame | None, pending: int
+    ) -> None:
+        self.step = step
+        self.context = context
+        self.data = data
+        self.next = next_
+        self.rest = pending + (next_.rest if next_ is not None else 0)
+
+
+Step = Callable[["Machine", Any], "str | None"]
+"""What a frame or an expression does to the machine; a text is the reason why it cannot."""
+
+
+class Taken(NamedTuple):
+    """A decision with the domain it came from; addresses are spelled out on demand."""
+
+    path: Path
+    label: str
+    domain: str
+    value: Any
+
+    def decision(self) -> Decision:
+        return Decision(f"{self.path}/{self.label}", self.domain, self.value)
+
+
+class Activation(NamedTuple):
+    """One use of a rule in a derivation: which decisions and calls are its own.
+
+    Attributes:
+        entry: how many rules were entered before it; names it in this derivation.
+        rule: key of the rule.
+        decisions, calls: half-open ranges.
+        depth: where it stands.
+        incoming, outgoing: specs.
+        level: enclosing activations.
+    """
+
+    entry: int
+    rule: str
+    decisions: tuple[int, int]
+    calls: tuple[int, int]
+    depth: int
+    incoming: Bundle
+    outgoing: Bundle
+    level: int
+
+
+class Chooser(Protocol):
+    """Where drawn values come from."""
+
+    def candidates(self, draw: Draw, path: Path, label: str) -> Iterator[Any]:
+        """Values to try, in order."""
+
+
+@dataclass(slots=True)
+class ChoicePoint:
+    """A draw that can be returned to: the registers before it, and the values still to try."""
+
+    registers: tuple[Any, ...]
+    remaining: Iterator[Any]
+    draw: Draw
+    label: str
+    step: Callable[[Machine, Any, Any], str | None]
+    data: Any
+
+
+class DeadEnd(EinsearchError):
+    """No continuation was found; `reasons` counts what stood in the way."""
+
+    def __init__(self, message: str, reasons: Counter[str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+
+
+REGISTERS: Final = (
+    "expression",
+    "context",
+    "frames",
+    "refs",
+    "specs",
+    "block",
+    "source",
+    "shared",
+    "nodes",
+    "parameters",
+    "flops",
+    "memory",
+    "deepest",
+    "log_probability",
+    "level",
+    "entries",
+)
+LISTS: Final = ("calls", "decisions", "events", "activations")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What stays the same while a machine runs.
+
+    Attributes:
+        rules: key -> rule.
+        limits: upper bounds.
+        bounds: cheapest completions, or None where nothing is drawn.
+        chooser: where drawn values come from.
+        observe: sees every call before it is made; a text turns it down.
+        accept: sees the finished program; a text turns it down.
+        retarget: entry number of a rule -> where drawn values come from inside it.
+    """
+
+    rules: Any
+    chooser: Chooser
+    limits: Limits = NO_LIMITS
+    bounds: Bounds | None = None
+    observe: Callable[[Machine, Call], str | None] | None = None
+    accept: Callable[[Machine], str | None] | None = None
+    retarget: dict[int, tuple[Cursor | None, Cursor | None]] = field(default_factory=dict)
+
+
+class Machine:
+    """Registers, and the loop that runs them; see the module's text."""
+
+    def __init__(self, rule: e.Rule, spec: TensorSpec, settings: Settings) -> None:
+        self.settings = settings
+        self.rules = settings.rules
+        self.input: Bundle = (spec,)
+        path = Path(None, rule.name)
+        self.expression: e.Expression | None = None
+        self.context = Context((), 0, path, 1, None)
+        self.frames: Frame | None = None
+        self.refs: Refs = (Ref(INPUT, 0),)
+        self.specs: Bundle = (spec,)
+        self.block = BlockState(self.refs, (("in", self.refs[0]),), frozenset())
+        self.source: Cursor | None = None
+        self.shared: dict[Shared, tuple[int, int]] = {}
+        self.nodes = self.parameters = self.flops = self.memory = 0
+        self.deepest = self.level = self.entries = 0
+        self.log_probability = 0.0
+        self.calls: list[Call] = []
+        self.decisions: list[Taken] = []
+        self.events: list[tuple[Any, ...]] = []
+        self.activations: list[Activation] = []
+        self.tied: dict[str, int] = {}
+        self.points: list[ChoicePoint] = []
+        self.failures = 0
+        self.reasons: Counter[str] = Counter()
+
+    def run(self, most_failures: int = 0) -> Machine:
+        """Runs to the end; returns itself.
+
+        Args:
+            most_failures: how often it may return to an earlier draw.
+
+        Raises:
+            DeadEnd: it found no way to the end.
+        """
+        from einsearch.derivation.steps import STEPS
+
+        while True:
+            expression = self.expression
+            if expression is not None:
+                self.expression = None
+                reason = STEPS[type(expression)](self, expression)
+            elif self.frames is not None:
+                frame = self.frames
+                self.frames = frame.next
+                self.context = frame.context
+                reason = frame.step(self, frame.data)
+            else:
+                reason = self._finish()
+                if reason is None:
+                    return self
+            while reason is not None:
+                reason = self._return_to_draw(reason, most_failures)
+
+    def push(self, step: Step, data: Any, pending: int = 0) -> None:
+        """Something to do later, in the present context. `pending`: its nodes, at the least."""
+        self.frames = Frame(step, self.context, data, self.frames, pending)
+
+    def choose(
+        self,
+        draw: Draw,
+        label: str,
+        step: Callable[[Machine, Any, Any], str | None],
+        data: Any,
+    ) -> str | None:
+        """Draws a value (or reads it from the source) and goes on with `step(self, data, value)`."""
+        source = self.source
+        if source is not None:
+            return self._read(source, draw, label, step, data)
+        remaining = self.settings.chooser.candidates(draw, self.context.path, label)
+        value = next(remaining, _NOTHING)
+        if value is _NOTHING:
+            return f"{self.context.path.label}: every choice of {label} breaks a limit"
+        self.points.append(ChoicePoint(self._registers(), remaining, draw, label, step, data))
+        return self._take(draw, label, step, data, value)
+
+    def _read(
+        self,
+        source: Cursor,
+        draw: Draw,
+        label: str,
+        step: Callable[[Machine, Any, Any], str | None],
+        data: Any,
+    ) -> str | None:
+        if source.position >= source.end:
+            return f"{self.context.path.label}: no decision is left for {label}"
+        found = source.values[source.position]
+        value = found.value if isinstance(found, Taken) else found
+        self.source = source._replace(position=source.position + 1)
+        if source.is_copy:
+            if draw.log_probability(value) is None:
+                return f"{self.context.path.label}: a copy cannot have {label} = {value}"
+            return step(self, data, value)
+        return self._take(draw, label, step, data, value)
+
+    def _take(
+        self,
+        draw: Draw,
+        label: str,
+        step: Callable[[Machine, Any, Any], str | None],
+        data: Any,
+        value: Any,
+    ) -> str | None:
+        probability = draw.log_probability(value)
+        if probability is None:
+            return f"{self.context.path.label}: {label} cannot be {value} here"
+        self.log_probability += probability
+        self.decisions.append(Taken(self.context.path, label, draw.domain, value))
+        return step(self, data, value)
+
+    def _registers(self) -> tuple[Any, ...]:
+        state = [getattr(self, name) for name in REGISTERS]
+        state += [len(getattr(self, name)) for name in LISTS]
+        return tuple(state)
+
+    def _restore(self, registers: tuple[Any, ...]) -> None:
+        for name, value in zip(REGISTERS, registers, strict=False):
+            setattr(self, name, value)
+        for name, length in zip(LISTS, registers[len(REGISTERS) :], strict=True):
+            del getattr(self, name)[length:]
+
+    def _return_to_draw(self, reason: str, most_failures: int) -> str | None:
+        """Takes up an earlier draw; every second failure one further back, every fourth two..."""
+        self.failures += 1
+        self.reasons[reason] += 1
+        if self.failures > most_failures:
+            raise DeadEnd(reason, self.reasons)
+        back = self.failures & -self.failures
+        if back > 1:
+            del self.points[max(1, len(self.points) - back + 1) :]
+        while self.points:
+            point = self.points[-1]
+            value = next(point.remaining, _NOTHING)
+            if value is _NOTHING:
+                self.points.pop()
+                continue
+            self._restore(point.registers)
+            return self._take(point.draw, point.label, point.step, point.data, value)
+        raise DeadEnd(reason, self.reasons)
+
+    def _finish(self) -> str | None:
+        if len(self.refs) != 1:
+            return f"the network ends with {len(self.refs)} tensors; expected one"
+        if self.source is not None and self.source.position < self.source.end:
+            return "decisions are left over"
+        return self.settings.accept(self) if self.settings.accept else None
+
+    @property
+    def program(self) -> Program:
+        """What was derived."""
+        return Program(self.input, tuple(self.calls), self.refs)
+
+
+_NOTHING: Final = object()

@@ -1,0 +1,249 @@
+"""Architecture text from what the machine recorded.
+
+The events of a derivation are folded into a tree of terms. Copies (`repeat`, `each`, uses of a
+`where` binding) are merged where they are the same: an argument whose value differs between
+copies stands as the attribute that it came from; copies that differ otherwise are written out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from einsearch.derivation.values import Shared
+from einsearch.grammar import expressions as e
+from einsearch.primitives.arguments import Parameter, show_value
+from einsearch.primitives.program import Call
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One part of an architecture text.
+
+    Attributes:
+        kind: "call", "series", "parallel", "each", "repeat", "tied", "block", "tensor", "use".
+        head: of a call its (name, shown arguments, how they were written); of the others what
+            tells them apart: the number of copies, names, the shared expression.
+        parts: terms inside, in order.
+    """
+
+    kind: str
+    head: Any
+    parts: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCall:
+    """A call's arguments: values as shown, and the attribute expressions that gave them."""
+
+    name: str
+    values: tuple[str, ...]
+    written: tuple[str | None, ...]
+
+
+def build_term(events: Sequence[tuple[Any, ...]], calls: Sequence[Call]) -> Term:
+    """The term of a whole derivation, copies merged."""
+    # Each entry collects the items of one series; a list of finished parts stands below it.
+    items: list[Term] = []
+    stack: list[tuple[tuple[Any, ...], list[Term], list[Term]]] = []
+    for event in events:
+        kind = event[0]
+        if kind == "call":
+            items.append(Term("call", _shown(event, calls[event[1]])))
+        elif kind == "tensor":
+            names = event[1]
+            tensors = tuple(Term("tensor", name) for name in names)
+            items.append(tensors[0] if len(tensors) == 1 else Term("parallel", None, tensors))
+        elif kind == "next":
+            opened, parts, _ = stack[-1]
+            parts.append(_series(items))
+            items = []
+        elif kind == "name":
+            opened, parts, _ = stack[-1]
+            parts.append(Term("assign", (event[1], event[2]), (_series(items),)))
+            items = []
+        elif kind == "end":
+            opened, parts, outer = stack.pop()
+            if opened[0] != "block":
+                parts.append(_series(items))
+            items = outer
+            items.extend(_close(opened, parts))
+        else:
+            stack.append((event, [], items))
+            items = []
+    return _series(items)
+
+
+def _series(items: list[Term]) -> Term:
+    return items[0] if len(items) == 1 else Term("series", None, tuple(items))
+
+
+def _close(opened: tuple[Any, ...], parts: list[Term]) -> list[Term]:
+    kind = opened[0]
+    if kind == "parallel":
+        return [Term("parallel", None, tuple(parts))]
+    if kind == "block":
+        return [Term("block", None, tuple(parts))]
+    if kind == "tied":
+        return [Term("tied", None, (parts[0],))]
+    if kind == "use":
+        return [Term("use", opened[1], (parts[0],))]
+    merged = merge(parts)
+    if kind == "each":
+        if merged is None:
+            return [Term("parallel", None, tuple(parts))]
+        count = len(parts) if opened[1] else None
+        return [Term("each", count, (merged,))]
+    if merged is not None:
+        return [Term("repeat", len(parts), (merged,))]
+    return [item for part in parts for item in _flat(part)]
+
+
+def _flat(term: Term) -> tuple[Term, ...]:
+    return term.parts if term.kind == "series" else (term,)
+
+
+def _shown(event: tuple[Any, ...], call: Call) -> ShownCall:
+    _, _, node, environment, drawn = event
+    written = {name: value for name, value in node.arguments}
+    schema = call.primitive.parameters
+    values, sources = [], []
+    for parameter, value in zip(schema, call.args.values_in_order, strict=True):
+        if not parameter.is_required and _same(value, parameter.default):
+            continue
+        values.append(_labelled(parameter, show_value(value)))
+        argument = written.get(parameter.name)
+        source = None
+        if argument is not None and _depends_on_tensor(argument):
+            source = _labelled(parameter, _residual(argument, environment, node.draws, drawn, 0))
+        sources.append(source)
+    return ShownCall(call.primitive.name, tuple(values), tuple(sources))
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value == default and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _labelled(parameter: Parameter, shown: str) -> str:
+    return shown if parameter.is_required else f"{parameter.name}={shown}"
+
+
+def _depends_on_tensor(value: Any) -> bool:
+    if isinstance(value, e.Arithmetic):
+        return _depends_on_tensor(value.left) or _depends_on_tensor(value.right)
+    return isinstance(value, e.Attribute)
+
+
+def _residual(value: Any, environment: Any, draws: Any, drawn: Any, binding: int) -> str:
+    """A value as text in which only attributes are left open."""
+    if isinstance(value, e.Constant):
+        return show_value(value.value)
+    if isinstance(value, e.Attribute):
+        return value.name
+    if isinstance(value, e.Local):
+        return show_value(environment[value.slot])
+    if isinstance(value, e.Arithmetic):
+        strength = 2 if value.operator in "*/" else 1
+        left = _residual(value.left, environment, draws, drawn, strength)
+        right = _residual(value.right, environment, draws, drawn, strength + 1)
+        text = f"{left} {value.operator} {right}"
+        return f"({text})" if strength < binding else text
+    return show_value(next(v for d, v in zip(draws, drawn, strict=False) if d is value))
+
+
+def merge(copies: Sequence[Term]) -> Term | None:
+    """One term that stands for all copies, or None where no text can."""
+    merged = copies[0]
+    for copy in copies[1:]:
+        both = _merge_two(merged, copy)
+        if both is None:
+            return None
+        merged = both
+    return merged
+
+
+def _merge_two(left: Term, right: Term) -> Term | None:
+    """Bottom-up over both trees at once, without recursion."""
+    pending = [(left, right)]
+    order: list[tuple[Term, Term]] = []
+    while pending:
+        a, b = pending.pop()
+        if a is b:
+            order.append((a, b))
+            continue
+        if a.kind != b.kind or len(a.parts) != len(b.parts):
+            return None
+        order.append((a, b))
+        pending.extend(zip(a.parts, b.parts, strict=True))
+    built: dict[tuple[int, int], Term] = {}
+    for a, b in reversed(order):
+        if a is b:
+            built[id(a), id(b)] = a
+            continue
+        head = _merge_heads(a, b)
+        if head is _DIFFERENT:
+            return None
+        parts = tuple(built[id(x), id(y)] for x, y in zip(a.parts, b.parts, strict=True))
+        built[id(a), id(b)] = Term(a.kind, head, parts)
+    return built[id(left), id(right)]
+
+
+_DIFFERENT: Any = object()
+
+
+def _merge_heads(a: Term, b: Term) -> Any:
+    if a.kind == "use":
+        # Copies of a rule bind anew, so the same binding has another identity in each copy.
+        return a.head
+    if a.kind != "call":
+        return a.head if a.head == b.head else _DIFFERENT
+    first, second = a.head, b.head
+    if first.name != second.name or len(first.values) != len(second.values):
+        return _DIFFERENT
+    values = []
+    for x, y, written, written_too in zip(
+        first.values, second.values, first.written, second.written, strict=True
+    ):
+        if x == y:
+            values.append(x)
+        elif written is not None and written == written_too:
+            values.append(written)
+        else:
+            return _DIFFERENT
+    return ShownCall(first.name, tuple(values), first.written)
+
+
+def uses_by_binding(term: Term) -> dict[Shared, list[Term]]:
+    """Every place where a shared expression stands, in order."""
+    found: dict[Shared, list[Term]] = {}
+    pending = [term]
+    while pending:
+        item = pending.pop()
+        if item.kind == "use":
+            found.setdefault(item.head, []).append(item.parts[0])
+        pending.extend(reversed(item.parts))
+    return found
+
+
+def free_tensors(term: Term) -> bool:
+    """Whether a term reads a tensor that a block outside it names."""
+    pending: list[tuple[Term, bool]] = [(term, False)]
+    while pending:
+        item, inside = pending.pop()
+        if item.kind == "tensor" and not inside:
+            return True
+        pending.extend((part, inside or item.kind == "block") for part in item.parts)
+    return False
+
+
+def count_kinds(term: Term) -> Counter[str]:
+    """How often each kind of term stands in a term."""
+    found: Counter[str] = Counter()
+    pending = [term]
+    while pending:
+        item = pending.pop()
+        found[item.kind] += 1
+        pending.extend(item.parts)
+    return found

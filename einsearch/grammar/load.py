@@ -1,0 +1,142 @@
+"""Grammar file -> `Grammar`; architecture text -> a rule that derives it alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from einsearch.errors import GrammarError, ParseError
+from einsearch.grammar import expressions as e
+from einsearch.grammar import syntax as s
+from einsearch.grammar.link import Linker
+from einsearch.grammar.model import REQUIREMENTS, Grammar, Seed
+from einsearch.grammar.modules import Meaning, Module, ModuleLoader, nearest
+from einsearch.grammar.read import read_architecture
+from einsearch.primitives.base import Primitive
+
+
+def load_grammar_text(
+    text: str, name: str = "<text>", path: Path | None = None, packaged: Path | None = None
+) -> Grammar:
+    """Reads a grammar from text.
+
+    Args:
+        text: the grammar.
+        name: stands in messages.
+        path: file that the text comes from; imports are looked up beside it.
+        packaged: folder of the packaged grammars, where imports are looked up next.
+
+    Raises:
+        GrammarError: what is wrong, with file, line, column and what was expected.
+    """
+    loader = ModuleLoader(packaged)
+    root = loader.load(text, name, path)
+    linker = Linker()
+    scope: dict[str, str] = {}
+    for rule in sorted(root.names()):
+        meaning = root.meaning(rule)
+        if isinstance(meaning, Meaning):
+            scope[rule] = linker.key(meaning)
+    _check_extensions(root)
+    start = _start(root, scope)
+    linker.run()
+    seeds = {}
+    for seed, statement in root.seeds.items():
+        rule_of_seed = linker.statement(root, statement)
+        linker.run()
+        seeds[seed] = Seed(seed, _text_of(root, statement), rule_of_seed, statement.at)
+    require = _require(root)
+    return Grammar(name, start, linker.rules, scope, require, seeds, loader.sources, root)
+
+
+def load_grammar_file(path: Path, packaged: Path | None = None) -> Grammar:
+    """Reads a grammar file; errors as in `load_grammar_text`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise GrammarError(f"cannot read the grammar {path}: {reason}") from None
+    return load_grammar_text(text, path.name, path.resolve(), packaged)
+
+
+def architecture_rule(text: str, grammar: Grammar | None = None) -> tuple[e.Rule, Grammar]:
+    """An architecture text as a rule, and the grammar that holds what it calls.
+
+    Args:
+        text: an expression; it may choose nothing and draw nothing.
+        grammar: whose macros may be used.
+
+    Raises:
+        ParseError: with line and column.
+    """
+    body, bindings = read_architecture(text)
+    header = s.Header((1, 1), "architecture", ())
+    statement = s.RuleStatement((1, 1), "", header, body, bindings, 1)
+    module = Module(s.SourceFile("<text>", text, ()), None)
+    if grammar is not None and grammar.root is not None:
+        module.imports = dict.fromkeys(grammar.root.names(), grammar.root)
+    linker = Linker()
+    try:
+        rule = linker.statement(module, statement)
+        linker.run()
+    except GrammarError as error:
+        raise ParseError(error.message, error.location, error.hint) from None
+    return rule, Grammar("<text>", None, linker.rules, {}, sources={"<text>": text})
+
+
+def _check_extensions(root: Module) -> None:
+    for name, statements in root.extended.items():
+        if root.base_of(name) is None:
+            raise root.fail(
+                f"`extend {name}`: there is no rule {name} to extend",
+                statements[0].header.at,
+                nearest(name, root.names()) or "import it first",
+            )
+    for name, statement in root.replaced.items():
+        if root.meaning(name, skip_replacement=True) is None and not _is_imported_name(root, name):
+            raise root.fail(
+                f"`replace {name}`: there is no rule or primitive {name} to replace",
+                statement.header.at,
+                nearest(name, root.names()),
+            )
+
+
+def _is_imported_name(root: Module, name: str) -> bool:
+    pending = list(root.imports.values())
+    while pending:
+        module = pending.pop()
+        if name in module.rules:
+            return True
+        pending.extend(module.imports.values())
+    return False
+
+
+def _start(root: Module, scope: dict[str, str]) -> str | None:
+    if root.start is None:
+        return None
+    name, at = root.start
+    if name not in scope:
+        meaning = root.meaning(name)
+        what = "a primitive" if isinstance(meaning, Primitive) else "not defined"
+        raise root.fail(f"the start rule {name} is {what}", at, nearest(name, scope))
+    rule = root.meaning(name)
+    if isinstance(rule, Meaning) and rule.statement.header.formals:
+        raise root.fail(f"the start rule {name} has parameters", at, "start from a rule without")
+    return scope[name]
+
+
+def _require(root: Module) -> tuple[str, ...]:
+    for name, at in root.require:
+        if name not in REQUIREMENTS:
+            raise root.fail(
+                f"nothing is known about requiring {name}",
+                at,
+                nearest(name, REQUIREMENTS) or "expected one of " + ", ".join(REQUIREMENTS),
+            )
+    return tuple(dict.fromkeys(name for name, _ in root.require))
+
+
+def _text_of(module: Module, statement: s.RuleStatement) -> str:
+    """The right-hand side of a statement as written, without comments, on one line."""
+    lines = module.source.text.splitlines()[statement.at[0] - 1 : statement.end_line]
+    joined = " ".join(line.partition("#")[0].strip() for line in lines)
+    return " ".join(joined.partition("=")[2].split())

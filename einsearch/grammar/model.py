@@ -1,0 +1,80 @@
+"""`Grammar`: rules with resolved names, the start symbol, requirements and seeds; immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from einsearch.errors import GrammarError
+from einsearch.grammar.expressions import At, Expression, Rule
+from einsearch.grammar.modules import Module
+
+REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient")
+"""What `require` may ask of every sample."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """A named architecture of the grammar.
+
+    Attributes:
+        name: as in `seed NAME = ...`.
+        text: the expression as written, on one line.
+        rule: the expression with its names resolved, as a rule without parameters.
+    """
+
+    name: str
+    text: str
+    rule: Rule
+    at: At
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """A search space.
+
+    Attributes:
+        name: file name, for messages.
+        start: key of the start rule, or None for a file of building blocks.
+        rules: key -> rule; every rule that the file defines or reaches.
+        scope: name -> key, as the file sees it.
+        require: what every sample must have, in the order written.
+        seeds: name -> named architecture.
+        sources: file name -> text, of the file itself (first) and of what it imports.
+        root: the file's names, for texts that use its rules.
+    """
+
+    name: str
+    start: str | None
+    rules: Mapping[str, Rule]
+    scope: Mapping[str, str]
+    require: tuple[str, ...] = ()
+    seeds: Mapping[str, Seed] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    root: Module | None = None
+
+    @property
+    def start_rule(self) -> Rule:
+        """The rule that every sample is derived from.
+
+        Raises:
+            GrammarError: the file has no `start`.
+        """
+        if self.start is None:
+            raise GrammarError(
+                f"{self.name} has no start rule, so nothing can be drawn from it",
+                hint="add a line `start NAME`, or import its rules into a grammar that has one",
+            )
+        return self.rules[self.start]
+
+    @property
+    def text(self) -> str:
+        """Text of the grammar file itself."""
+        return next(iter(self.sources.values()), "")
+
+    def expression(self, rule: str) -> Expression:
+        """Body of a rule."""
+        return self.rules[rule].body
+
+    def __repr__(self) -> str:
+        return f"<Grammar {self.name}: {len(self.rules)} rules, start {self.start}>"

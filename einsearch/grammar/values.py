@@ -1,0 +1,263 @@
+"""Values, guards and probabilities: from syntax trees to resolved nodes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from einsearch.grammar import expressions as e
+from einsearch.grammar import syntax as s
+from einsearch.grammar.modules import nearest
+from einsearch.primitives.arguments import Kind, Symbol, show_value
+from einsearch.specs import ATTRIBUTES, Layout
+
+if TYPE_CHECKING:
+    from einsearch.grammar.link import Scope
+
+NAMES_ARE_SYMBOLS: Final = frozenset({Kind.SYMBOL, Kind.AXIS, Kind.TEXT, Kind.BOOL})
+TRUTH: Final = {"true": True, "false": False}
+LAYOUTS: Final = frozenset(str(layout) for layout in Layout)
+GUARD_NAMES: Final = ATTRIBUTES | LAYOUTS | {"depth"}
+
+
+def show_node(node: s.Node) -> str:
+    """A short form of a node for messages."""
+    if isinstance(node, (s.Number, s.Text)):
+        return show_value(node.value)
+    if isinstance(node, (s.Name, s.Call)):
+        return node.name
+    return {
+        s.DomainLiteral: "a domain {...}",
+        s.RangeLiteral: "a range",
+        s.Arithmetic: "arithmetic",
+    }.get(type(node), "this")
+
+
+def link_value(
+    node: s.Node, scope: Scope, kind: Kind | None, label: str, draws: list[e.DomainLike]
+) -> e.Value:
+    """A value with its names resolved; the domains inside are appended to `draws`.
+
+    Args:
+        kind: what the primitive's parameter takes, or None for a parameter of a rule.
+        label: names the draw in addresses.
+    """
+    if isinstance(node, (s.Number, s.Text)):
+        return e.Constant(node.value)
+    if isinstance(node, s.Name):
+        return _link_name(node, scope, kind)
+    if isinstance(node, s.Arithmetic):
+        left = link_value(node.left, scope, Kind.INT, label, draws)
+        right = link_value(node.right, scope, Kind.INT, label, draws)
+        for side in (left, right):
+            if isinstance(side, e.RealRange):
+                raise scope.module.fail("a range of reals stands as a whole argument", node.at)
+        return e.Arithmetic(node.operator, left, right, node.at)
+    if isinstance(node, s.RangeLiteral):
+        drawn = _link_range(node, scope, label)
+        draws.append(drawn)
+        return drawn
+    if isinstance(node, s.DomainLiteral):
+        domain = _link_domain(node, scope, kind, label)
+        draws.append(domain)
+        return domain
+    raise scope.module.fail(
+        f"{show_node(node)} is an operation, but a value is expected here",
+        node.at,
+        "write a number, a symbol, an attribute or a domain {...}",
+    )
+
+
+def _link_name(node: s.Name, scope: Scope, kind: Kind | None) -> e.Value:
+    if node.name in scope.locals:
+        return e.Local(scope.locals[node.name], node.name, node.at)
+    if node.name in TRUTH and kind is not Kind.SYMBOL:
+        return e.Constant(TRUTH[node.name])
+    if kind in NAMES_ARE_SYMBOLS:
+        return e.Constant(Symbol(node.name))
+    if node.name in ATTRIBUTES or node.name == "depth":
+        return e.Attribute(node.name, node.at)
+    if kind is None:
+        return e.Constant(Symbol(node.name))
+    known = set(scope.locals) | ATTRIBUTES
+    raise scope.module.fail(
+        f"{node.name} is no value here",
+        node.at,
+        nearest(node.name, known)
+        or f"expected {kind.value}: a number, a parameter of the rule, or an attribute such as "
+        "channels",
+    )
+
+
+def _link_range(node: s.RangeLiteral, scope: Scope, label: str) -> e.IntegerRange | e.RealRange:
+    inner: list[e.DomainLike] = []
+    low = link_value(node.low, scope, Kind.INT, label, inner)
+    high = link_value(node.high, scope, Kind.INT, label, inner)
+    if inner:
+        raise scope.module.fail("a range cannot have a domain as its end", node.at)
+    ends = [x.value for x in (low, high) if isinstance(x, e.Constant)]
+    if len(ends) == 2 and ends[0] > ends[1]:
+        raise scope.module.fail(f"the range {ends[0]}..{ends[1]} is empty", node.at)
+    if node.is_log and any(end <= 0 for end in ends):
+        raise scope.module.fail("a log range needs ends above 0", node.at)
+    if not node.is_log and not any(isinstance(end, float) for end in ends):
+        return e.IntegerRange(low, high, scope.label(label), node.at)
+    return e.RealRange(low, high, node.is_log, scope.label(label), node.at)
+
+
+def _link_domain(node: s.DomainLiteral, scope: Scope, kind: Kind | None, label: str) -> e.Domain:
+    inner: list[e.DomainLike] = []
+    options = tuple(link_value(i.value, scope, kind, label, inner) for i in node.items)
+    if inner:
+        raise scope.module.fail("a domain cannot stand inside a domain", node.at)
+    constants = [repr(o.value) for o in options if isinstance(o, e.Constant)]
+    if len(set(constants)) < len(constants):
+        raise scope.module.fail("the domain has the same value twice", node.at)
+    weights = [_weight(item.weight, scope) for item in node.items]
+    probabilities = _normalise(weights, scope, "the domain", node.at)
+    return e.Domain(options, probabilities, scope.label(label), node.at)
+
+
+def _weight(node: s.Node | None, scope: Scope) -> float | None:
+    if node is None:
+        return None
+    value = constant_of(link_value(node, scope, Kind.NUMBER, "probability", []))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise scope.module.fail("a probability must be a number or arithmetic on numbers", node.at)
+    if value < 0 or not math.isfinite(value):
+        raise scope.module.fail(f"the probability {value:g} is negative", node.at)
+    return float(value)
+
+
+def link_probabilities(
+    options: list[tuple[Scope, s.Option]], label: str, added: int
+) -> tuple[float, ...]:
+    """Probabilities of alternatives; the last `added` come from `extend` and are absolute."""
+    weights = [_weight(option.weight, scope) for scope, option in options]
+    own, extra = weights[: len(weights) - added], weights[len(weights) - added :]
+    scope, option = options[0]
+    base = _normalise(own, scope, label, option.at)
+    if not added:
+        return base
+    given = []
+    for weight, (scope, option) in zip(extra, options[len(own) :], strict=True):
+        if weight is None:
+            raise scope.module.fail(
+                f"`extend {label}` needs the probability of what it adds",
+                option.at,
+                "write it behind the alternative: extend x = y [0.1]",
+            )
+        given.append(weight)
+    if sum(given) > 1 or (sum(given) == 1 and base):
+        raise scope.module.fail(
+            f"the alternatives that extend {label} have probability {sum(given):g} in total",
+            option.at,
+            "it must stay below 1",
+        )
+    return tuple(p * (1 - sum(given)) for p in base) + tuple(given)
+
+
+def _normalise(
+    weights: list[float | None], scope: Scope, label: str, at: s.At
+) -> tuple[float, ...]:
+    given = [w for w in weights if w is not None]
+    total = sum(given)
+    if len(given) == len(weights):
+        if total <= 0:
+            raise scope.module.fail(f"every probability of {label} is 0", at)
+        return tuple(w / total for w in given)
+    if total > 1 + 1e-9:
+        raise scope.module.fail(
+            f"the probabilities of {label} sum to {total:g}, more than 1",
+            at,
+            "alternatives without one share what is left of 1; give every alternative one to use "
+            "weights of any scale",
+        )
+    rest = (1 - total) / (len(weights) - len(given))
+    if rest <= 1e-12:
+        raise scope.module.fail(
+            f"the probabilities of {label} leave nothing for the alternatives without one", at
+        )
+    return tuple(rest if w is None else w for w in weights)
+
+
+def link_guard(node: s.Guard, scope: Scope) -> e.Guard:
+    """A guard with its names resolved."""
+    if isinstance(node, s.Logic):
+        return e.LogicGuard(node.operator, tuple(link_guard(o, scope) for o in node.operands))
+    if isinstance(node, s.Comparison):
+        left, right = _guard_value(node.left, scope), _guard_value(node.right, scope)
+        return e.CompareGuard(node.operator, left, right)
+    if isinstance(node, s.Name):
+        if node.name in LAYOUTS and node.name not in scope.locals:
+            return e.LayoutGuard(node.name)
+        return e.TruthGuard(_guard_value(node, scope))
+    raise scope.module.fail(
+        "a guard must be a comparison, or image, tokens or vector",
+        node.at,
+        "for example: when channels >= 8 and not tokens",
+    )
+
+
+def _guard_value(node: s.Node | s.Guard, scope: Scope) -> e.Value:
+    if isinstance(node, (s.Logic, s.Comparison)):
+        raise scope.module.fail("a comparison cannot be compared or calculated with", node.at)
+    if isinstance(node, s.Name) and node.name not in scope.locals:
+        if node.name in LAYOUTS:
+            raise scope.module.fail(f"{node.name} is true or false, not a number", node.at)
+        if node.name not in GUARD_NAMES | TRUTH.keys():
+            known = nearest(node.name, GUARD_NAMES | set(scope.locals))
+            if not scope.locals:
+                raise scope.module.fail(
+                    f"a guard cannot ask for {node.name}",
+                    node.at,
+                    known or "it may ask for " + ", ".join(sorted(GUARD_NAMES)),
+                )
+            return e.Constant(Symbol(node.name))
+    if isinstance(node, s.Arithmetic):
+        left, right = _guard_value(node.left, scope), _guard_value(node.right, scope)
+        return e.Arithmetic(node.operator, left, right, node.at)
+    return link_value(node, scope, None, "guard", [])
+
+
+def arithmetic(operator: str, left: Any, right: Any) -> Any:
+    """Exact arithmetic; None where a division is not exact, or an operand is no number."""
+    for side in (left, right):
+        if isinstance(side, bool) or not isinstance(side, (int, float)):
+            return None
+    if operator == "+":
+        return left + right
+    if operator == "-":
+        return left - right
+    if operator == "*":
+        return left * right
+    if right == 0:
+        return None
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right if left % right == 0 else None
+    return left / right
+
+
+def constant_of(value: e.Argument) -> Any:
+    """The value where it depends on nothing, else None. Probabilities may divide inexactly."""
+    if isinstance(value, e.Constant):
+        return value.value
+    if isinstance(value, e.Arithmetic):
+        left, right = constant_of(value.left), constant_of(value.right)
+        if left is None or right is None:
+            return None
+        exact = arithmetic(value.operator, left, right)
+        if exact is None and value.operator == "/" and right:
+            return left / right
+        return exact
+    return None
+
+
+def fold(value: e.Argument) -> list[Any]:
+    """Every constant that a value can be, as far as it is known without a tensor."""
+    if isinstance(value, e.Domain):
+        return [constant for option in value.options for constant in fold(option)]
+    if isinstance(value, (e.IntegerRange, e.RealRange)):
+        return fold(value.low) + fold(value.high)
+    constant = constant_of(value)
+    return [] if constant is None else [constant]
