@@ -1,0 +1,207 @@
+"""`python_source`: a network as readable Python that needs torch alone.
+
+Its classes have the same submodules under the same names as `build_module` and `attach_head`
+give, so that saved weights load into either.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from einsearch.compile.head import make_head
+from einsearch.compile.plan import Plan, Step, make_plan
+from einsearch.compile.sourcing import Sources
+from einsearch.errors import ExportError
+from einsearch.primitives.base import Layer
+from einsearch.primitives.program import Program
+from einsearch.specs import TensorSpec, describe
+
+_WIDTH: Final = 100
+_INDENT: Final = " " * 8
+
+
+def python_source(
+    program: Program,
+    head: TensorSpec | None = None,
+    class_name: str = "Network",
+    note: str = "",
+) -> str:
+    """The source of a file that defines a network.
+
+    Args:
+        program: the architecture.
+        head: the task's output, for a network with a head as `attach_head` makes it; without
+            one the class is the backbone alone.
+        class_name: name of the class.
+        note: goes to the top as a comment.
+
+    Raises:
+        ExportError: a kernel needs more than torch and the standard library.
+        EinsearchError: no head leads to that output.
+    """
+    if not class_name.isidentifier():
+        raise ExportError(f"{class_name!r} cannot be the name of a class")
+    sources = Sources(plain={"import torch"})
+    sources.named["torch"].add("nn")
+    plan = make_plan(program)
+    classes = [_backbone(plan, class_name if head is None else "Backbone", program, sources)]
+    if head is not None:
+        classes.append(_network(program, head, class_name, sources))
+    taken = {class_name, "Backbone"} & sources.definitions.keys()
+    if taken:
+        raise ExportError(f"a kernel is named {taken.pop()} too: choose another class name")
+    blocks = [*sources.definitions.values(), *classes]
+    return "\n".join([*_comment(note), sources.imports(), "", "", _join(blocks)])
+
+
+def _comment(note: str) -> list[str]:
+    """The note as a comment, whatever characters it has: it must never become code."""
+    lines: list[str] = []
+    for line in note.splitlines():
+        shown = "".join(c if c.isprintable() else " " for c in line)
+        lines += textwrap.wrap(shown, _WIDTH - 2, break_on_hyphens=False) or [""]
+    return [*[f"# {line}".rstrip() for line in lines], ""] if lines else []
+
+
+def _join(blocks: Iterable[str]) -> str:
+    """Definitions two lines apart, constants that follow each other together."""
+    text = ""
+    previous = "class"
+    for block in blocks:
+        opens = ("class", "def", "@")
+        spaced = block.startswith(opens) or previous.startswith(opens)
+        text += ("\n\n" if spaced and text else "") + block + "\n"
+        previous = block
+    return text
+
+
+def _network(program: Program, head: TensorSpec, class_name: str, sources: Sources) -> str:
+    features = program.output[0]
+    made = make_head(features, head)
+    kind = sources.require(type(made))
+    args = ", ".join(
+        _value(getattr(made, name))
+        for name in ("position_axes", "feature_axis")
+        if hasattr(made, name)
+    )
+    return (
+        f"class {class_name}(nn.Module):\n"
+        f'    """{describe(program.input)} to {head}."""\n\n'
+        "    def __init__(self) -> None:\n"
+        "        super().__init__()\n"
+        "        self.backbone = Backbone()\n"
+        f"        self.head = {kind}({features.features}, {head.features}, {args})\n\n"
+        "    def forward(self, x: torch.Tensor) -> torch.Tensor:\n"
+        "        return self.head(self.backbone(x))"
+    )
+
+
+def _backbone(plan: Plan, class_name: str, program: Program, sources: Sources) -> str:
+    specs = f"{describe(program.input)} to {describe(program.output)}"
+    lines = [f"class {class_name}(nn.Module):", f'    """{specs}."""', ""]
+    if plan.modules:
+        lines += ["    def __init__(self) -> None:", "        super().__init__()"]
+        for name, layer in plan.modules:
+            arguments = [*map(_value, layer.args), *_named(layer)]
+            lines.append(_call(f"self.{name} = {_path(layer, sources)}", arguments))
+        lines.append("")
+    names = _names(plan)
+    incoming = ", ".join(f"{names[n]}: torch.Tensor" for n in range(len(plan.input)))
+    several = len(plan.outputs) > 1
+    outgoing = "tuple[torch.Tensor, ...]" if several else "torch.Tensor"
+    lines.append(f"    def forward(self, {incoming}) -> {outgoing}:")
+    lines += [_statement(step, names, sources) for step in plan.steps]
+    lines.append(f"{_INDENT}return {', '.join(names[n] for n in plan.outputs)}")
+    return "\n".join(lines)
+
+
+def _names(plan: Plan) -> list[str]:
+    """A variable for every tensor; names of tensors that nothing reads any more come back."""
+    free = list(range(plan.tensors, -1, -1))
+    taken = {number: free.pop() for number in range(len(plan.input))}
+    register = dict(taken)
+    for step, dead in zip(plan.steps, plan.dead_after(), strict=True):
+        for number in dead:
+            if number in taken:
+                free.append(taken.pop(number))
+        free.sort(reverse=True)
+        for number in step.outputs:
+            register[number] = free.pop()
+            if number in dead:
+                register[number] = -1
+            else:
+                taken[number] = register[number]
+    return [_variable(register[number]) for number in range(plan.tensors)]
+
+
+def _variable(register: int) -> str:
+    if register < 0:
+        return "_"
+    return f"x{register}" if register else "x"
+
+
+def _statement(step: Step, names: list[str], sources: Sources) -> str:
+    made = ", ".join(names[n] for n in step.outputs)
+    read = [names[n] for n in step.inputs]
+    if step.layer.is_module:
+        return _call(f"{made} = self.{step.module}", read, describe(step.specs))
+    given = read if step.module is None else [*read, f"self.{step.module}"]
+    arguments = [*given, *map(_value, step.layer.args), *_named(step.layer)]
+    return _call(f"{made} = {_path(step.layer, sources)}", arguments, describe(step.specs))
+
+
+def _named(layer: Layer) -> list[str]:
+    return [f"{name}={_value(value)}" for name, value in layer.kwargs]
+
+
+def _path(layer: Layer, sources: Sources) -> str:
+    """How exported code refers to a layer's target."""
+    target = layer.target
+    name = getattr(target, "__name__", "")
+    for prefix, namespace in (
+        ("nn", nn),
+        ("torch", torch),
+        ("F", F),
+        ("torch.Tensor", torch.Tensor),
+    ):
+        if getattr(namespace, name, None) is target:
+            if prefix == "F":
+                sources.plain.add("import torch.nn.functional as F")
+            return f"{prefix}.{name}"
+    return sources.require(target)
+
+
+def _value(value: Any) -> str:
+    """A plain value as Python. Everything else is refused: nothing may become code unseen."""
+    if value is None or isinstance(value, (bool, int)):
+        return repr(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else f'float("{value}")'
+    if isinstance(value, str):
+        text = str.__repr__(value)
+        return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+    if isinstance(value, (tuple, list)):
+        items = ", ".join(map(_value, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    raise ExportError(f"cannot write {value!r} as an argument of a layer")
+
+
+def _call(callee: str, arguments: list[str], comment: str = "") -> str:
+    """A statement that calls something, broken as formatters break it."""
+    line = f"{_INDENT}{callee}({', '.join(arguments)})"
+    if comment and len(line) + len(comment) + 4 <= _WIDTH:
+        return f"{line}  # {comment}"
+    lead = f"{_INDENT}# {comment}\n" if comment else ""
+    if len(line) <= _WIDTH:
+        return lead + line
+    inner = f"{_INDENT}    {', '.join(arguments)}"
+    if len(inner) > _WIDTH:
+        inner = "\n".join(f"{_INDENT}    {argument}," for argument in arguments)
+    return f"{lead}{_INDENT}{callee}(\n{inner}\n{_INDENT})"
