@@ -1,0 +1,176 @@
+"""The contract of an exporter: a trained network goes in, verified files come out.
+
+Files are written into a temporary folder beside the wanted one, loaded back and run on random
+input; they move into place when their outputs agree with the network's, and not before.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from einsearch.errors import ExportError
+from einsearch.primitives.program import Program
+from einsearch.specs import TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+TOLERANCE: Final = 1e-5
+"""Greatest difference that an exact export may show, relative to the largest output above 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A trained network with what is needed to use it elsewhere.
+
+    Attributes:
+        program: the architecture of the backbone.
+        output: spec of the network's answer, `vector(10)` for ten classes.
+        module: the trained network, head included, as `attach_head` makes it.
+        metadata: JSON-ready. `architecture` is its text; `task` what the task says of itself, with
+            `mean` and `deviation` of the raw input by channel or feature.
+        examples: standardised examples (n, *input shape) on which 8-bit formats calibrate and are
+            verified; without them they use random input.
+    """
+
+    program: Program
+    output: TensorSpec
+    module: nn.Module
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    examples: torch.Tensor | None = None
+
+    @property
+    def input(self) -> TensorSpec:
+        """Spec of one example."""
+        return self.program.input[0]
+
+    @property
+    def architecture(self) -> str:
+        """Text of the architecture; empty where it is not known."""
+        return str(self.metadata.get("architecture", ""))
+
+    @property
+    def task(self) -> Mapping[str, Any]:
+        """What the task says of itself; empty where nothing is known."""
+        task = self.metadata.get("task")
+        return task if isinstance(task, Mapping) else {}
+
+    def ready(self) -> nn.Module:
+        """A copy of the network on the CPU, in evaluation mode."""
+        return copy.deepcopy(self.module).to("cpu").eval()
+
+    def random_input(self, batch: int = 4, seed: int = 0) -> torch.Tensor:
+        """Normally distributed input (batch, *input shape)."""
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(batch, *self.input.shape, generator=generator)
+
+    def answer(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network answers in evaluation mode.
+
+        Raises:
+            ExportError: the answer is not finite.
+        """
+        import torch
+
+        with torch.no_grad():
+            out: torch.Tensor = self.ready()(x)
+        if not out.isfinite().all():
+            raise ExportError("the network answers random input with values that are not finite")
+        return out
+
+
+class Exporter(abc.ABC):
+    """Base of all export formats. Subclasses are stateless.
+
+    Attributes:
+        name: as given to `es.export` and `einsearch export --format`.
+        needs: packages beyond einsearch's own, that an extra of einsearch installs.
+        extra: that extra.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = "export"
+
+    def export(self, model: TrainedModel, to: Path) -> list[Path]:
+        """Writes a network below the folder `to`, which is made where it is missing.
+
+        Files of the same names are replaced; nothing is left behind when something fails.
+
+        Returns:
+            The files written, in order of their names.
+
+        Raises:
+            ExportError: a package is missing, the format cannot hold this network, its files do
+                not give the network's answers, or the folder cannot be written.
+        """
+        self._check_packages()
+        existed = to.exists()
+        try:
+            to.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".export-", dir=to))
+        except OSError as error:
+            raise ExportError(f"cannot write to {to}: {error.strerror}") from None
+        try:
+            self.write(model, draft)
+            self.verify(model, draft)
+            return [_move(path, to / path.name) for path in sorted(draft.iterdir())]
+        except BaseException:
+            if not existed:
+                shutil.rmtree(to, ignore_errors=True)
+            raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @abc.abstractmethod
+    def write(self, model: TrainedModel, folder: Path) -> None:
+        """Writes the files into an empty folder. Raises ExportError."""
+
+    @abc.abstractmethod
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        """Loads the files back and compares answers. Raises ExportError where they differ."""
+
+    def _check_packages(self) -> None:
+        from importlib.util import find_spec
+
+        missing = [name for name in self.needs if find_spec(name) is None]
+        if missing:
+            raise ExportError(
+                f"the format {self.name} needs {' and '.join(missing)}, not installed here; "
+                f"run: pip install 'einsearch[{self.extra}]'"
+            )
+
+
+def compare(name: str, found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Compares what an export answers with what the network answers.
+
+    Raises:
+        ExportError: shapes differ, or values by more than TOLERANCE.
+    """
+    if found.shape != expected.shape:
+        raise ExportError(
+            f"{name} answers with shape {tuple(found.shape)}, the network with "
+            f"{tuple(expected.shape)}; nothing was exported"
+        )
+    difference = float((found - expected).abs().max())
+    if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
+        raise ExportError(
+            f"{name} answers differently from the network, by up to {difference:.3g}; "
+            "nothing was exported"
+        )
+
+
+def _move(source: Path, target: Path) -> Path:
+    os.replace(source, target)
+    return target

@@ -1,0 +1,86 @@
+"""Format `onnx`: for ONNX Runtime and every tool that reads ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from einsearch.errors import ExportError
+from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.registry import register
+
+if TYPE_CHECKING:
+    import torch
+
+FILE: Final = "network.onnx"
+INPUT_NAME: Final = "x"
+OUTPUT_NAME: Final = "y"
+
+
+def write_onnx(model: TrainedModel, path: Path) -> None:
+    """Writes the network in float32, for any size of the batch, in one file.
+
+    Raises:
+        ExportError: an operation of the network has no counterpart in ONNX.
+    """
+    import torch
+
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        with silence():
+            torch.onnx.export(
+                model.ready(),
+                (model.random_input(),),
+                path,
+                dynamo=True,
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes=({0: batch},),
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as error:
+        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise ExportError(f"torch.onnx cannot write this network: {first[0]}") from error
+
+
+def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:
+    """What ONNX Runtime answers to an input (batch, *input shape), on the CPU."""
+    import onnxruntime
+    import torch
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run([OUTPUT_NAME], {INPUT_NAME: x.numpy()})[0])
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """torch.onnx reports its progress on every channel there is."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+@register
+class Onnx(Exporter):
+    """`network.onnx`: input `x`, output `y`, the batch free."""
+
+    name: ClassVar[str] = "onnx"
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
+
+    def write(self, model: TrainedModel, folder: Path) -> None:
+        write_onnx(model, folder / FILE)
+
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        x = model.random_input(batch=3, seed=1)
+        compare(FILE, run_onnx(folder / FILE, x), model.answer(x))

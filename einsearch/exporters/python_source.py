@@ -1,0 +1,127 @@
+"""Format `python`: a readable file that needs torch alone, beside its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Final
+
+from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.clean_process import answer_in_clean_process
+from einsearch.exporters.registry import register
+from einsearch.specs import AXES
+
+SOURCE: Final = "model.py"
+WEIGHTS: Final = "weights.safetensors"
+README: Final = "README.txt"
+
+_LOAD: Final = '''
+
+def load(weights: str | None = None) -> Network:
+    """The trained network in evaluation mode; weights from the file beside this one."""
+    from pathlib import Path
+
+    from safetensors.torch import load_file
+
+    network = Network()
+    path = weights or Path(__file__).with_name("weights.safetensors")
+    network.load_state_dict(load_file(path))
+    return network.eval()
+'''
+
+_STANDARDISE: Final = '''
+
+MEAN = {mean}
+DEVIATION = {deviation}
+
+
+def standardise(raw: torch.Tensor) -> torch.Tensor:
+    """Raw input (batch, {axes}) as the network wants it.
+
+    Mean and standard deviation are those of the training data.
+    """
+    mean = torch.tensor(MEAN, device=raw.device).view({view})
+    return (raw.float() - mean) / torch.tensor(DEVIATION, device=raw.device).view({view})
+'''
+
+_README: Final = """\
+A trained network, found by einsearch.
+
+  model.py              its definition; needs torch alone
+  weights.safetensors   its weights
+
+Load and run it:
+
+  import torch
+  from model import {names}
+
+  network = load()
+  x = torch.randn(1, {shape}){comment}
+  y = network({argument})
+
+Input  {input}, batch first{standard}.
+Output {output}, batch first.
+{architecture}"""
+
+_SCRIPT: Final = """
+import importlib.util, pathlib
+path = pathlib.Path(sys.argv[1], "model.py")
+spec = importlib.util.spec_from_file_location("model", path)
+module = importlib.util.module_from_spec(spec)
+sys.dont_write_bytecode = True
+spec.loader.exec_module(module)
+answer(module.load(), sys.argv[2], sys.argv[3])
+"""
+
+
+@register
+class PythonSource(Exporter):
+    """`model.py`, `weights.safetensors` and `README.txt`."""
+
+    name: ClassVar[str] = "python"
+
+    def write(self, model: TrainedModel, folder: Path) -> None:
+        from einsearch.compile.source import python_source
+        from einsearch.exporters.weights import save_weights
+
+        source = python_source(model.program, model.output, note=model.architecture)
+        text = source + _LOAD + _standardise(model)
+        (folder / SOURCE).write_text(text, encoding="utf-8")
+        (folder / README).write_text(_readme(model), encoding="utf-8")
+        save_weights(model, folder / WEIGHTS)
+
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        x = model.random_input()
+        compare(SOURCE, answer_in_clean_process(_SCRIPT, folder, x), model.answer(x))
+
+
+def _moments(model: TrainedModel) -> tuple[list[float], list[float]] | None:
+    """Mean and deviation of the raw input, where the task tells them for every feature."""
+    mean, deviation = model.task.get("mean"), model.task.get("deviation")
+    if not mean or not deviation or not len(mean) == len(deviation) == model.input.features:
+        return None
+    return [float(value) for value in mean], [float(value) for value in deviation]
+
+
+def _standardise(model: TrainedModel) -> str:
+    moments = _moments(model)
+    if moments is None:
+        return ""
+    view = ["1"] * (model.input.rank + 1)
+    view[model.input.feature_axis + 1] = "-1"
+    axes = ", ".join(AXES[model.input.layout])
+    mean, deviation = moments
+    return _STANDARDISE.format(mean=mean, deviation=deviation, view=", ".join(view), axes=axes)
+
+
+def _readme(model: TrainedModel) -> str:
+    raw = _moments(model) is not None
+    return _README.format(
+        names="load, standardise" if raw else "load",
+        shape=", ".join(map(str, model.input.shape)),
+        comment="  # raw data" if raw else "",
+        argument="standardise(x)" if raw else "x",
+        input=model.input,
+        standard=", standardised" if raw else "",
+        output=model.output,
+        architecture=f"\nArchitecture:\n\n{model.architecture}\n" if model.architecture else "",
+    )

@@ -1,0 +1,55 @@
+"""Format `safetensors`: the weights, with architecture, specs and task in the file's header."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import ClassVar, Final
+
+from einsearch.errors import ExportError
+from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.registry import register
+
+FILE: Final = "network.safetensors"
+
+
+def save_weights(model: TrainedModel, path: Path) -> None:
+    """Writes all parameters and buffers of a network to one safetensors file.
+
+    The header's `einsearch` entry is JSON: `input`, `output` and the model's metadata.
+    """
+    from safetensors.torch import save_file
+
+    header = {"input": str(model.input), "output": str(model.output), **model.metadata}
+    tensors = {name: t.contiguous() for name, t in model.ready().state_dict().items()}
+    try:
+        text = json.dumps(header, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ExportError(f"the metadata of the network are not JSON: {error}") from None
+    save_file(tensors, path, metadata={"einsearch": text})
+
+
+@register
+class SafetensorsWeights(Exporter):
+    """`network.safetensors`, for networks rebuilt by `einsearch.compile` from the architecture."""
+
+    name: ClassVar[str] = "safetensors"
+
+    def write(self, model: TrainedModel, folder: Path) -> None:
+        save_weights(model, folder / FILE)
+
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        from safetensors.torch import load_file
+
+        from einsearch.compile.head import attach_head
+        from einsearch.compile.module import build_module
+
+        backbone = build_module(model.program, seed=1)
+        network = attach_head(backbone, model.program.output[0], model.output, seed=1)
+        try:
+            network.load_state_dict(load_file(folder / FILE))
+        except RuntimeError as error:
+            raise ExportError(f"the weights are not those of the architecture: {error}") from None
+        rebuilt = TrainedModel(model.program, model.output, network)
+        x = model.random_input()
+        compare(FILE, rebuilt.answer(x), model.answer(x))
