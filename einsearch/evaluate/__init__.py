@@ -1,0 +1,14 @@
+"""Evaluation: a candidate is trained and scored, and every failure of it is a value.
+
+| file            | what                                                                        |
+| --------------- | --------------------------------------------------------------------------- |
+| `config.py`     | `TrainingConfig`: a search-space file's `training:`; no torch               |
+| `metrics.py`    | accuracy, cross-entropy, R2 and others, in NumPy                            |
+| `optimizing.py` | parameter groups, optimisers, the learning rate of a step                   |
+| `data.py`       | a task's arrays as tensors on a device; augmentation                        |
+| `training.py`   | `train`: the loop, giving an `Evaluation`                                   |
+| `faults.py`     | from an exception to a `FailureKind` and a reason, with the primitive       |
+| `network.py`    | from an architecture to a network with its head, and weights in and out     |
+| `candidate.py`  | `evaluate_candidate`: a `Job` to an `Outcome`, both plain data that pickle  |
+| `final.py`      | `train_final`: full training with several seeds, and the one look at test   |
+"""

@@ -1,0 +1,163 @@
+"""`evaluate_candidate`: one architecture is built, checked, trained and scored.
+
+A `Job` and an `Outcome` are plain data that pickle, so that any executor can carry them. Whatever
+is wrong with the candidate is a value in the outcome.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import torch
+
+from einsearch.compile.check import check_shapes
+from einsearch.compile.head import Network
+from einsearch.compile.module import Backbone
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.data import find_device, on_device
+from einsearch.evaluate.faults import CandidateFault, Fault, describe_fault, find_culprit
+from einsearch.evaluate.network import Weights, build_network, read_program
+from einsearch.evaluate.training import Report, check_training, train
+from einsearch.primitives.program import Program
+from einsearch.tasks.base import Task
+from einsearch.trial import FailureKind, TrialState
+
+_PROBE: Final = 8
+"""Examples that look for the primitive at fault."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate to evaluate.
+
+    Attributes:
+        architecture: the program, or the text of an architecture.
+        training: how it is trained.
+        seed: of its initial weights and of training.
+        seconds: time that building and training may take; None for no limit. It is looked at
+            between steps, so whoever runs the job must stop a step that hangs.
+        keep_weights: whether the outcome carries the weights.
+    """
+
+    architecture: Program | str
+    training: TrainingConfig
+    seed: int = 0
+    seconds: float | None = None
+    keep_weights: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        state: COMPLETE, PRUNED (the report stopped it) or FAILED.
+        reason: of a failure: its `FailureKind`, a colon, the message.
+        metrics: on validation data after the last epoch, and `train_loss`; empty if none ended.
+        history: the same for every epoch that ended, failed candidates' too.
+        seconds: wall-clock time of everything.
+        timings: seconds by phase: build, train, validate.
+        weights: those that gave `metrics`; None after a failure, or if they are not kept.
+    """
+
+    state: TrialState
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    history: tuple[Mapping[str, float], ...] = ()
+    seconds: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    weights: Weights | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs ended."""
+        return len(self.history)
+
+
+def evaluate_candidate(job: Job, task: Task, report: Report | None = None) -> Outcome:
+    """Builds, checks, trains and scores one candidate.
+
+    Args:
+        job: what to evaluate, and how.
+        task: what it learns.
+        report: is told every epoch's metrics; True stops the training, and the state is PRUNED.
+
+    Raises:
+        TaskError: the configuration does not suit the task or the machine, whatever the
+            candidate. Nothing that is the candidate's fault raises.
+    """
+    check_training(task, job.training)
+    return _Candidate(job, task, report).evaluate()
+
+
+class _Candidate:
+    """One evaluation under way. What it has reached is kept for the report of a failure."""
+
+    def __init__(self, job: Job, task: Task, report: Report | None) -> None:
+        self.job = job
+        self.task = task
+        self.report = report
+        self.began = time.monotonic()
+        self.timings: dict[str, float] = {}
+        self.history: list[Mapping[str, float]] = []
+        self.program: Program | None = None
+        self.network: Network | None = None
+
+    def evaluate(self) -> Outcome:
+        try:
+            return self._build_and_train()
+        except Exception as error:  # any of them is the candidate's: it becomes a value
+            fault = self._describe(error)
+        # Outside of the handler, whose exception holds on to the memory that ran out.
+        self.network = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return Outcome(
+            state=TrialState.FAILED,
+            reason=fault.reason,
+            metrics=self.history[-1] if self.history else {},
+            history=tuple(self.history),
+            seconds=time.monotonic() - self.began,
+            timings=self.timings,
+        )
+
+    def _build_and_train(self) -> Outcome:
+        limit = math.inf if self.job.seconds is None else self.job.seconds
+        self.program = read_program(self.job.architecture, self.task)
+        self.network = build_network(self.program, self.task, self.job.seed)
+        mismatch = check_shapes(cast(Backbone, self.network.backbone), self.program)
+        if mismatch is not None:
+            raise CandidateFault(FailureKind.SHAPE_MISMATCH, mismatch)
+        self.timings["build"] = time.monotonic() - self.began
+        evaluation = train(
+            self.network,
+            self.task,
+            self.job.training,
+            self.job.seed,
+            report=self._note,
+            deadline=self.began + limit,
+        )
+        return Outcome(
+            state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
+            metrics=evaluation.metrics,
+            history=evaluation.history,
+            seconds=time.monotonic() - self.began,
+            timings={**self.timings, **evaluation.timings},
+            weights=evaluation.weights if self.job.keep_weights else None,
+        )
+
+    def _note(self, epoch: int, metrics: Mapping[str, float]) -> bool:
+        self.history.append(metrics)
+        return self.report is not None and self.report(epoch, metrics)
+
+    def _describe(self, error: Exception) -> Fault:
+        """Kind and reason, with the primitive at fault where it can be found."""
+        fault = describe_fault(error)
+        if self.network is None or self.program is None or not fault.has_place:
+            return fault
+        x = on_device(self.task.train, find_device(self.job.training.device)).x[:_PROBE]
+        return fault.at(find_culprit(self.network, self.program, x))

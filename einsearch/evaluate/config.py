@@ -1,0 +1,64 @@
+"""`TrainingConfig`: how a candidate is trained; the `training:` of a search-space file."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OptimizerName = Literal["adamw", "sgd"]
+
+DEFAULT_RATES: Final[dict[str, float]] = {"adamw": 0.003, "sgd": 0.04}
+"""Learning rate of each optimiser where none is given."""
+
+
+class TrainingConfig(BaseModel):
+    """How a candidate is trained. Immutable; a wrong value is an error that names it.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch: examples in a step. Steps of an epoch differ by at most one example, so that none
+            is left with a few.
+        optimizer: adamw, or sgd with Nesterov momentum.
+        lr: highest learning rate; None for the optimiser's own (`DEFAULT_RATES`).
+        momentum: of sgd; None for 0.9.
+        weight_decay: of matrices and kernels; never of biases, norms and encodings.
+        schedule: cosine falls to 0 over all epochs, constant stays.
+        warmup: fraction of all steps over which the rate rises from 0.
+        label_smoothing: of the cross-entropy in training; scores are without it.
+        clip: upper bound on the norm of the gradient, or None.
+        precision: auto is bfloat16 on a GPU that has it, float32 elsewhere.
+        augment: shift moves images by up to an eighth of their size, flip also mirrors them.
+        device: auto is a GPU where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(8, ge=1)
+    batch: int = Field(64, ge=1)
+    optimizer: OptimizerName = "adamw"
+    lr: float | None = Field(None, gt=0, allow_inf_nan=False)
+    momentum: float | None = Field(None, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = Field(0.1, ge=0, le=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip: float | None = Field(1.0, gt=0, allow_inf_nan=False)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    augment: Literal["none", "shift", "flip"] = "none"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @model_validator(mode="after")
+    def _momentum_is_for_sgd(self) -> Self:
+        if self.optimizer != "sgd" and self.momentum is not None:
+            raise ValueError("momentum is for optimizer: sgd; leave it out")
+        return self
+
+    @property
+    def rate(self) -> float:
+        """The highest learning rate."""
+        return DEFAULT_RATES[self.optimizer] if self.lr is None else self.lr
+
+    def with_epochs(self, epochs: int) -> TrainingConfig:
+        """The same training over another number of epochs."""
+        return TrainingConfig(**{**self.model_dump(), "epochs": epochs})

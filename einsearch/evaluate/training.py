@@ -1,0 +1,252 @@
+"""`train`: a network with its head learns a task's training split, scored on validation data.
+
+The data lie on the device as one tensor; a batch is a slice of a random permutation. The loop
+reads neither the clock nor the device more often than it must.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import nn
+
+from einsearch.errors import TaskError
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.data import augment, can_augment, find_device, on_device
+from einsearch.evaluate.faults import CandidateFault
+from einsearch.evaluate.metrics import Scores, score
+from einsearch.evaluate.network import Weights, weights_of
+from einsearch.evaluate.optimizing import make_optimizer, rate_at
+from einsearch.tasks.base import Split, Task
+from einsearch.trial import FailureKind
+
+Report = Callable[[int, Mapping[str, float]], bool]
+"""Is told the number of an epoch, from 1, and its metrics; True stops the training there."""
+
+_STEPS_BETWEEN_CHECKS: Final = {"cpu": 1, "cuda": 20}
+"""Looking at a loss makes the host wait for a GPU."""
+
+_VALIDATION_BATCH: Final = 4
+"""Times the batch of training: without gradients a batch needs less memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What training gave.
+
+    Attributes:
+        metrics: on validation data after the last epoch, and `train_loss`.
+        history: the same after each epoch, with its learning rate `lr` at the end.
+        stopped: whether `report` ended it before the last epoch.
+        timings: seconds of `train` and `validate`.
+        weights: after the last epoch, those that gave `metrics`.
+    """
+
+    metrics: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+    stopped: bool
+    timings: Mapping[str, float]
+    weights: Weights
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.history)
+
+
+def check_training(task: Task, config: TrainingConfig) -> None:
+    """Raises TaskError where a configuration does not suit the task or this machine."""
+    if config.augment != "none" and not can_augment(task):
+        raise TaskError(
+            f"augment: {config.augment} needs images, the task {task.name} has {task.input}: "
+            "say augment: none"
+        )
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise TaskError("device: cuda is asked for, but torch finds no GPU: say device: auto")
+    if config.label_smoothing and not task.is_classification:
+        raise TaskError(
+            f"label_smoothing needs classes, the task {task.name} is a regression: leave it out"
+        )
+
+
+def train(
+    network: nn.Module,
+    task: Task,
+    config: TrainingConfig,
+    seed: int,
+    *,
+    report: Report | None = None,
+    deadline: float = math.inf,
+) -> Evaluation:
+    """Trains a network in place.
+
+    On one device and one thread the outcome depends on the network, the task, the configuration
+    and the seed alone. The global random state stays as it was.
+
+    Args:
+        network: maps (batch, *input shape) to (batch, *output shape).
+        task: what it learns.
+        config: how.
+        seed: of the order of examples, augmentation, and layers that draw.
+        report: is told every epoch's metrics, and may stop the training.
+        deadline: `time.monotonic()` at which it gives up, looked at before every step.
+
+    Raises:
+        CandidateFault: the loss is not finite, or the deadline has passed.
+        TaskError: the configuration does not suit the task or the machine.
+    """
+    check_training(task, config)
+    device = find_device(config.device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        run = _Run(network.to(device), task, config, device, seed, deadline)
+        stopped = False
+        for epoch in range(1, config.epochs + 1):
+            run.train_epoch(epoch)
+            metrics = run.validate(epoch)
+            wants_stop = report is not None and report(epoch, metrics)
+            if wants_stop and epoch < config.epochs:
+                stopped = True
+                break
+    return Evaluation(
+        metrics=run.history[-1],
+        history=tuple(run.history),
+        stopped=stopped,
+        timings=dict(run.timings),
+        weights=weights_of(network),
+    )
+
+
+def predict(network: nn.Module, x: torch.Tensor, batch: int) -> NDArray[Any]:
+    """Outputs of a network in evaluation mode, (n, *output shape) in float32.
+
+    Args:
+        network: on the device of `x`; left in evaluation mode.
+        x: (n, *input shape).
+        batch: examples at a time.
+    """
+    network.eval()
+    with torch.no_grad():
+        outputs = [network(x[at : at + batch]).float() for at in range(0, len(x), batch)]
+    array: NDArray[Any] = torch.cat(outputs).cpu().numpy()
+    return array
+
+
+def split_metrics(network: nn.Module, task: Task, split: Split, config: TrainingConfig) -> Scores:
+    """Metrics of a trained network on any split of its task."""
+    device = find_device(config.device)
+    x = on_device(split, device).x
+    with _precision(config, device):
+        outputs = predict(network.to(device), x, _VALIDATION_BATCH * config.batch)
+    return score(task, outputs, split.y)
+
+
+def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextManager[Any]:
+    if config.precision == "auto":
+        is_half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    else:
+        is_half = config.precision == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16) if is_half else nullcontext()
+
+
+@dataclass(eq=False)
+class _Run:
+    """One training under way."""
+
+    network: nn.Module
+    task: Task
+    config: TrainingConfig
+    device: torch.device
+    seed: int
+    deadline: float
+    history: list[dict[str, float]] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "validate": 0.0})
+
+    def __post_init__(self) -> None:
+        self.data = on_device(self.task.train, self.device)
+        self.batches = math.ceil(len(self.data) / self.config.batch)
+        self.optimizer = make_optimizer(self.network, self.config)
+        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.generator = torch.Generator().manual_seed(self.seed)
+        self.started = time.monotonic()
+        self.train_loss = math.nan
+
+    def train_epoch(self, epoch: int) -> None:
+        began = time.monotonic()
+        self.network.train()
+        check_every = _STEPS_BETWEEN_CHECKS[self.device.type]
+        total = torch.zeros((), device=self.device)
+        for step, rows in enumerate(self._shuffled_batches(), start=1):
+            self._check_deadline(epoch)
+            loss = self._step(rows, (epoch - 1) * self.batches + step - 1)
+            total += loss * len(rows)
+            if step % check_every == 0 and not math.isfinite(loss.item()):
+                self._raise_not_finite(loss.item(), f"step {step} of epoch {epoch}")
+        self.train_loss = total.item() / len(self.data)
+        if not math.isfinite(self.train_loss):
+            self._raise_not_finite(self.train_loss, f"epoch {epoch}")
+        self.timings["train"] += time.monotonic() - began
+
+    def validate(self, epoch: int) -> dict[str, float]:
+        """Metrics of the epoch, added to the history."""
+        self._check_deadline(epoch)
+        began = time.monotonic()
+        metrics = split_metrics(self.network, self.task, self.task.valid, self.config)
+        if not all(map(math.isfinite, metrics.values())):
+            raise CandidateFault(
+                FailureKind.NOT_FINITE, f"the outputs are not finite in validation of epoch {epoch}"
+            )
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.history.append({**metrics, "train_loss": self.train_loss, "lr": rate})
+        self.timings["validate"] += time.monotonic() - began
+        return self.history[-1]
+
+    def _shuffled_batches(self) -> Iterator[torch.Tensor]:
+        """Example numbers of each step; sizes differ by at most one."""
+        n = len(self.data)
+        order = torch.randperm(n, generator=self.generator).to(self.device)
+        for batch in range(self.batches):
+            yield order[n * batch // self.batches : n * (batch + 1) // self.batches]
+
+    def _step(self, rows: torch.Tensor, step: int) -> torch.Tensor:
+        """One update; the loss before it, detached."""
+        x, y = self.data.x[rows], self.data.y[rows]
+        if self.config.augment != "none":
+            x = augment(x, self.config.augment == "flip", self.generator)
+        rate = rate_at(self.config, step, self.config.epochs * self.batches)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with _precision(self.config, self.device):
+            loss = self._loss(self.network(x), y)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(self.trained, self.config.clip)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _loss(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if self.task.is_classification:
+            smoothing = self.config.label_smoothing
+            return F.cross_entropy(outputs.float(), y, label_smoothing=smoothing)
+        return F.mse_loss(outputs.float(), y)
+
+    def _check_deadline(self, epoch: int) -> None:
+        now = time.monotonic()
+        if now > self.deadline:
+            raise CandidateFault(
+                FailureKind.TIME_LIMIT,
+                f"in epoch {epoch} of {self.config.epochs}, after {now - self.started:.1f} s of "
+                "training",
+            )
+
+    def _raise_not_finite(self, loss: float, place: str) -> None:
+        raise CandidateFault(FailureKind.NOT_FINITE, f"the loss is {loss} in {place}")

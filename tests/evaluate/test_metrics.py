@@ -1,0 +1,70 @@
+"""Tests of the metrics against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from einsearch.evaluate import metrics
+from einsearch.tasks.registry import make_task
+
+seeds = st.integers(0, 10_000)
+
+
+@given(seed=seeds, n=st.integers(1, 40), classes=st.integers(2, 6), size=st.sampled_from([1, 50]))
+def test_classification_agrees_with_scikit_learn(
+    seed: int, n: int, classes: int, size: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(scale=size, size=(n, classes)), rng.integers(classes, size=n)
+    best = logits.argmax(axis=1)
+    assert metrics.accuracy(logits, labels) == pytest.approx(oracle.accuracy_score(labels, best))
+    recall = oracle.recall_score(labels, best, labels=np.unique(labels), average="macro")
+    assert metrics.balanced_accuracy(logits, labels) == pytest.approx(recall)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    if shares.min() > 1e-12:
+        loss = oracle.log_loss(labels, shares, labels=np.arange(classes))
+        assert metrics.cross_entropy(logits, labels) == pytest.approx(loss, rel=1e-6, abs=1e-9)
+
+
+@given(seed=seeds, n=st.integers(2, 40), dims=st.integers(1, 4))
+def test_regression_agrees_with_scikit_learn(seed: int, n: int, dims: int) -> None:
+    rng = np.random.default_rng(seed)
+    outputs, targets = rng.normal(size=(2, n, dims))
+    error = oracle.mean_squared_error(targets, outputs)
+    assert metrics.rmse(outputs, targets) == pytest.approx(error**0.5)
+    assert metrics.mae(outputs, targets) == pytest.approx(
+        oracle.mean_absolute_error(targets, outputs)
+    )
+    assert metrics.r2(outputs, targets) == pytest.approx(oracle.r2_score(targets, outputs))
+
+
+def test_r2_where_a_dimension_never_varies() -> None:
+    targets = np.array([[1.0, 2.0], [3.0, 2.0]])
+    assert metrics.r2(targets, targets) == 1.0
+    assert metrics.r2(targets + np.array([0.0, 1.0]), targets) == 0.5
+
+
+def test_large_logits_do_not_overflow() -> None:
+    assert metrics.cross_entropy(np.array([[1e4, 0.0]]), np.array([1])) == pytest.approx(1e4)
+
+
+def test_scores_of_a_regression_are_in_the_unit_of_the_data() -> None:
+    task = make_task("waves")
+    assert task.target_statistics is not None
+    (deviation,) = task.target_statistics.deviation
+    scores = metrics.score(task, task.valid.y + np.float32(1), task.valid.y)
+    assert list(scores) == ["rmse", "mae", "r2"]
+    assert scores["rmse"] == pytest.approx(deviation, rel=1e-5)
+    assert scores["mae"] == pytest.approx(deviation, rel=1e-5)
+
+
+def test_scores_of_a_classification_come_in_the_order_of_the_task() -> None:
+    task = make_task("bars")
+    scores = metrics.score(task, np.eye(4, dtype=np.float32)[task.valid.y], task.valid.y)
+    assert list(scores) == ["accuracy", "balanced_accuracy", "cross_entropy"]
+    assert scores["accuracy"] == scores["balanced_accuracy"] == 1.0
