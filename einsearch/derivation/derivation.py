@@ -62,12 +62,14 @@ class Derivation(Architecture):
         activations: every use of a rule, in the order in which they ended.
         log_probability: of the decisions under the grammar, guards renormalised; a density where
             reals were drawn.
+        counted: nodes as limits count them while deriving; copies when their original is derived.
     """
 
     grammar: Grammar
     taken: tuple[Taken, ...] = field(repr=False)
     activations: tuple[Activation, ...] = field(repr=False)
     log_probability: float
+    counted: int
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
@@ -92,6 +94,7 @@ def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
         tuple(machine.decisions),
         tuple(machine.activations),
         machine.log_probability,
+        machine.nodes,
     )
 
 

@@ -3,7 +3,7 @@
 One loop, no recursion: what remains to be done is a linked list of frames, so a derivation may be
 thousands of levels deep, and a point where something was drawn can be returned to by restoring
 a few registers. Sampling, replaying decisions, mutation and parsing all run this machine; they
-differ in where the drawn values come from (`Chooser`) and in what they do with a call (`observe`).
+differ in where the drawn values come from (`Chooser`); a parser also in what it does with a call.
 
 The registers are public to `einsearch.derivation.steps`, which says what each kind of expression
 does to them.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from einsearch.derivation.bounds import Bounds
@@ -122,7 +122,8 @@ class Activation(NamedTuple):
     Attributes:
         entry: how many rules were entered before it; names it in this derivation.
         rule: key of the rule.
-        decisions, calls: half-open ranges.
+        decisions: half-open range of its decisions.
+        nodes: how many nodes were counted before and after it.
         depth: where it stands.
         incoming, outgoing: specs.
         level: enclosing activations.
@@ -131,7 +132,7 @@ class Activation(NamedTuple):
     entry: int
     rule: str
     decisions: tuple[int, int]
-    calls: tuple[int, int]
+    nodes: tuple[int, int]
     depth: int
     incoming: Bundle
     outgoing: Bundle
@@ -186,6 +187,22 @@ REGISTERS: Final = (
 LISTS: Final = ("calls", "decisions", "events", "activations")
 
 
+class Retarget(NamedTuple):
+    """Another derivation of one activation.
+
+    Attributes:
+        entry: which activation.
+        inside: where its decisions come from; None: they are drawn.
+        after: where those behind it come from.
+        nodes_after: nodes that the derivation counts behind it.
+    """
+
+    entry: int
+    inside: Cursor | None
+    after: Cursor
+    nodes_after: int
+
+
 @dataclass(frozen=True)
 class Settings:
     """What stays the same while a machine runs.
@@ -195,18 +212,16 @@ class Settings:
         limits: upper bounds.
         bounds: cheapest completions, or None where nothing is drawn.
         chooser: where drawn values come from.
-        observe: sees every call before it is made; a text turns it down.
         accept: sees the finished program; a text turns it down.
-        retarget: entry number of a rule -> where drawn values come from inside it.
+        retarget: where drawn values come from inside one activation, and behind it.
     """
 
     rules: Any
     chooser: Chooser
     limits: Limits = NO_LIMITS
     bounds: Bounds | None = None
-    observe: Callable[[Machine, Call], str | None] | None = None
     accept: Callable[[Machine], str | None] | None = None
-    retarget: dict[int, tuple[Cursor | None, Cursor | None]] = field(default_factory=dict)
+    retarget: Retarget | None = None
 
 
 class Machine:
@@ -350,6 +365,38 @@ class Machine:
             self._restore(point.registers)
             return self._take(point.draw, point.label, point.step, point.data, value)
         raise DeadEnd(reason, self.reasons)
+
+    def spec(self, ref: Ref) -> TensorSpec:
+        """Spec of a tensor."""
+        return self.input[ref.port] if ref.call == INPUT else self.calls[ref.call].outputs[ref.port]
+
+    def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+        """Makes a call whose shapes fit; its key of weights is given here."""
+        from einsearch.derivation.steps import emit
+
+        return emit(self, call, node, drawn)
+
+    def clone(self, number: int) -> str | None:
+        """The tensor at hand goes to several expressions without a `clone` being written."""
+        self.events.append(("clone", number, self.refs[0]))
+        return None
+
+    def enter(self, rule: e.Rule, slots: Environment, path: Path) -> str | None:
+        """Enters a rule with its arguments."""
+        from einsearch.derivation.steps import activate, enter_rule
+
+        activate(self, rule)
+        return enter_rule(self, rule, slots, path)
+
+    def use(self, shared: Shared) -> None:
+        """Prepares the use of a shared expression."""
+        from einsearch.derivation.steps import use
+
+        use(self, shared)
+
+    def copy(self, start: int, end: int) -> None:
+        """Repeats the decisions from `start` to `end`."""
+        self.source = Cursor(self.decisions, start, end, is_copy=True)
 
     def _finish(self) -> str | None:
         if len(self.refs) != 1:

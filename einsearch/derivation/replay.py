@@ -13,7 +13,6 @@ from einsearch.derivation.derivation import (
     from_machine,
 )
 from einsearch.derivation.machine import Cursor, DeadEnd, Machine, Settings
-from einsearch.derivation.steps import enter_rule
 from einsearch.errors import ParseError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import architecture_rule
@@ -40,7 +39,7 @@ def replay(grammar: Grammar, spec: TensorSpec, decisions: Iterable[Any]) -> Deri
     try:
         machine = Machine(grammar.start_rule, spec, settings)
         machine.source = Cursor(values, 0, len(values), is_copy=False)
-        reason = enter_rule(machine, grammar.start_rule, (), machine.context.path)
+        reason = machine.enter(grammar.start_rule, (), machine.context.path)
         if reason is not None:
             raise ParseError(f"the decisions do not fit {grammar.name}: {reason}")
         return from_machine(machine.run(), grammar)
@@ -70,7 +69,7 @@ def architecture(text: str, spec: TensorSpec, grammar: Grammar | None = None) ->
 def run_rule(rule: e.Rule, grammar: Grammar, spec: TensorSpec) -> Architecture:
     """What a rule without choices denotes. Raises ShapeError."""
     machine = Machine(rule, spec, Settings(grammar.rules, Never()))
-    reason = enter_rule(machine, rule, (), machine.context.path)
+    reason = machine.enter(rule, (), machine.context.path)
     if reason is None:
         try:
             return architecture_from_machine(machine.run())

@@ -19,7 +19,6 @@ from einsearch.derivation.choosing import AtRandom, fast_random
 from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import DeadEnd, Machine, Settings
-from einsearch.derivation.steps import enter_rule
 from einsearch.errors import InfeasibleSpace
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
@@ -48,7 +47,7 @@ def start(grammar: Grammar, spec: TensorSpec, settings: Settings) -> Machine:
     """A machine at the start rule of a grammar."""
     rule = grammar.start_rule
     machine = Machine(rule, spec, settings)
-    reason = enter_rule(machine, rule, (), machine.context.path)
+    reason = machine.enter(rule, (), machine.context.path)
     if reason is not None:
         raise DeadEnd(reason, Counter([reason]))
     return machine

@@ -7,6 +7,7 @@ recorded as events, from which `einsearch.derivation.terms` builds the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, Final
@@ -27,7 +28,6 @@ from einsearch.grammar import expressions as e
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Primitive, cost, infer_or_reason
 from einsearch.primitives.program import Call, Ref
-from einsearch.specs import TensorSpec
 
 
 def _draw_all(m: Machine, then: Any, node: Any, drawn: tuple[Any, ...] = ()) -> str | None:
@@ -82,34 +82,33 @@ def _call(m: Machine, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | No
         if not set(refs) <= set(m.block.incoming):
             return f"{called.name} stands at the head of an expression only"
         refs = m.block.incoming[:1]
-        specs = tuple(_spec(m, ref) for ref in refs)
+        specs = tuple(m.spec(ref) for ref in refs)
     outputs = infer_or_reason(called, args, specs)
     if isinstance(outputs, str):
         return outputs
-    key = _weights_key(m)
-    call = Call(called, args, refs, specs, outputs, key)
-    return _emit(m, call, node, drawn)
+    return m.emit(Call(called, args, refs, specs, outputs, ""), node, drawn)
 
 
-def _weights_key(m: Machine) -> str:
-    tie = m.context.tie
-    return str(len(m.calls)) if tie is None else f"{tie.key}.{len(m.calls) - tie.first_call}"
-
-
-def _emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+def emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+    """Makes a call: counts it, records it, goes on with what it yields."""
     number = len(m.calls)
-    reason = _count(m, call) or (m.settings.observe(m, call) if m.settings.observe else None)
+    tie = m.context.tie
+    key = str(number) if tie is None else f"{tie.key}.{number - tie.first_call}"
+    call = replace(call, weights=key)
+    reason = _count(m, call)
     if reason is not None:
         return reason
-    if m.context.tie is not None:
-        m.tied[call.weights] = m.tied.get(call.weights, number)
-    if not call.primitive.is_source:
-        m.block = m.block.reading(call.inputs)
     m.calls.append(call)
     m.events.append(("call", number, node, m.context.environment, drawn))
-    m.refs = tuple(Ref(number, port) for port in range(len(call.outputs)))
+    return yield_outputs(m, call, tuple(Ref(number, port) for port in range(len(call.outputs))))
+
+
+def yield_outputs(m: Machine, call: Call, refs: Refs) -> None:
+    """Goes on with the tensors that a call yields."""
+    if not call.primitive.is_source:
+        m.block = m.block.reading(m.refs)
+    m.refs = refs
     m.specs = call.outputs
-    return None
 
 
 def _count(m: Machine, call: Call) -> str | None:
@@ -148,10 +147,6 @@ def _first_tied(m: Machine, call: Call) -> Call | None:
     return None
 
 
-def _spec(m: Machine, ref: Ref) -> TensorSpec:
-    return m.input[ref.port] if ref.call < 0 else m.calls[ref.call].outputs[ref.port]
-
-
 def rule_call(m: Machine, node: e.RuleCall) -> str | None:
     return _draw_all(m, _enter, node)
 
@@ -170,36 +165,39 @@ def _enter(m: Machine, node: e.RuleCall, drawn: tuple[Any, ...]) -> str | None:
                 slots.append(shared)
     except ShapeError as error:
         return f"{rule.name}: {error}"
-    return enter_rule(m, rule, tuple(slots), path)
+    return m.enter(rule, tuple(slots), path)
 
 
 def enter_rule(m: Machine, rule: e.Rule, slots: tuple[Any, ...], path: Any) -> str | None:
     """Binds what `where` binds, then goes on with the rule's body."""
-    entry = m.entries
-    m.entries += 1
     before = m.context
-    in_copy = m.source is not None and m.source.is_copy
-    if not in_copy:
-        data = (entry, rule.key, len(m.decisions), len(m.calls), before.depth, m.specs, m.level)
-        m.push(_leave, data)
-        m.level += 1
-        if entry in m.settings.retarget:
-            inside, after = m.settings.retarget[entry]
-            m.push(_restore_source, after)
-            m.source = inside
     m.context = Context(slots, before.depth, path, before.copies, before.tie)
     return _bind_next(m, (rule, 0))
 
 
+def activate(m: Machine, rule: e.Rule) -> None:
+    """Notes that a rule is entered; copies are not noted. A `retarget` takes effect here."""
+    entry = m.entries
+    m.entries += 1
+    if m.source is None or not m.source.is_copy:
+        m.push(_leave, (entry, rule.key, len(m.decisions), m.nodes, m.context.depth, m.specs, m.level))
+        m.level += 1
+        retarget = m.settings.retarget
+        if retarget is not None and retarget.entry == entry:
+            least = m.frames.rest if m.frames is not None else 0
+            m.push(_restore_source, retarget.after, max(0, retarget.nodes_after - least))
+            m.source = retarget.inside
+
+
 def _leave(m: Machine, data: tuple[Any, ...]) -> None:
-    entry, rule, decisions, calls, depth, incoming, level = data
+    entry, rule, decisions, nodes, depth, incoming, level = data
     m.level = level
     m.activations.append(
         Activation(
             entry,
             rule,
             (decisions, len(m.decisions)),
-            (calls, len(m.calls)),
+            (nodes, m.nodes),
             depth,
             incoming,
             m.specs,
@@ -241,18 +239,23 @@ def local_use(m: Machine, node: e.LocalUse) -> str | None:
     if not isinstance(shared, Shared):
         return f"{node.name} is the value {shared}, but an operation is expected"
     m.events.append(("use", shared))
-    known = m.shared.get(shared)
-    if known is None:
-        m.push(_first_use_done, (shared, _decision_position(m)))
-    else:
-        m.push(_copy_done, _past(m.source, known))
-        m.source = Cursor(m.decisions, *known, is_copy=True)
+    m.use(shared)
     context = m.context
     m.context = Context(
         shared.environment, context.depth, shared.path, context.copies, context.tie
     )
     m.expression = shared.body
     return None
+
+
+def use(m: Machine, shared: Shared) -> None:
+    """Derives a shared expression where it is used first; repeats that everywhere else."""
+    known = m.shared.get(shared)
+    if known is None:
+        m.push(_first_use_done, (shared, _decision_position(m)))
+    else:
+        m.push(_copy_done, _past(m.source, known))
+        m.source = Cursor(m.decisions, *known, is_copy=True)
 
 
 def _past(source: Cursor | None, used: tuple[int, int]) -> Cursor | None:
@@ -345,6 +348,10 @@ def parallel(m: Machine, node: e.Parallel) -> str | None:
     incoming = _incoming_of_parts(m, node)
     if incoming is None:
         return f"{len(node.items)} parallel expressions, but {len(m.refs)} tensors arrive"
+    if len(m.refs) == 1 and len(incoming) > 1 and not all(map(_starts_with_tensor, node.items)):
+        reason = m.clone(len(incoming))
+        if reason is not None:
+            return reason
     m.events.append(("parallel",))
     _deepen(m)
     return _part(m, (node, 0, incoming, ()))
@@ -371,7 +378,7 @@ def _part(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | N
         )
     m.push(_part_done, data, pending)
     m.refs = incoming[position]
-    m.specs = tuple(_spec(m, ref) for ref in m.refs)
+    m.specs = tuple(m.spec(ref) for ref in m.refs)
     m.expression = node.items[position]
     return None
 
@@ -389,7 +396,7 @@ def _part_done(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> st
         return _part(m, (node, position + 1, incoming, outcome))
     m.events.append(("end",))
     m.refs = outcome
-    m.specs = tuple(_spec(m, ref) for ref in outcome)
+    m.specs = tuple(m.spec(ref) for ref in outcome)
     return None
 
 
@@ -423,6 +430,9 @@ def _each(m: Machine, node: e.Each, drawn: tuple[Any, ...]) -> str | None:
             return count
         if len(m.refs) != 1:
             return f"each(..., {count}) takes one tensor, {len(m.refs)} arrive"
+        reason = m.clone(count)
+        if reason is not None:
+            return reason
         incoming = [m.refs] * count
     m.events.append(("each", node.count is not None))
     return _first_copy(m, node, len(incoming), incoming)
@@ -453,7 +463,7 @@ def _copy_from(
 ) -> str | None:
     if incoming is not None:
         m.refs = incoming[number]
-        m.specs = tuple(_spec(m, ref) for ref in m.refs)
+        m.specs = tuple(m.spec(ref) for ref in m.refs)
     m.expression = node.body
     return None
 
@@ -469,14 +479,14 @@ def _copy_next(m: Machine, data: tuple[Any, ...]) -> str | None:
     if done < count:
         m.events.append(("next",))
         m.push(_copy_next, (node, done + 1, count, incoming, outcome, start, segment))
-        m.source = Cursor(m.decisions, segment[0], segment[1], is_copy=True)
+        m.copy(segment[0], segment[1])
         m.context = m.context._replace(copies=0)
         return _copy_from(m, node, incoming, done)
     m.source = segment[2]
     m.events.append(("end",))
     if incoming is not None:
         m.refs = outcome
-        m.specs = tuple(_spec(m, ref) for ref in outcome)
+        m.specs = tuple(m.spec(ref) for ref in outcome)
     return None
 
 
@@ -583,7 +593,7 @@ def _assign_next(m: Machine, data: tuple[e.Block, int, BlockState]) -> str | Non
         )
     m.push(_assigned, data, pending)
     m.refs = m.block.incoming
-    m.specs = tuple(_spec(m, ref) for ref in m.refs)
+    m.specs = tuple(m.spec(ref) for ref in m.refs)
     m.expression = node.assignments[position].body
     return None
 
@@ -611,7 +621,7 @@ def _yield_tensors(m: Machine, names: tuple[str, ...], refs: Refs) -> str | None
     m.block = m.block.reading(refs)
     m.events.append(("tensor", names))
     m.refs = refs
-    m.specs = tuple(_spec(m, ref) for ref in refs)
+    m.specs = tuple(m.spec(ref) for ref in refs)
     return None
 
 

@@ -56,6 +56,8 @@ def build_term(events: Sequence[tuple[Any, ...]], calls: Sequence[Call]) -> Term
             names = event[1]
             tensors = tuple(Term("tensor", name) for name in names)
             items.append(tensors[0] if len(tensors) == 1 else Term("parallel", None, tensors))
+        elif kind == "clone":
+            continue
         elif kind == "next":
             opened, parts, _ = stack[-1]
             parts.append(_series(items))

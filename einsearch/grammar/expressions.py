@@ -346,3 +346,14 @@ class Rule:
     def is_macro(self) -> bool:
         """Whether it has nothing to choose itself, so that its name means nothing more."""
         return not isinstance(self.body, Choice)
+
+
+NODE_TYPES = frozenset(
+    {
+        *(Constant, Local, Attribute, Arithmetic, Domain, IntegerRange, RealRange),
+        *(PrimitiveCall, RuleCall, LocalUse, Series, Parallel, Each, Repeat, Chain, Tied),
+        *(Alternative, Choice, Assign, Block, TensorUse, AnyTensor, AllUnused),
+        *(LogicGuard, CompareGuard, LayoutGuard, TruthGuard),
+    }
+)
+"""Every kind of node, for walks over whole rules."""

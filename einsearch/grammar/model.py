@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from einsearch.errors import GrammarError
-from einsearch.grammar.expressions import At, Expression, Rule
+from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Rule
 from einsearch.grammar.modules import Module
 
 REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient")
@@ -72,9 +74,24 @@ class Grammar:
         """Text of the grammar file itself."""
         return next(iter(self.sources.values()), "")
 
-    def expression(self, rule: str) -> Expression:
-        """Body of a rule."""
-        return self.rules[rule].body
+    @cached_property
+    def uses_depth(self) -> bool:
+        """Whether anything in it depends on `depth`."""
+        return any(_mentions_depth(rule) for rule in self.rules.values())
 
     def __repr__(self) -> str:
         return f"<Grammar {self.name}: {len(self.rules)} rules, start {self.start}>"
+
+
+def _mentions_depth(rule: Rule) -> bool:
+    pending: list[Any] = [rule.body, *(binding.body for binding in rule.bindings)]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Attribute):
+            if item.name == "depth":
+                return True
+        elif isinstance(item, tuple):
+            pending.extend(item)
+        elif type(item) in NODE_TYPES:
+            pending.extend(getattr(item, name) for name in item.__slots__)
+    return False

@@ -1,0 +1,99 @@
+"""Architecture text -> `Derivation`: how the grammar derives it, or where it cannot."""
+
+from __future__ import annotations
+
+from einsearch.derivation.choosing import Never
+from einsearch.derivation.derivation import (
+    Architecture,
+    Derivation,
+    architecture_from_machine,
+)
+from einsearch.derivation.machine import DeadEnd, Machine, Settings
+from einsearch.derivation.recognize import Recognizer, same_architecture, target
+from einsearch.derivation.replay import replay
+from einsearch.errors import Location, ParseError, ShapeError
+from einsearch.grammar import expressions as e
+from einsearch.grammar.load import architecture_rule
+from einsearch.grammar.model import Grammar
+from einsearch.grammar.read import locate
+from einsearch.specs import TensorSpec
+
+MOST_CANDIDATES = 50
+"""Derivations that are verified before a text is given up."""
+
+
+def parse(grammar: Grammar, text: str, spec: TensorSpec) -> Derivation:
+    """How a grammar derives an architecture text.
+
+    Args:
+        grammar: with a start rule.
+        text: an expression that chooses nothing; the grammar's macros may be used.
+        spec: the incoming tensor.
+
+    Raises:
+        ParseError: the text cannot be read, its shapes do not fit, or the grammar cannot derive
+            it; names the place.
+    """
+    rule, scope = architecture_rule(text, grammar)
+    return derive_rule(grammar, rule, scope, spec, text)
+
+
+def derive_rule(
+    grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str
+) -> Derivation:
+    """How a grammar derives a rule that chooses nothing: a text, or one of its seeds."""
+    machine = Machine(rule, spec, Settings(scope.rules, Never()))
+    reason = machine.enter(rule, (), machine.context.path)
+    try:
+        if reason is not None:
+            raise ShapeError(reason)
+        read = architecture_from_machine(machine.run())
+    except (DeadEnd, ShapeError) as error:
+        raise ParseError(f"the architecture cannot stand on {spec}: {error}") from None
+    failed: Recognizer | None = None
+    for is_loose in (False, True):
+        recognizer = Recognizer(grammar, target(read, is_loose))
+        found = _first_verified(grammar, read, recognizer, is_loose)
+        if found is not None:
+            return found
+        if failed is None or recognizer.furthest >= failed.furthest:
+            failed = recognizer
+    assert failed is not None
+    raise _underivable(grammar, failed, machine, text)
+
+
+def _first_verified(
+    grammar: Grammar, read: Architecture, recognizer: Recognizer, is_loose: bool
+) -> Derivation | None:
+    for number, values in enumerate(recognizer.parses()):
+        try:
+            found = replay(grammar, read.input, [("", "", value) for value in values])
+        except ParseError:
+            found = None
+        if found is not None and same_architecture(found, read, is_loose):
+            return found
+        if number >= MOST_CANDIDATES:
+            break
+    return None
+
+
+def _underivable(
+    grammar: Grammar, recognizer: Recognizer, machine: Machine, text: str
+) -> ParseError:
+    """Names the first call that no derivation reaches, and what could stand there."""
+    tokens = recognizer.goal.tokens
+    wanted = ", ".join(sorted(recognizer.wanted)) or "the end of the text"
+    if recognizer.furthest >= len(tokens):
+        message = f"{grammar.name} cannot derive this text: it must go on behind its end"
+        return ParseError(message, None, f"expected {wanted}")
+    call = tokens[recognizer.furthest].call
+    node = next(event[2] for event in machine.events if event[0] == "call" and event[1] == call)
+    name = node.primitive.name
+    location: Location | None = locate("<text>", text, node.at)
+    if name not in (location.source_line if location else ""):
+        location = None
+    return ParseError(
+        f"{grammar.name} cannot derive this text: {name} cannot stand here",
+        location,
+        f"expected {wanted}",
+    )

@@ -1,0 +1,416 @@
+"""Finds how a grammar derives a given program: a generalised, memoised descent.
+
+After Scott and Johnstone (GLL parsing, 2010): a rule entered again in the same state joins those
+who wait for its outcomes, so left recursion and ambiguity cost no more than polynomial time. The
+state is the position in the program's calls, the tensors at hand, and the block's names.
+
+The steps are those of the deriving machine; calls are matched instead of made, and every choice
+forks. Copies are recognised freely; the caller replays the decisions to make sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from einsearch.derivation.choosing import Never
+from einsearch.derivation.decisions import Draw, Options, Path
+from einsearch.derivation.derivation import Architecture
+from einsearch.derivation.machine import (
+    BlockState,
+    Frame,
+    Machine,
+    Refs,
+    Settings,
+    Taken,
+)
+from einsearch.derivation.steps import STEPS, enter_rule, yield_outputs
+from einsearch.derivation.values import Environment, Shared
+from einsearch.errors import ParseError
+from einsearch.grammar import expressions as e
+from einsearch.grammar.model import Grammar
+from einsearch.primitives.arguments import Kind
+from einsearch.primitives.base import resolve_axis
+from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.specs import TensorSpec
+
+MOST_STEPS: Final = 2_000_000
+"""Work spent on one text before it is called too ambiguous."""
+MOST_MORE_STEPS: Final = 200_000
+"""Work spent on looking for a more probable derivation when one has been found."""
+MOST_VALUES: Final = 64
+"""Whole ranges up to this size are tried; of larger ones the numbers in the text."""
+
+class Token(NamedTuple):
+    """One call to be matched; a clone that a text implies is one, too.
+
+    Attributes:
+        name: of the primitive.
+        args: its arguments; of a clone the number of copies.
+        inputs: tensors read, clones looked through.
+        call: its number in the program, or of the next one for an implied clone.
+    """
+
+    name: str
+    args: Any
+    inputs: Refs
+    call: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """An architecture as a sequence to be matched.
+
+    Attributes:
+        program: as read.
+        tokens: its calls in order, and its implied clones.
+        outputs: its outgoing tensors, clones looked through.
+        is_loose: `identity` is looked through on both sides.
+    """
+
+    program: Program
+    tokens: tuple[Token, ...]
+    outputs: Refs
+    is_loose: bool
+
+
+def target(read: Architecture, is_loose: bool) -> Target:
+    """What is to be matched; `is_loose` drops every `identity`."""
+    calls = read.program.calls
+    alias: dict[Ref, Ref] = {}
+    tokens = []
+    for event in read.events:
+        if event[0] == "clone":
+            refs = (alias.get(event[2], event[2]),)
+            tokens.append(Token("clone", event[1], refs, event[2].call + 1))
+        elif event[0] == "call":
+            number = event[1]
+            call = calls[number]
+            inputs = tuple(alias.get(ref, ref) for ref in call.inputs)
+            name = call.primitive.name
+            if name == "clone" or (is_loose and name == "identity"):
+                for port in range(len(call.outputs)):
+                    alias[Ref(number, port)] = inputs[0]
+            if not (is_loose and name == "identity"):
+                args = call.args.n if name == "clone" else _resolved(call)
+                tokens.append(Token(name, args, inputs, number))
+    outputs = tuple(alias.get(ref, ref) for ref in read.program.outputs)
+    return Target(read.program, tuple(tokens), outputs, is_loose)
+
+
+def _resolved(call: Call) -> tuple[Any, ...]:
+    """Arguments with axes as numbers: `last` and `features` of tokens are the same axis."""
+    return tuple(
+        (int, resolve_axis(call.specs[0], value))
+        if parameter.kind is Kind.AXIS
+        else (type(value), value)
+        for parameter, value in zip(
+            call.primitive.parameters, call.args.values_in_order, strict=True
+        )
+    )
+
+
+def same_architecture(left: Architecture, right: Architecture, is_loose: bool) -> bool:
+    """Whether two architectures are the same call by call, sharing of weights included."""
+    return _comparable(target(left, is_loose)) == _comparable(target(right, is_loose))
+
+
+def _comparable(found: Target) -> tuple[Any, ...]:
+    made = [t for t in found.tokens if t.name != "clone"]
+    position = {token.call: i for i, token in enumerate(made)}
+    first: dict[str, int] = {}
+
+    def move(ref: Ref) -> Ref:
+        return ref if ref.call == INPUT else Ref(position[ref.call], ref.port)
+
+    rows = []
+    for i, token in enumerate(made):
+        key = found.program.calls[token.call].weights
+        inputs = tuple(map(move, token.inputs))
+        rows.append((token.name, token.args, inputs, first.setdefault(key, i)))
+    return tuple(rows), tuple(map(move, found.outputs))
+
+
+class Trail(NamedTuple):
+    """Decisions so far: what came before, and a decision or a rule's whole outcome."""
+
+    before: Trail | None
+    item: Any
+    log_probability: float
+
+
+class End(NamedTuple):
+    """The state in which a rule's derivation ends."""
+
+    position: int
+    refs: Refs
+    block: BlockState
+    known: frozenset[Any]
+
+
+@dataclass(eq=False)
+class Entry:
+    """A rule entered in one state: its outcomes, and who waits for them."""
+
+    is_root: bool
+    ends: dict[End, Trail | None] = field(default_factory=dict)
+    waiting: list[tuple[Frame | None, Trail | None]] = field(default_factory=list)
+
+
+class Recognizer(Machine):
+    """Runs threads of the machine over a target; `parses` yields lists of decided values.
+
+    Attributes:
+        furthest: how many calls were matched at most.
+        wanted: names of primitives that could have stood there.
+    """
+
+    def __init__(self, grammar: Grammar, goal: Target) -> None:
+        self.start_rule = grammar.start_rule
+        super().__init__(self.start_rule, goal.program.input[0], Settings(grammar.rules, Never()))
+        self.goal = goal
+        self.position = 0
+        self.trail: Trail | None = None
+        self.known: frozenset[Any] = frozenset()
+        self.table: dict[Any, Entry] = {}
+        self.threads: list[tuple[Any, ...]] = []
+        self.furthest = 0
+        self.wanted: set[str] = set()
+        self.literals = sorted(
+            {
+                value
+                for call in goal.program.calls
+                for value in call.args.values_in_order
+                if type(value) in (int, float)
+            }
+        )
+        self._complete: list[Trail | None] = []
+        self._first_found: int | None = None
+        self._uses_depth = grammar.uses_depth
+
+    def parses(self) -> Iterator[tuple[Any, ...]]:
+        """Decided values of derivations, the most probable first; each is to be verified.
+
+        Raises:
+            ParseError: the work allowed is spent before one was found.
+        """
+        self.enter(self.start_rule, (), self.context.path)
+        steps, most = 0, MOST_STEPS
+        while steps < most:
+            while self._step() is None:
+                steps += 1
+            if self._complete:
+                most = min(most, self._found_at(steps) + MOST_MORE_STEPS)
+            if not self.threads:
+                break
+            self._resume(self.threads.pop())
+        if not self._complete and steps >= MOST_STEPS:
+            raise ParseError("the text is too ambiguous under this grammar to be parsed")
+        for trail in sorted(self._complete, key=lambda trail: -_log_probability(trail)):
+            yield _flatten(trail)
+
+    def _found_at(self, steps: int) -> int:
+        if self._first_found is None:
+            self._first_found = steps
+        return self._first_found
+
+    def _step(self) -> str | None:
+        expression = self.expression
+        self.events.clear()
+        if expression is not None:
+            self.expression = None
+            return STEPS[type(expression)](self, expression)
+        frame = self.frames
+        if frame is None:
+            return _ENDED
+        self.frames = frame.next
+        self.context = frame.context
+        return frame.step(self, frame.data)
+
+    def spec(self, ref: Ref) -> TensorSpec:
+        return self.goal.program.spec(ref)
+
+    def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+        """Matches a call with the next one of the target."""
+        name = call.primitive.name
+        if name == "clone":
+            refs = call.inputs * len(call.outputs)
+            return self.clone(call.args.n) or yield_outputs(self, call, refs)
+        if self.goal.is_loose and name == "identity":
+            return yield_outputs(self, call, call.inputs)
+        token = self._match(name, _resolved(call), call.inputs)
+        if token is None:
+            return f"{name} is not what the text has"
+        refs = tuple(Ref(token.call, port) for port in range(len(call.outputs)))
+        return yield_outputs(self, call, refs)
+
+    def clone(self, number: int) -> str | None:
+        """Matches a clone, written or implied."""
+        found = self._match("clone", number, self.refs)
+        return None if found else "clone is not what the text has"
+
+    def _match(self, name: str, args: Any, inputs: Refs) -> Token | None:
+        position = self.position
+        if position < len(self.goal.tokens):
+            token = self.goal.tokens[position]
+            if token.name == name and token.args == args and token.inputs == inputs:
+                self.position = position + 1
+                return token
+        if position > self.furthest:
+            self.furthest = position
+            self.wanted.clear()
+        if position == self.furthest:
+            self.wanted.add(name)
+        return None
+
+    def choose(self, draw: Draw, label: str, step: Any, data: Any) -> str | None:
+        """Forks: every value is a thread, the most probable first."""
+        for value in reversed(self._values(draw)):
+            self.threads.append((*self._state(), step, data, value, draw, label))
+        return _ENDED
+
+    def _values(self, draw: Draw) -> list[Any]:
+        if isinstance(draw, Options):
+            order = sorted(draw.allowed, key=lambda i: -draw.probabilities[i])
+            return [draw.values[i] for i in order]
+        if draw.is_integer and draw.high - draw.low < MOST_VALUES:
+            return list(range(int(draw.low), int(draw.high) + 1))
+        return [v for v in self.literals if draw.log_probability(v) is not None]
+
+    def _state(self) -> tuple[Any, ...]:
+        return (
+            self.context,
+            self.frames,
+            self.refs,
+            self.block,
+            self.position,
+            self.trail,
+            self.known,
+        )
+
+    def _resume(self, thread: tuple[Any, ...]) -> None:
+        (self.context, self.frames, self.refs, self.block, self.position, self.trail, self.known) = (
+            thread[:7]
+        )
+        self.specs = tuple(map(self.spec, self.refs))
+        self.expression = None
+        if len(thread) == 7:
+            return
+        step, data, value, draw, label = thread[7:]
+        if self.context.copies:
+            taken = Taken(self.context.path, label, draw.domain, value)
+            total = _log_probability(self.trail) + (draw.log_probability(value) or 0.0)
+            self.trail = Trail(self.trail, taken, total)
+        if step(self, data, value) is not None:
+            self.frames = None
+            self.expression = None
+
+    def enter(self, rule: e.Rule, slots: Environment, path: Path) -> str | None:
+        """Joins those who entered the rule in this state; the first one derives it."""
+        key = (
+            rule.key,
+            _structure(slots),
+            self.context.depth if self._uses_depth else 0,
+            self.context.copies > 0,
+            self.position,
+            self.refs,
+            self.block,
+            self.known,
+        )
+        entry = self.table.get(key)
+        is_new = entry is None
+        if entry is None:
+            entry = self.table[key] = Entry(is_root=not self.table)
+        entry.waiting.append((self.frames, self.trail))
+        if not is_new:
+            for end, trail in list(entry.ends.items()):
+                self._continue(entry.waiting[-1], end, trail)
+            return _ENDED
+        before = self.known
+        self.frames, self.trail = None, None
+        self.push(_rule_done, (entry, before, _shared_of(slots)))
+        return enter_rule(self, rule, slots, path)
+
+    def _continue(
+        self, waiting: tuple[Frame | None, Trail | None], end: End, trail: Trail | None
+    ) -> None:
+        frames, before = waiting
+        whole = before
+        if trail is not None:
+            total = _log_probability(before) + trail.log_probability
+            whole = Trail(before, trail, total)
+        state = (self.context, frames, end.refs, end.block, end.position, whole, end.known)
+        self.threads.append(state)
+
+    def finish_rule(self, entry: Entry, before: frozenset[Any], own: frozenset[Any]) -> str:
+        """Hands a rule's outcome to all who wait for it."""
+        # What was bound inside is out of reach now; forgetting it keeps states few.
+        known = before | (self.known & own)
+        end = End(self.position, self.refs, self.block, known)
+        if end in entry.ends and not (
+            _log_probability(self.trail) > _log_probability(entry.ends[end]) + 1e-9
+        ):
+            return _ENDED
+        entry.ends[end] = self.trail
+        if entry.is_root and self._is_whole():
+            self._complete.append(self.trail)
+        for waiting in entry.waiting:
+            self._continue(waiting, end, self.trail)
+        return _ENDED
+
+    def _is_whole(self) -> bool:
+        return self.position == len(self.goal.tokens) and self.refs == self.goal.outputs
+
+    def use(self, shared: Shared) -> None:
+        """Uses after the first are recognised without noting their decisions."""
+        key = _structure((shared,))
+        if key in self.known:
+            self.context = self.context._replace(copies=0)
+        elif self.context.copies:
+            self.push(_learn, key)
+
+    def copy(self, start: int, end: int) -> None:
+        """Copies are recognised freely."""
+
+
+def _learn(m: Any, key: Any) -> None:
+    m.known = m.known | {key}
+
+
+def _rule_done(m: Any, data: tuple[Entry, frozenset[Any], frozenset[Any]]) -> str:
+    return m.finish_rule(*data)  # type: ignore[no-any-return]
+
+
+def _shared_of(slots: Environment) -> frozenset[Any]:
+    return frozenset(_structure((slot,)) for slot in slots if isinstance(slot, Shared))
+
+
+def _structure(slots: Environment) -> tuple[Any, ...]:
+    """An environment as a key: shared expressions by what they are, not by where."""
+    return tuple(
+        (slot.body, _structure(slot.environment), slot.name)
+        if isinstance(slot, Shared)
+        else (type(slot), slot)
+        for slot in slots
+    )
+
+
+def _log_probability(trail: Trail | None) -> float:
+    return 0.0 if trail is None else trail.log_probability
+
+
+def _flatten(trail: Trail | None) -> tuple[Any, ...]:
+    """Decided values in order."""
+    values: list[Any] = []
+    pending: list[Any] = [trail]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Taken):
+            values.append(item.value)
+        elif item is not None:
+            pending += [item.item, item.before]
+    return tuple(values)
+
+
+_ENDED: Final = "this thread has ended"
