@@ -43,9 +43,10 @@ def test_only_matrices_and_kernels_decay() -> None:
 
 
 def test_shared_and_frozen_parameters() -> None:
-    shared = nn.Linear(3, 3)
+    shared, other = nn.Linear(3, 3), nn.Linear(3, 3, bias=False)
+    other.weight = shared.weight
     frozen = nn.Linear(3, 3).requires_grad_(False)
-    groups = parameter_groups(nn.ModuleList([shared, nn.Sequential(shared), frozen]), 0.1)
+    groups = parameter_groups(nn.ModuleList([shared, other, frozen]), 0.1)
     assert [len(group["params"]) for group in groups] == [1, 1]
 
 

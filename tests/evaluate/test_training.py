@@ -15,6 +15,7 @@ from einsearch.errors import TaskError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.network import load_weights
+from einsearch.evaluate.optimizing import rate_at
 from einsearch.evaluate.training import Evaluation, predict, split_metrics, train
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
@@ -142,6 +143,20 @@ def test_every_example_is_seen_once_an_epoch_in_batches_of_equal_size() -> None:
     assert not np.array_equal(rows[0], rows[1])
     for epoch in rows:
         assert np.array_equal(epoch[np.lexsort(epoch.T)], task.train.x[np.lexsort(task.train.x.T)])
+
+
+def test_the_rate_follows_the_schedule() -> None:
+    task = make_task({"name": "waves", "train": 100})
+    config = TrainingConfig(epochs=4, batch=20, lr=0.1)
+    history = train(linear_net(3, 1), task, config, 0).history
+    rates = [rate_at(config, step, 20) for step in (4, 9, 14, 19)]
+    assert [epoch["lr"] for epoch in history] == rates
+
+
+def test_the_seed_alone_orders_the_examples() -> None:
+    task = make_task("waves")
+    losses = [run(linear_net(3, 1), task, epochs=1, seed=seed).metrics for seed in (0, 1)]
+    assert losses[0] != losses[1]
 
 
 def test_the_report_sees_every_epoch_and_can_stop() -> None:
