@@ -112,7 +112,9 @@ class Bounds:
             found = self._memo[key] = self._solve(expression, key[1], arriving)
         return found
 
-    def _solve(self, expression: e.Expression, environment: tuple[Any, ...], arriving: int) -> Least:
+    def _solve(
+        self, expression: e.Expression, environment: tuple[Any, ...], arriving: int
+    ) -> Least:
         """Evaluates until nothing changes: values only fall, and are bounded below."""
         while True:
             before = dict(self._open)

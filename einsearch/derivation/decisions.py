@@ -26,7 +26,7 @@ class Path:
     def __init__(self, parent: Path | None, label: str) -> None:
         self.parent = parent
         self.label = label
-        self.level = 0 if parent is None else parent.level + 1
+        self.level: int = 0 if parent is None else parent.level + 1
         self._digest: bytes | None = None
 
     @property

@@ -101,4 +101,6 @@ def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
 def architecture_from_machine(machine: Machine) -> Architecture:
     """What a finished machine has read."""
     events = tuple(machine.events)
-    return Architecture(machine.input[0], machine.program, len(machine.calls), machine.deepest, events)
+    return Architecture(
+        machine.input[0], machine.program, len(machine.calls), machine.deepest, events
+    )

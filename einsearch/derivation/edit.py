@@ -8,6 +8,7 @@ stand, the subtree is drawn again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from random import Random
 from typing import Final
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from einsearch.derivation.choosing import AtRandom, Never, fast_random
 from einsearch.derivation.derivation import Derivation, from_machine
+from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import (
     Activation,
@@ -70,8 +72,8 @@ def mutate(
 
     for activation in _random_order(_with_decisions(derivation), random, MOST_SUBTREES):
         retarget = _retarget(derivation, activation, None)
-        settings = Settings(
-            derivation.grammar.rules,
+        settings = settings_for(
+            derivation.grammar,
             AtRandom(random),
             limits,
             bounds_of(derivation.grammar, limits.depth),
@@ -131,7 +133,7 @@ def _transplant(
 ) -> Derivation:
     inside = Cursor(donor.values, *graft.decisions, is_copy=False)
     retarget = _retarget(host, place, inside)
-    settings = Settings(host.grammar.rules, Never(), limits, accept=judge, retarget=retarget)
+    settings = settings_for(host.grammar, Never(), limits, accept=judge, retarget=retarget)
     return _derive(host, place, settings, 0)
 
 
@@ -145,7 +147,7 @@ def _derive(
     derivation: Derivation, activation: Activation, settings: Settings, most_failures: int
 ) -> Derivation:
     grammar = derivation.grammar
-    machine = Machine(grammar.start_rule, derivation.input, settings)
+    machine = Deriver(grammar.start_rule, derivation.input, settings)
     machine.source = Cursor(derivation.values, 0, activation.decisions[0], is_copy=False)
     reason = machine.enter(grammar.start_rule, (), machine.context.path)
     if reason is not None:
@@ -174,14 +176,14 @@ def _pairs(
     mine = [a for a in _with_decisions(left) if a.level > 0 and a.rule in by_rule]
     if not mine:
         return
-    drawn = []
+    drawn: list[tuple[bool, int, Activation, Activation]] = []
     for _ in range(MOST_PAIRS):
         place = random.choice(mine)
         graft = random.choice(by_rule[place.rule])
         keeps = (place.incoming, place.outgoing) == (graft.incoming, graft.outgoing)
         drawn.append((not keeps, len(drawn), place, graft))
     seen = set()
-    for _, _, place, graft in sorted(drawn, key=lambda item: item[:2]):
+    for _, _, place, graft in sorted(drawn, key=itemgetter(0, 1)):
         if (place.entry, graft.entry) not in seen:
             seen.add((place.entry, graft.entry))
             yield place, graft

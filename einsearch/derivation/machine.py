@@ -2,8 +2,8 @@
 
 One loop, no recursion: what remains to be done is a linked list of frames, so a derivation may be
 thousands of levels deep, and a point where something was drawn can be returned to by restoring
-a few registers. Sampling, replaying decisions, mutation and parsing all run this machine; they
-differ in where the drawn values come from (`Chooser`); a parser also in what it does with a call.
+a few registers. Sampling, replaying decisions and mutation (`Deriver`) and parsing (`Recognizer`)
+run this machine; they differ in where drawn values come from and in what a call does.
 
 The registers are public to `einsearch.derivation.steps`, which says what each kind of expression
 does to them.
@@ -11,8 +11,9 @@ does to them.
 
 from __future__ import annotations
 
+import abc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -85,6 +86,10 @@ class BlockState(NamedTuple):
         return self._replace(read=self.read.union(new)) if new else self
 
 
+Judge = Callable[["Machine"], "str | None"]
+"""Sees a finished machine; a text turns it down."""
+
+
 class Frame:
     """What is to be done when the expression at hand has yielded its tensors."""
 
@@ -97,7 +102,7 @@ class Frame:
         self.context = context
         self.data = data
         self.next = next_
-        self.rest = pending + (next_.rest if next_ is not None else 0)
+        self.rest: int = pending + (next_.rest if next_ is not None else 0)
 
 
 Step = Callable[["Machine", Any], "str | None"]
@@ -209,6 +214,7 @@ class Settings:
 
     Attributes:
         rules: key -> rule.
+        steps: what each kind of expression does.
         limits: upper bounds.
         bounds: cheapest completions, or None where nothing is drawn.
         chooser: where drawn values come from.
@@ -216,15 +222,16 @@ class Settings:
         retarget: where drawn values come from inside one activation, and behind it.
     """
 
-    rules: Any
+    rules: Mapping[str, e.Rule]
     chooser: Chooser
+    steps: Mapping[type, Step]
     limits: Limits = NO_LIMITS
     bounds: Bounds | None = None
-    accept: Callable[[Machine], str | None] | None = None
+    accept: Judge | None = None
     retarget: Retarget | None = None
 
 
-class Machine:
+class Machine(abc.ABC):
     """Registers, and the loop that runs them; see the module's text."""
 
     def __init__(self, rule: e.Rule, spec: TensorSpec, settings: Settings) -> None:
@@ -261,13 +268,12 @@ class Machine:
         Raises:
             DeadEnd: it found no way to the end.
         """
-        from einsearch.derivation.steps import STEPS
-
+        steps = self.settings.steps
         while True:
             expression = self.expression
             if expression is not None:
                 self.expression = None
-                reason = STEPS[type(expression)](self, expression)
+                reason = steps[type(expression)](self, expression)
             elif self.frames is not None:
                 frame = self.frames
                 self.frames = frame.next
@@ -291,7 +297,7 @@ class Machine:
         step: Callable[[Machine, Any, Any], str | None],
         data: Any,
     ) -> str | None:
-        """Draws a value (or reads it from the source) and goes on with `step(self, data, value)`."""
+        """Draws a value, or reads it from the source; goes on with `step(self, data, value)`."""
         source = self.source
         if source is not None:
             return self._read(source, draw, label, step, data)
@@ -370,33 +376,25 @@ class Machine:
         """Spec of a tensor."""
         return self.input[ref.port] if ref.call == INPUT else self.calls[ref.call].outputs[ref.port]
 
+    @abc.abstractmethod
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
-        """Makes a call whose shapes fit; its key of weights is given here."""
-        from einsearch.derivation.steps import emit
+        """Takes a call whose shapes fit; its key of weights is still empty."""
 
-        return emit(self, call, node, drawn)
-
+    @abc.abstractmethod
     def clone(self, number: int) -> str | None:
         """The tensor at hand goes to several expressions without a `clone` being written."""
-        self.events.append(("clone", number, self.refs[0]))
-        return None
 
+    @abc.abstractmethod
     def enter(self, rule: e.Rule, slots: Environment, path: Path) -> str | None:
         """Enters a rule with its arguments."""
-        from einsearch.derivation.steps import activate, enter_rule
 
-        activate(self, rule)
-        return enter_rule(self, rule, slots, path)
-
+    @abc.abstractmethod
     def use(self, shared: Shared) -> None:
         """Prepares the use of a shared expression."""
-        from einsearch.derivation.steps import use
 
-        use(self, shared)
-
+    @abc.abstractmethod
     def copy(self, start: int, end: int) -> None:
-        """Repeats the decisions from `start` to `end`."""
-        self.source = Cursor(self.decisions, start, end, is_copy=True)
+        """The next expression repeats the decisions from `start` to `end`."""
 
     def _finish(self) -> str | None:
         if len(self.refs) != 1:

@@ -8,7 +8,8 @@ from einsearch.derivation.derivation import (
     Derivation,
     architecture_from_machine,
 )
-from einsearch.derivation.machine import DeadEnd, Machine, Settings
+from einsearch.derivation.deriver import Deriver, settings_for
+from einsearch.derivation.machine import DeadEnd, Machine
 from einsearch.derivation.recognize import Recognizer, same_architecture, target
 from einsearch.derivation.replay import replay
 from einsearch.errors import Location, ParseError, ShapeError
@@ -42,7 +43,7 @@ def derive_rule(
     grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str
 ) -> Derivation:
     """How a grammar derives a rule that chooses nothing: a text, or one of its seeds."""
-    machine = Machine(rule, spec, Settings(scope.rules, Never()))
+    machine = Deriver(rule, spec, settings_for(scope, Never()))
     reason = machine.enter(rule, (), machine.context.path)
     try:
         if reason is not None:

@@ -14,18 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from einsearch.derivation.calls import yield_outputs
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Options, Path
 from einsearch.derivation.derivation import Architecture
+from einsearch.derivation.deriver import settings_for
 from einsearch.derivation.machine import (
     BlockState,
     Frame,
     Machine,
     Refs,
-    Settings,
     Taken,
 )
-from einsearch.derivation.steps import STEPS, enter_rule, yield_outputs
+from einsearch.derivation.rules import enter_rule
+from einsearch.derivation.steps import STEPS
 from einsearch.derivation.values import Environment, Shared
 from einsearch.errors import ParseError
 from einsearch.grammar import expressions as e
@@ -41,6 +43,7 @@ MOST_MORE_STEPS: Final = 200_000
 """Work spent on looking for a more probable derivation when one has been found."""
 MOST_VALUES: Final = 64
 """Whole ranges up to this size are tried; of larger ones the numbers in the text."""
+
 
 class Token(NamedTuple):
     """One call to be matched; a clone that a text implies is one, too.
@@ -168,7 +171,7 @@ class Recognizer(Machine):
 
     def __init__(self, grammar: Grammar, goal: Target) -> None:
         self.start_rule = grammar.start_rule
-        super().__init__(self.start_rule, goal.program.input[0], Settings(grammar.rules, Never()))
+        super().__init__(self.start_rule, goal.program.input[0], settings_for(grammar, Never()))
         self.goal = goal
         self.position = 0
         self.trail: Trail | None = None
@@ -236,14 +239,19 @@ class Recognizer(Machine):
         name = call.primitive.name
         if name == "clone":
             refs = call.inputs * len(call.outputs)
-            return self.clone(call.args.n) or yield_outputs(self, call, refs)
+            reason = self.clone(call.args.n)
+            if reason is None:
+                yield_outputs(self, call, refs)
+            return reason
         if self.goal.is_loose and name == "identity":
-            return yield_outputs(self, call, call.inputs)
+            yield_outputs(self, call, call.inputs)
+            return None
         token = self._match(name, _resolved(call), call.inputs)
         if token is None:
             return f"{name} is not what the text has"
         refs = tuple(Ref(token.call, port) for port in range(len(call.outputs)))
-        return yield_outputs(self, call, refs)
+        yield_outputs(self, call, refs)
+        return None
 
     def clone(self, number: int) -> str | None:
         """Matches a clone, written or implied."""
@@ -290,9 +298,15 @@ class Recognizer(Machine):
         )
 
     def _resume(self, thread: tuple[Any, ...]) -> None:
-        (self.context, self.frames, self.refs, self.block, self.position, self.trail, self.known) = (
-            thread[:7]
-        )
+        (
+            self.context,
+            self.frames,
+            self.refs,
+            self.block,
+            self.position,
+            self.trail,
+            self.known,
+        ) = thread[:7]
         self.specs = tuple(map(self.spec, self.refs))
         self.expression = None
         if len(thread) == 7:

@@ -12,7 +12,8 @@ from einsearch.derivation.derivation import (
     architecture_from_machine,
     from_machine,
 )
-from einsearch.derivation.machine import Cursor, DeadEnd, Machine, Settings
+from einsearch.derivation.deriver import Deriver, settings_for
+from einsearch.derivation.machine import Cursor, DeadEnd
 from einsearch.errors import ParseError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import architecture_rule
@@ -35,9 +36,9 @@ def replay(grammar: Grammar, spec: TensorSpec, decisions: Iterable[Any]) -> Deri
         ParseError: they do not fit this grammar and input.
     """
     values = values_of(decisions)
-    settings = Settings(grammar.rules, Never())
+    settings = settings_for(grammar, Never())
     try:
-        machine = Machine(grammar.start_rule, spec, settings)
+        machine = Deriver(grammar.start_rule, spec, settings)
         machine.source = Cursor(values, 0, len(values), is_copy=False)
         reason = machine.enter(grammar.start_rule, (), machine.context.path)
         if reason is not None:
@@ -68,7 +69,7 @@ def architecture(text: str, spec: TensorSpec, grammar: Grammar | None = None) ->
 
 def run_rule(rule: e.Rule, grammar: Grammar, spec: TensorSpec) -> Architecture:
     """What a rule without choices denotes. Raises ShapeError."""
-    machine = Machine(rule, spec, Settings(grammar.rules, Never()))
+    machine = Deriver(rule, spec, settings_for(grammar, Never()))
     reason = machine.enter(rule, (), machine.context.path)
     if reason is None:
         try:
@@ -76,5 +77,3 @@ def run_rule(rule: e.Rule, grammar: Grammar, spec: TensorSpec) -> Architecture:
         except DeadEnd as error:
             reason = str(error)
     raise ShapeError(reason)
-
-

@@ -17,6 +17,7 @@ import numpy as np
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.choosing import AtRandom, fast_random
 from einsearch.derivation.derivation import Derivation, from_machine
+from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import DeadEnd, Machine, Settings
 from einsearch.errors import InfeasibleSpace
@@ -46,7 +47,7 @@ def bounds_of(grammar: Grammar, depth: int | None) -> Bounds:
 def start(grammar: Grammar, spec: TensorSpec, settings: Settings) -> Machine:
     """A machine at the start rule of a grammar."""
     rule = grammar.start_rule
-    machine = Machine(rule, spec, settings)
+    machine = Deriver(rule, spec, settings)
     reason = machine.enter(rule, (), machine.context.path)
     if reason is not None:
         raise DeadEnd(reason, Counter([reason]))
@@ -84,7 +85,7 @@ def sample(
             raise _TurnedDown(reason)
         return None
 
-    settings = Settings(grammar.rules, AtRandom(random), limits, bounds, accept=judge)
+    settings = settings_for(grammar, AtRandom(random), limits, bounds, accept=judge)
     for _ in range(MOST_STARTS):
         try:
             return from_machine(start(grammar, spec, settings).run(MOST_RETURNS), grammar)

@@ -109,7 +109,7 @@ def _flat(term: Term) -> tuple[Term, ...]:
 
 def _shown(event: tuple[Any, ...], call: Call) -> ShownCall:
     _, _, node, environment, drawn = event
-    written = {name: value for name, value in node.arguments}
+    written = dict(node.arguments)
     schema = call.primitive.parameters
     values, sources = [], []
     for parameter, value in zip(schema, call.args.values_in_order, strict=True):

@@ -208,7 +208,7 @@ class Linker:
         )
 
     def _series(self, node: s.SeriesLiteral, scope: Scope) -> Linking:
-        parts = []
+        parts: list[e.Expression] = []
         for item in node.items:
             linked = yield item, scope
             if parts and isinstance(linked, (e.TensorUse, e.AnyTensor, e.AllUnused)):
@@ -330,17 +330,20 @@ class Linker:
         draws: list[e.DomainLike] = []
         linked: list[e.Argument] = []
         for name, default in formals.items():
-            value, value_scope = given.get(name), scope
-            if value is None:
+            actual: s.Node | None = given.get(name)
+            actual_scope = scope
+            if actual is None:
                 if default is None:
                     raise scope.module.fail(
                         f"{node.name} needs {name}", node.at, f"it is written {shown}"
                     )
-                value, value_scope = default, Scope(meaning.module, {})
-            argument, own = yield from self._argument(value, value_scope)
+                actual, actual_scope = default, Scope(meaning.module, {})
+            argument, own = yield from self._argument(actual, actual_scope)
             draws.extend(own)
             linked.append(argument)
-        return e.RuleCall(self.key(meaning), tuple(linked), tuple(draws), scope.label(node.name), node.at)
+        return e.RuleCall(
+            self.key(meaning), tuple(linked), tuple(draws), scope.label(node.name), node.at
+        )
 
     def _argument(self, node: s.Node, scope: Scope) -> Linking:
         """An argument of a rule, or the body of a binding: a value or an expression, and the
@@ -356,7 +359,9 @@ class Linker:
                 return e.Local(scope.locals[node.name], node.name, node.at), ()
             if scope.meaning(node.name) is not None:
                 return (yield node, scope), ()
-        elif not isinstance(node, (s.Number, s.Text, s.Arithmetic, s.DomainLiteral, s.RangeLiteral)):
+        elif not isinstance(
+            node, (s.Number, s.Text, s.Arithmetic, s.DomainLiteral, s.RangeLiteral)
+        ):
             return (yield node, scope), ()
         draws: list[e.DomainLike] = []
         value = link_value(node, scope, None, "value", draws)
@@ -381,7 +386,9 @@ class Linker:
                 if name in known:
                     raise scope.module.fail(f"the tensor {name} is named twice", assignment.at)
                 if name == "in":
-                    raise scope.module.fail("`in` is the incoming tensor, not a name", assignment.at)
+                    raise scope.module.fail(
+                        "`in` is the incoming tensor, not a name", assignment.at
+                    )
             inner = scope.inside_block(frozenset(known))
             body = yield assignment.body, inner
             assignments.append(
@@ -452,5 +459,3 @@ class Linker:
         if number < 1 or (names and len(names) < number) or node.named:
             raise scope.module.fail(f"any cannot draw {number} of {len(names)} tensors", node.at)
         return e.AnyTensor(number, unused, tuple(names), scope.label("any"), node.at)
-
-

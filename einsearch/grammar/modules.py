@@ -16,7 +16,9 @@ from einsearch.grammar import syntax as s
 from einsearch.grammar.read import LANGUAGE_VERSION, locate, read_file
 from einsearch.primitives.base import Primitive, all_primitives, find_primitive
 
-BUILT_IN = frozenset({"each", "repeat", "chain", "tied", "any", "all", "in", "out", "true", "false"})
+BUILT_IN = frozenset(
+    {"each", "repeat", "chain", "tied", "any", "all", "in", "out", "true", "false"}
+)
 """Names with a meaning of their own, which no rule may take."""
 
 

@@ -59,8 +59,6 @@ def _number(text: str) -> int | float:
     return int(text) if text.isdigit() else float(text)
 
 
-
-
 @v_args(meta=True)
 class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
     """One method a rule of the syntax: makes its node from those of its parts."""

@@ -1,0 +1,7 @@
+"""Derivations: how a grammar's choices become a network.
+
+`Machine` walks `grammar.expressions` over tensor specs, by the `steps` of each kind of expression
+(`calls`, `rules`, `copies`, `blocks`). `Deriver` makes what it comes to: `sample`, `replay`, `edit`
+(mutation, crossover). `Recognizer` finds how a given architecture is derived: `parse`. A
+`Derivation` is the outcome; `terms` and `text` print it. `Bounds` makes `Limits` hold.
+"""

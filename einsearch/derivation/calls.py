@@ -1,0 +1,109 @@
+"""Calls of primitives: arguments, shapes, costs against the limits, the record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from einsearch.derivation.drawing import draw_all, value_of
+from einsearch.derivation.machine import Machine, Refs
+from einsearch.errors import ArgumentError, ShapeError
+from einsearch.grammar import expressions as e
+from einsearch.primitives.arguments import Arguments
+from einsearch.primitives.base import Primitive, cost, infer_or_reason
+from einsearch.primitives.program import Call, Ref
+
+
+def primitive(m: Machine, node: e.PrimitiveCall) -> str | None:
+    return draw_all(m, _call, node)
+
+
+@lru_cache(maxsize=65_536)
+def _bind(
+    called: Primitive, names: tuple[str, ...], values: tuple[Any, ...], kinds: tuple[type, ...]
+) -> Arguments | str:
+    try:
+        return called.bind(**dict(zip(names, values, strict=True)))
+    except ArgumentError as error:
+        return str(error)
+
+
+def _call(m: Machine, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+    called = node.primitive
+    try:
+        values = tuple(value_of(m, v, node, drawn) for _, v in node.arguments)  # type: ignore[arg-type]
+    except ShapeError as error:
+        return f"{called.name}: {error}"
+    args = _bind(called, tuple(n for n, _ in node.arguments), values, tuple(map(type, values)))
+    if isinstance(args, str):
+        return f"{called.name}: {args}"
+    refs, specs = m.refs, m.specs
+    if called.is_source:
+        if not set(refs) <= set(m.block.incoming):
+            return f"{called.name} stands at the head of an expression only"
+        refs = m.block.incoming[:1]
+        specs = tuple(m.spec(ref) for ref in refs)
+    outputs = infer_or_reason(called, args, specs)
+    if isinstance(outputs, str):
+        return outputs
+    return m.emit(Call(called, args, refs, specs, outputs, ""), node, drawn)
+
+
+def emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
+    """Makes a call: counts it, records it, goes on with what it yields."""
+    number = len(m.calls)
+    tie = m.context.tie
+    key = str(number) if tie is None else f"{tie.key}.{number - tie.first_call}"
+    call = replace(call, weights=key)
+    reason = _count(m, call)
+    if reason is not None:
+        return reason
+    m.calls.append(call)
+    m.events.append(("call", number, node, m.context.environment, drawn))
+    yield_outputs(m, call, tuple(Ref(number, port) for port in range(len(call.outputs))))
+    return None
+
+
+def yield_outputs(m: Machine, call: Call, refs: Refs) -> None:
+    """Goes on with the tensors that a call yields."""
+    if not call.primitive.is_source:
+        m.block = m.block.reading(m.refs)
+    m.refs = refs
+    m.specs = call.outputs
+
+
+def _count(m: Machine, call: Call) -> str | None:
+    """Adds what a call costs; the reason where that breaks a limit or a tie."""
+    limits = m.settings.limits
+    m.nodes += m.context.copies
+    if limits.nodes is not None and m.nodes > limits.nodes:
+        return f"{call.primitive.name}: more than {limits.nodes} nodes"
+    own = cost(call.primitive, call.args, call.specs)
+    parameters = own.parameters
+    if m.context.tie is not None:
+        first = _first_tied(m, call)
+        if first is not None:
+            if parameters and (first.specs, first.args) != (call.specs, call.args):
+                return f"{call.primitive.name}: tied weights are used at different shapes"
+            parameters = 0
+    m.parameters += parameters
+    m.flops += own.flops
+    m.memory += own.memory
+    for name, used, most in (
+        ("parameters", m.parameters, limits.parameters),
+        ("flops", m.flops, limits.flops),
+        ("activation_memory", m.memory, limits.activation_memory),
+    ):
+        if most is not None and used > most:
+            return f"{call.primitive.name}: over the limit on {name}"
+    return None
+
+
+def _first_tied(m: Machine, call: Call) -> Call | None:
+    """The earlier call with the same weights. Entries may be left from abandoned draws."""
+    first = m.tied.get(call.weights)
+    if first is not None and first < len(m.calls) and m.calls[first].weights == call.weights:
+        return m.calls[first]
+    m.tied[call.weights] = len(m.calls)
+    return None

@@ -1,0 +1,152 @@
+"""Rules: their arguments, what `where` binds, and expressions that are derived once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from einsearch.derivation.drawing import decision_position, draw_all, value_of
+from einsearch.derivation.machine import Activation, Context, Cursor, Machine
+from einsearch.derivation.values import Shared
+from einsearch.errors import ShapeError
+from einsearch.grammar import expressions as e
+
+
+def rule_call(m: Machine, node: e.RuleCall) -> str | None:
+    return draw_all(m, _enter, node)
+
+
+def _enter(m: Machine, node: e.RuleCall, drawn: tuple[Any, ...]) -> str | None:
+    context = m.context
+    slots: list[Any] = []
+    rule = m.rules[node.rule]
+    path = context.path.child(node.label)
+    try:
+        for name, argument in zip(rule.parameters, node.arguments, strict=True):
+            if isinstance(argument, e.VALUE_TYPES):
+                slots.append(value_of(m, argument, node, drawn))
+            else:
+                shared = Shared(argument, context.environment, path.child(name), name)
+                slots.append(shared)
+    except ShapeError as error:
+        return f"{rule.name}: {error}"
+    return m.enter(rule, tuple(slots), path)
+
+
+def enter_rule(m: Machine, rule: e.Rule, slots: tuple[Any, ...], path: Any) -> str | None:
+    """Binds what `where` binds, then goes on with the rule's body."""
+    before = m.context
+    m.context = Context(slots, before.depth, path, before.copies, before.tie)
+    return _bind_next(m, (rule, 0))
+
+
+def activate(m: Machine, rule: e.Rule) -> None:
+    """Notes that a rule is entered; copies are not noted. A `retarget` takes effect here."""
+    entry = m.entries
+    m.entries += 1
+    if m.source is None or not m.source.is_copy:
+        m.push(
+            _leave, (entry, rule.key, len(m.decisions), m.nodes, m.context.depth, m.specs, m.level)
+        )
+        m.level += 1
+        retarget = m.settings.retarget
+        if retarget is not None and retarget.entry == entry:
+            least = m.frames.rest if m.frames is not None else 0
+            m.push(_restore_source, retarget.after, max(0, retarget.nodes_after - least))
+            m.source = retarget.inside
+
+
+def _leave(m: Machine, data: tuple[Any, ...]) -> None:
+    entry, rule, decisions, nodes, depth, incoming, level = data
+    m.level = level
+    m.activations.append(
+        Activation(
+            entry,
+            rule,
+            (decisions, len(m.decisions)),
+            (nodes, m.nodes),
+            depth,
+            incoming,
+            m.specs,
+            level,
+        )
+    )
+
+
+def _bind_next(m: Machine, data: tuple[e.Rule, int]) -> str | None:
+    rule, position = data
+    while position < len(rule.bindings):
+        binding = rule.bindings[position]
+        context = m.context
+        if isinstance(binding.body, e.VALUE_TYPES):
+            return draw_all(m, _bound_in(rule, position), binding)
+        path = context.path.child(binding.name)
+        shared = Shared(binding.body, context.environment, path, binding.name)
+        m.context = context._replace(environment=(*context.environment, shared))
+        position += 1
+    m.expression = rule.body
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _bound_in(rule: e.Rule, position: int) -> Callable[[Machine, e.Binding, Any], str | None]:
+    def bound(m: Machine, binding: e.Binding, drawn: tuple[Any, ...]) -> str | None:
+        try:
+            value = value_of(m, binding.body, binding, drawn)  # type: ignore[arg-type]
+        except ShapeError as error:
+            return f"{rule.name}: {error}"
+        m.context = m.context._replace(environment=(*m.context.environment, value))
+        return _bind_next(m, (rule, position + 1))
+
+    return bound
+
+
+def local_use(m: Machine, node: e.LocalUse) -> str | None:
+    shared = m.context.environment[node.slot]
+    if not isinstance(shared, Shared):
+        return f"{node.name} is the value {shared}, but an operation is expected"
+    m.events.append(("use", shared))
+    m.use(shared)
+    context = m.context
+    m.context = Context(shared.environment, context.depth, shared.path, context.copies, context.tie)
+    m.expression = shared.body
+    return None
+
+
+def use(m: Machine, shared: Shared) -> None:
+    """Derives a shared expression where it is used first; repeats that everywhere else."""
+    known = m.shared.get(shared)
+    if known is None:
+        m.push(_first_use_done, (shared, decision_position(m)))
+    else:
+        m.push(_copy_done, _past(m.source, known))
+        m.source = Cursor(m.decisions, *known, is_copy=True)
+
+
+def _past(source: Cursor | None, used: tuple[int, int]) -> Cursor | None:
+    """A copy reads over the decisions of a shared expression that its original used first."""
+    if source is not None and source.is_copy and source.position == used[0]:
+        return source._replace(position=used[1])
+    return source
+
+
+def _first_use_done(m: Machine, data: tuple[Shared, int]) -> None:
+    shared, start = data
+    m.shared = {**m.shared, shared: (start, decision_position(m))}
+    m.events.append(("end",))
+
+
+def _copy_done(m: Machine, source: Cursor | None) -> str | None:
+    if m.source is not None and m.source.position != m.source.end:
+        return "a copy takes fewer decisions than its original"
+    m.source = source
+    m.events.append(("end",))
+    return None
+
+
+def _restore_source(m: Machine, source: Cursor | None) -> str | None:
+    if m.source is not None and m.source.position != m.source.end:
+        return "decisions are left over"
+    m.source = source
+    return None
