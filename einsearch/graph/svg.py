@@ -1,0 +1,208 @@
+"""`draw_svg`: a network as a picture that stands alone, for pages and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from einsearch.graph.layout import Layout, layered_layout
+from einsearch.graph.outline import Group, Outline, caption, family, outline
+from einsearch.primitives.program import INPUT, Program, Ref
+from einsearch.specs import describe
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+PALETTE: Final = {
+    "linear": ("#dbeafe", "#2563eb"),
+    "conv": ("#dbeafe", "#2563eb"),
+    "norm": ("#dcfce7", "#16a34a"),
+    "activation": ("#fef3c7", "#d97706"),
+    "pool": ("#cffafe", "#0891b2"),
+    "routing": ("#f3e8ff", "#9333ea"),
+    "elementwise": ("#f1f5f9", "#64748b"),
+    "attention": ("#fee2e2", "#dc2626"),
+    "input": ("#1e293b", "#1e293b"),
+    "output": ("#1e293b", "#1e293b"),
+}
+"""(fill, line) by family of primitives."""
+_OTHER: Final = ("#fce7f3", "#db2777")
+
+_ROW: Final = 62.0
+_HEIGHT: Final = 28.0
+_CHARACTER: Final = 7.3
+_MARGIN: Final = 34.0
+
+_STYLE: Final = """
+text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#0f172a}
+.node{text-anchor:middle;dominant-baseline:central}.end{fill:#fff}
+.shape,.foot{font-size:10px;fill:#64748b}.group{font-size:11px;fill:#475569;font-weight:600}
+.shape,.group{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}
+.edge{fill:none;stroke:#94a3b8;stroke-width:1.4}.passing{stroke-dasharray:3 4}
+.frame{fill:#f8fafc;stroke:#cbd5e1;stroke-width:1.2}
+"""
+
+
+def draw_svg(program: Program, *, fold: bool = True) -> str:
+    """Draws a network from top to bottom, as one `<svg>` element.
+
+    Args:
+        program: the architecture; it is simplified first.
+        fold: whether repeated blocks and equal branches are drawn once, in a frame.
+    """
+    return _Picture(outline(program, fold=fold)).draw()
+
+
+class _Picture:
+    def __init__(self, sketch: Outline) -> None:
+        self.sketch = sketch
+        self.calls = sketch.program.calls
+        self.graph = self._graph()
+        self.widths = {node: self._width(node) for node in self.graph}
+        late = frozenset(
+            item.number for item in sketch.items if self.calls[item.number].primitive.is_source
+        )
+        self.layout: Layout = layered_layout(self.graph, self.widths, late)
+        left = min(self.layout.x[n] - self.widths[n] / 2 for n in self.graph)
+        right = max(self.layout.x[n] + self.widths[n] / 2 + 70 for n in self.graph)
+        self.shift = _MARGIN - left
+        self.width = right - left + 2 * _MARGIN
+        self.height = (max(self.layout.layer.values()) + 1) * _ROW + 2 * _MARGIN
+
+    def _graph(self) -> nx.MultiDiGraph[Any]:
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+        for port in range(len(self.sketch.program.input)):
+            graph.add_node(("input", port))
+        for item in self.sketch.items:
+            graph.add_node(item.number)
+            self._connect(graph, item.reads, item.number, passing=False)
+            self._connect(graph, item.passing, item.number, passing=True)
+        graph.add_node("output")
+        self._connect(graph, self.sketch.outputs, "output", passing=False)
+        return graph
+
+    def _connect(
+        self, graph: nx.MultiDiGraph[Any], refs: Sequence[Ref], target: Any, *, passing: bool
+    ) -> None:
+        for ref in refs:
+            source = ("input", ref.port) if ref.call == INPUT else ref.call
+            graph.add_edge(source, target, ref=ref, passing=passing)
+
+    def _label(self, node: Any) -> str:
+        if node == "output":
+            return "output"
+        return caption(self.calls[node]) if isinstance(node, int) else "input"
+
+    def _width(self, node: Any) -> float:
+        return max(64.0, len(self._label(node)) * _CHARACTER + 22)
+
+    def _place(self, node: Any) -> tuple[float, float]:
+        return self.layout.x[node] + self.shift, self.layout.layer[node] * _ROW + 2 * _MARGIN
+
+    # --- elements ---
+
+    def draw(self) -> str:
+        groups = sorted(self.sketch.groups, key=lambda g: -len(g.members))
+        parts = [
+            *[self._frame(group) for group in groups],
+            *[self._edge(*edge) for edge in self.graph.edges(keys=True)],
+            *[self._node(node) for node in self.graph],
+            *[self._shape(node) for node in self.graph],
+            self._foot(),
+        ]
+        size = f"{self.width:.0f} {self.height:.0f}"
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" '
+            f'width="{self.width:.0f}" height="{self.height:.0f}">\n<style>{_STYLE}</style>\n'
+            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+            'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#94a3b8"/></marker>'
+            '</defs>\n<rect width="100%" height="100%" rx="12" fill="#fff"/>\n'
+            + "\n".join(part for part in parts if part)
+            + "\n</svg>\n"
+        )
+
+    def _node(self, node: Any) -> str:
+        x, y = self._place(node)
+        width = self.widths[node]
+        kind = family(self.calls[node]) if isinstance(node, int) else "input"
+        fill, line = PALETTE.get(kind, _OTHER)
+        end = "" if isinstance(node, int) else " end"
+        radius = 6 if isinstance(node, int) else _HEIGHT / 2
+        return (
+            f'<rect x="{x - width / 2:.1f}" y="{y - _HEIGHT / 2:.1f}" width="{width:.1f}" '
+            f'height="{_HEIGHT:.0f}" rx="{radius:.0f}" fill="{fill}" stroke="{line}"/>'
+            f'<text class="node{end}" x="{x:.1f}" y="{y:.1f}">{escape(self._label(node))}</text>'
+        )
+
+    def _shape(self, node: Any) -> str:
+        """Shape of a node's outcome, beside the edge that leaves it."""
+        if node == "output":
+            return ""
+        program = self.sketch.program
+        spec = self.calls[node].outputs[0] if isinstance(node, int) else program.input[node[1]]
+        x, y = self._place(node)
+        sizes = "×".join(map(str, spec.shape))  # noqa: RUF001  as people write sizes
+        return f'<text class="shape" x="{x + 7:.1f}" y="{y + _HEIGHT / 2 + 14:.1f}">{sizes}</text>'
+
+    def _edge(self, source: Any, target: Any, key: Any) -> str:
+        """A line from the foot of one node to the head of another, straight in every layer."""
+        x, y = self._place(source)
+        path = f"M{x:.1f} {y + _HEIGHT / 2:.1f}"
+        at = y + _HEIGHT / 2
+        for bend in self.layout.bends[source, target, key]:
+            bx, by = self._place(bend)
+            path += _curve(x, at, bx, by - _HEIGHT / 2) + f"V{by + _HEIGHT / 2:.1f}"
+            x, at = bx, by + _HEIGHT / 2
+        tx, ty = self._place(target)
+        path += _curve(x, at, self._head(target, x, tx), ty - _HEIGHT / 2 - 1)
+        passing = " passing" if self.graph.edges[source, target, key]["passing"] else ""
+        return f'<path class="edge{passing}" d="{path}" marker-end="url(#tip)"/>'
+
+    def _head(self, target: Any, start: float, centre: float) -> float:
+        """Where an edge meets its target: nearer to where it comes from, so that tips part."""
+        reach = self.widths[target] / 2 - 14
+        return centre + max(-reach, min(reach, (start - centre) / 3))
+
+    def _frame(self, group: Group) -> str:
+        members = {*group.members}
+        nodes: list[Any] = [*group.members]
+        top_layer = min(self.layout.layer[node] for node in members)
+        for edge, bends in self.layout.bends.items():
+            if edge[1] in members:
+                nodes += [bend for bend in bends if bend.layer >= top_layer]
+        depth = sum(members < {*other.members} for other in self.sketch.groups)
+        pad = max(6.0, 18.0 - 6.0 * depth)
+        half = {node: self.widths.get(node, 0.0) / 2 for node in nodes}
+        left = min(self._place(n)[0] - half[n] for n in nodes) - pad
+        right = max(self._place(n)[0] + half[n] for n in nodes) + pad + 14
+        top = min(self._place(n)[1] for n in nodes) - _HEIGHT / 2 - pad
+        bottom = max(self._place(n)[1] for n in nodes) + _HEIGHT / 2 + pad
+        cards = [8, 4, 0] if not group.in_series else [0]
+        rects = "".join(
+            f'<rect class="frame" x="{left + d:.1f}" y="{top + d:.1f}" rx="9" '
+            f'width="{right - left:.1f}" height="{bottom - top:.1f}"/>'
+            for d in cards
+        )
+        return (
+            f'{rects}<text class="group" x="{right - 8:.1f}" y="{bottom - 8:.1f}" '
+            f'text-anchor="end">{escape(group.caption)}</text>'
+        )
+
+    def _foot(self) -> str:
+        program = self.sketch.program
+        cost = program.cost
+        text = (
+            f"{describe(program.input)} to {describe(program.output)} · "
+            f"{cost.parameters:,} parameters · {cost.flops / 1e6:,.1f} MFLOPs"
+        )
+        return (
+            f'<text class="foot" x="{_MARGIN:.0f}" y="{_MARGIN / 2 + 6:.0f}">{escape(text)}</text>'
+        )
+
+
+def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    middle = (y + to_y) / 2
+    return f"C{x:.1f} {middle:.1f} {to_x:.1f} {middle:.1f} {to_x:.1f} {to_y:.1f}"
