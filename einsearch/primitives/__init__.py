@@ -1,0 +1,5 @@
+"""Primitives: the fundamental operations of the grammar language.
+
+`base` is the contract, `arguments` the schema, `program` how calls are put together; every other
+file is one family, and `kernels` holds the PyTorch code that torch itself lacks.
+"""

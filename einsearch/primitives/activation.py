@@ -1,0 +1,172 @@
+"""Activations, dropout, and the constant zero."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.quadrature import expectation
+from einsearch.specs import Bundle
+
+
+class Activation(Primitive):
+    """A scalar function of every element, from torch."""
+
+    torch_name: str
+
+    @staticmethod
+    def function(x: float) -> float:
+        """The scalar function, for the moments at initialisation."""
+        raise NotImplementedError
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+        import torch.nn.functional as F
+
+        found: Any = getattr(torch, self.torch_name, None) or getattr(F, self.torch_name)
+        return Layer.function(found)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (expectation(self.function, incoming[0]),)
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+@register
+class Relu(Activation):
+    """max(0, x)."""
+
+    name = torch_name = "relu"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return max(0.0, x)
+
+
+@register
+class LeakyRelu(Activation):
+    """x where positive, 0.01 x elsewhere."""
+
+    name = torch_name = "leaky_relu"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return x if x > 0 else 0.01 * x
+
+
+@register
+class Gelu(Activation):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+
+    name = torch_name = "gelu"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return 0.5 * x * (1 + math.erf(x / math.sqrt(2)))
+
+
+@register
+class Silu(Activation):
+    """x sigmoid(x)."""
+
+    name = torch_name = "silu"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return x * _sigmoid(x)
+
+
+@register
+class Tanh(Activation):
+    """Hyperbolic tangent."""
+
+    name = torch_name = "tanh"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return math.tanh(x)
+
+
+@register
+class Sigmoid(Activation):
+    """1 / (1 + e^-x)."""
+
+    name = torch_name = "sigmoid"
+    function = staticmethod(_sigmoid)
+
+
+@register
+class Softmax(Primitive):
+    """Softmax over the last axis."""
+
+    name = "softmax"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.softmax, dim=-1)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        size = specs[0].shape[-1]
+        # Log-normal weights: var(p) is about (e^v - 1) / n^2, and at most that of a one-hot row.
+        spread = math.expm1(min(incoming[0].variance, 50.0)) / size**2
+        return (Signal(1 / size, min(spread, (size - 1) / size**2)),)
+
+
+@register
+class Dropout(Primitive):
+    """Sets elements to zero with probability p in training (Srivastava et al., 2014)."""
+
+    name = "dropout"
+    parameters = (Parameter("p", Kind.NUMBER, minimum=0.0, maximum=0.95),)
+    is_affine = True
+    is_random = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        return Layer.module(nn.Dropout, float(args.p))
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return incoming
+
+
+@register
+class Zero(Primitive):
+    """Zero everywhere: no connection."""
+
+    name = "zero"
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.zeros_like)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (Signal(0.0, 0.0),)

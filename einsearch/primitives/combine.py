@@ -1,0 +1,196 @@
+"""Several tensors into one."""
+
+from __future__ import annotations
+
+import math
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import MANY, Layer, Primitive, Signal, register, resolve_axis
+from einsearch.specs import Bundle, Layout, TensorSpec, describe
+
+
+def common_spec(specs: Bundle) -> TensorSpec:
+    """The spec that all share; a grid is kept only where all have the same.
+
+    Raises:
+        ShapeError: they differ in layout or shape.
+    """
+    first = specs[0]
+    if all(spec is first for spec in specs):
+        return first
+    if any((spec.layout, spec.shape) != (first.layout, first.shape) for spec in specs):
+        raise ShapeError(f"they must have one shape, got {describe(specs)}")
+    return first.without_grid()
+
+
+class Elementwise(Primitive):
+    """Combines tensors of one shape element by element."""
+
+    arity = (1, MANY)
+    commutative = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return (common_spec(specs),)
+
+
+@register
+class Add(Elementwise):
+    """Sum."""
+
+    name = "add"
+    is_affine = True
+    is_multilinear = True
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.combine import add
+
+        return Layer.function(add)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (Signal(sum(s.mean for s in incoming), sum(s.variance for s in incoming)),)
+
+
+@register
+class Mul(Elementwise):
+    """Product."""
+
+    name = "mul"
+    is_multilinear = True
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.combine import mul
+
+        return Layer.function(mul)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        mean = math.prod(s.mean for s in incoming)
+        square = math.prod(s.second_moment for s in incoming)
+        return (Signal(mean, square - mean**2),)
+
+
+@register
+class Maximum(Elementwise):
+    """Largest."""
+
+    name = "maximum"
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.combine import maximum
+
+        return Layer.function(maximum)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        largest = incoming[0]
+        for signal in incoming[1:]:
+            largest = _larger_of(largest, signal)
+        return (largest,)
+
+
+def _larger_of(left: Signal, right: Signal) -> Signal:
+    """Moments of the larger of two independent normal variables (Clark, 1961)."""
+    spread = math.sqrt(left.variance + right.variance)
+    if spread == 0:
+        return left if left.mean >= right.mean else right
+    gap = (left.mean - right.mean) / spread
+    density = math.exp(-(gap**2) / 2) / math.sqrt(2 * math.pi)
+    below = 0.5 * (1 + math.erf(gap / math.sqrt(2)))
+    mean = left.mean * below + right.mean * (1 - below) + spread * density
+    square = (
+        left.second_moment * below
+        + right.second_moment * (1 - below)
+        + (left.mean + right.mean) * spread * density
+    )
+    return Signal(mean, max(0.0, square - mean**2))
+
+
+@register
+class Concat(Primitive):
+    """Joins tensors along an axis; the other axes must agree."""
+
+    name = "concat"
+    parameters = (Parameter("axis", Kind.AXIS),)
+    arity = (1, MANY)
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        first = specs[0]
+        axis = resolve_axis(first, args.axis)
+        rests = {(spec.layout, spec.shape[:axis], spec.shape[axis + 1 :]) for spec in specs}
+        if len(rests) > 1:
+            raise ShapeError(f"they must agree in every axis but {axis}, got {describe(specs)}")
+        if len(specs) == 1:
+            return specs
+        total = sum(spec.shape[axis] for spec in specs)
+        shape = (*first.shape[:axis], total, *first.shape[axis + 1 :])
+        keeps_grid = first.layout is Layout.TOKENS and axis == 1
+        grid = first.grid if keeps_grid and len({s.grid for s in specs}) == 1 else None
+        return (TensorSpec(first.layout, shape, grid),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.combine import concat
+
+        return Layer.function(concat, dim=1 + resolve_axis(specs[0], args.axis))
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        total = sum(spec.elements for spec in specs)
+        shares = [spec.elements / total for spec in specs]
+        mean = sum(w * s.mean for w, s in zip(shares, incoming, strict=True))
+        square = sum(w * s.second_moment for w, s in zip(shares, incoming, strict=True))
+        return (Signal(mean, max(0.0, square - mean**2)),)
+
+
+@register
+class MatMul(Primitive):
+    """Matrix product of two tokens, or of two images channel by channel.
+
+    `scaled` divides by the root of the contracted size (Vaswani et al., 2017, eq. 1).
+    """
+
+    name = "matmul"
+    parameters = (Parameter("scaled", Kind.BOOL, False),)
+    arity = (2, 2)
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        left, right = specs
+        if left.layout is not right.layout or left.layout is Layout.VECTOR:
+            raise ShapeError("it needs two tokens or two images")
+        if left.shape[:-2] != right.shape[:-2]:
+            raise ShapeError("the images must have the same channels")
+        if left.shape[-1] != right.shape[-2]:
+            raise ShapeError(
+                f"the last axis of the first is {left.shape[-1]}, "
+                f"the one before the last of the second {right.shape[-2]}; they must be equal"
+            )
+        return (TensorSpec(left.layout, (*left.shape[:-1], right.shape[-1])),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        from einsearch.primitives.kernels.combine import scaled_matmul
+
+        return Layer.function(scaled_matmul if args.scaled else torch.matmul)
+
+    def flops(self, specs: Bundle, args: Arguments) -> int:
+        left, right = specs
+        return 2 * left.elements * right.shape[-1]
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        left, right = incoming
+        size = specs[0].shape[-1]
+        mean = left.mean * right.mean
+        variance = size * (left.second_moment * right.second_moment - mean**2)
+        scale = size**-0.5 if args.scaled else 1.0
+        return (Signal(size * mean * scale, variance * scale**2),)

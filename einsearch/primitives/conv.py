@@ -1,0 +1,148 @@
+"""Convolutions, with "same" padding at stride 1 for odd kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.linear import default_initialised
+from einsearch.specs import Bundle, Layout, image, tokens
+
+CONV_PARAMETERS = (
+    Parameter("channels", Kind.INT, minimum=1, maximum=2**20),
+    Parameter("kernel", Kind.INT, minimum=1, maximum=1024),
+    Parameter("stride", Kind.INT, 1, minimum=1, maximum=1024),
+    Parameter("dilation", Kind.INT, 1, minimum=1, maximum=1024),
+    Parameter("groups", Kind.INT, 1, minimum=1, maximum=2**20),
+    Parameter("bias", Kind.BOOL, True),
+)
+
+
+class Convolution(Primitive):
+    """Base of convolutions over one or two axes of positions."""
+
+    parameters = CONV_PARAMETERS
+    is_affine = True
+    dimensions: int
+
+    def _check_groups(self, features: int, args: Arguments) -> None:
+        if features % args.groups or args.channels % args.groups:
+            raise ShapeError(
+                f"{features} and {args.channels} channels cannot both be cut into {args.groups} "
+                "groups"
+            )
+
+    def _sizes(self, positions: tuple[int, ...], args: Arguments) -> tuple[int, ...]:
+        padding = _padding(args)
+        reach = args.dilation * (args.kernel - 1) + 1
+        if min(positions) + 2 * padding < reach:
+            raise ShapeError(f"a kernel that reaches over {reach} is larger than it")
+        return tuple((n + 2 * padding - reach) // args.stride + 1 for n in positions)
+
+    def _arguments(self, features: int, args: Arguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Constructor arguments; those that are defaults are left out."""
+        named = {
+            "stride": (args.stride, 1),
+            "padding": (_padding(args), 0),
+            "dilation": (args.dilation, 1),
+            "groups": (args.groups, 1),
+            "bias": (args.bias, True),
+        }
+        kept = {name: value for name, (value, default) in named.items() if value != default}
+        return (features, args.channels, args.kernel), kept
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        fan_in = self._fan_in(specs, args)
+        return int(args.channels) * (fan_in + int(args.bias))
+
+    def flops(self, specs: Bundle, args: Arguments) -> int:
+        return 2 * self.infer(specs, args)[0].elements * self._fan_in(specs, args)
+
+    def _fan_in(self, specs: Bundle, args: Arguments) -> int:
+        return int(specs[0].features // args.groups * args.kernel**self.dimensions)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (default_initialised(self._fan_in(specs, args), incoming[0], args.bias),)
+
+
+def _padding(args: Arguments) -> int:
+    return int((args.kernel - 1) // 2 * args.dilation)
+
+
+@register
+class Conv2d(Convolution):
+    """Convolution of an image."""
+
+    name = "conv2d"
+    dimensions = 2
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.layout is not Layout.IMAGE:
+            raise ShapeError("it needs an image")
+        self._check_groups(spec.features, args)
+        height, width = self._sizes(spec.shape[1:], args)
+        return (image(args.channels, height, width),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        positional, named = self._arguments(specs[0].features, args)
+        return Layer.module(nn.Conv2d, *positional, **named)
+
+
+@register
+class Conv1d(Convolution):
+    """Convolution of tokens along their length."""
+
+    name = "conv1d"
+    dimensions = 1
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.layout is not Layout.TOKENS:
+            raise ShapeError("it needs tokens")
+        self._check_groups(spec.features, args)
+        (length,) = self._sizes(spec.shape[:1], args)
+        return (tokens(length, args.channels),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.conv import TokenConv1d
+
+        positional, named = self._arguments(specs[0].features, args)
+        return Layer.module(TokenConv1d, *positional, **named)
+
+
+@register
+class DepthwiseConv1d(Primitive):
+    """Causal convolution of every feature by itself along the length (Gu and Dao, 2023)."""
+
+    name = "depthwise_conv1d"
+    parameters = (Parameter("kernel", Kind.INT, minimum=1, maximum=1024),)
+    is_affine = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].layout is not Layout.TOKENS:
+            raise ShapeError("it needs tokens")
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.conv import CausalConv1d
+
+        return Layer.module(CausalConv1d, specs[0].features, args.kernel)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return specs[0].features * (int(args.kernel) + 1)
+
+    def flops(self, specs: Bundle, args: Arguments) -> int:
+        length, features = specs[0].shape
+        return 2 * length * features * int(args.kernel)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (default_initialised(args.kernel, incoming[0], True),)

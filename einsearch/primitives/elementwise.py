@@ -1,0 +1,145 @@
+"""Elementwise functions of normalization-activation layers (EvoNorm: Liu et al., NeurIPS 2020)."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.quadrature import expectation
+from einsearch.specs import Bundle
+
+
+class Elementwise(Primitive):
+    """One tensor in, one of the same spec out, every element by itself.
+
+    Attributes:
+        function: the scalar function, for the moments at initialisation.
+        torch_name: of the function in torch, or in `einsearch.primitives.kernels.elementwise`.
+    """
+
+    torch_name: ClassVar[str]
+
+    @staticmethod
+    def function(x: float) -> float:
+        """The scalar function."""
+        raise NotImplementedError
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        from einsearch.primitives.kernels import elementwise
+
+        found = getattr(elementwise, self.torch_name, None) or getattr(torch, self.torch_name)
+        return Layer.function(found)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (expectation(self.function, incoming[0]),)
+
+
+@register
+class Neg(Elementwise):
+    """-x."""
+
+    name = "neg"
+    torch_name = "neg"
+    is_affine = True
+    is_multilinear = True
+
+    @staticmethod
+    def function(x: float) -> float:
+        return -x
+
+
+@register
+class Abs(Elementwise):
+    """|x|."""
+
+    name = "abs"
+    torch_name = "abs"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return abs(x)
+
+
+@register
+class Exp(Elementwise):
+    """e^x."""
+
+    name = "exp"
+    torch_name = "exp"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return math.exp(min(x, 80.0))
+
+
+@register
+class Square(Elementwise):
+    """x^2."""
+
+    name = "square"
+    torch_name = "square"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return x * x
+
+
+@register
+class SignedSqrt(Elementwise):
+    """sign(x) sqrt(|x|), with a finite slope at 0."""
+
+    name = "signed_sqrt"
+    torch_name = "signed_sqrt"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return math.copysign(math.sqrt(abs(x)), x)
+
+
+@register
+class SignedLog(Elementwise):
+    """sign(x) ln|x|, with |x| kept away from 0."""
+
+    name = "signed_log"
+    torch_name = "signed_log"
+
+    @staticmethod
+    def function(x: float) -> float:
+        return math.copysign(1.0, x) * math.log(max(abs(x), 1e-5))
+
+
+@register
+class SafeDiv(Primitive):
+    """First tensor over the second, whose absolute value is at least 1e-5; its sign is kept."""
+
+    name = "safe_div"
+    arity = (2, 2)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        top, bottom = specs
+        if (top.layout, top.shape) != (bottom.layout, bottom.shape):
+            raise ShapeError("it needs two tensors of one shape")
+        return (top if top is bottom else top.without_grid(),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.elementwise import safe_div
+
+        return Layer.function(safe_div)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        top, bottom = incoming
+        # To first order in the spread of the divisor, kept away from 0 as the layer keeps it.
+        scale = max(bottom.second_moment, 1e-10)
+        return (Signal(top.mean * bottom.mean / scale, top.second_moment / scale),)

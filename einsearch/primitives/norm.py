@@ -1,0 +1,161 @@
+"""Normalisation, and the learned scale and offset that end a normalization-activation layer."""
+
+from __future__ import annotations
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.moments import groups_of
+from einsearch.specs import Bundle, Layout, TensorSpec
+
+
+class Normalisation(Primitive):
+    """Base: one tensor, the same spec, a scale and an offset for every feature."""
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return 2 * specs[0].features
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        variance = incoming[0].variance
+        return (Signal(0.0, variance / (variance + 1e-5)),)
+
+
+def _over_batch(spec: TensorSpec) -> Layer:
+    from torch import nn
+
+    from einsearch.primitives.kernels.norm import TokenBatchNorm
+
+    if spec.layout is Layout.IMAGE:
+        return Layer.module(nn.BatchNorm2d, spec.features)
+    if spec.layout is Layout.TOKENS:
+        return Layer.module(TokenBatchNorm, spec.features)
+    return Layer.module(nn.BatchNorm1d, spec.features)
+
+
+def _over_features(spec: TensorSpec) -> Layer:
+    from torch import nn
+
+    from einsearch.primitives.kernels.norm import ChannelLayerNorm
+
+    if spec.layout is Layout.IMAGE:
+        return Layer.module(ChannelLayerNorm, spec.features)
+    return Layer.module(nn.LayerNorm, spec.features)
+
+
+@register
+class BatchNorm(Normalisation):
+    """Over batch and positions (Ioffe and Szegedy, 2015); running statistics in evaluation."""
+
+    name = "batch_norm"
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        return _over_batch(specs[0])
+
+
+@register
+class LayerNorm(Normalisation):
+    """Over the features of each position (Ba et al., 2016)."""
+
+    name = "layer_norm"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].features == 1:
+            raise ShapeError("normalising one feature leaves nothing of it")
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        return _over_features(specs[0])
+
+
+@register
+class Norm(Normalisation):
+    """Batch norm of images, layer norm over the features of tokens and vectors."""
+
+    name = "norm"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].layout is not Layout.IMAGE and specs[0].features == 1:
+            raise ShapeError("normalising one feature leaves nothing of it")
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        spec = specs[0]
+        return _over_batch(spec) if spec.layout is Layout.IMAGE else _over_features(spec)
+
+
+@register
+class GroupNorm(Normalisation):
+    """Over positions and the features of a group (Wu and He, 2018); fewer groups where needed."""
+
+    name = "group_norm"
+    parameters = (Parameter("groups", Kind.INT, 32, minimum=1, maximum=4096),)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].elements // groups_of(specs[0], args.groups) == 1:
+            raise ShapeError("a group of one element leaves nothing of it")
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        from einsearch.primitives.kernels.norm import TokenGroupNorm
+
+        spec = specs[0]
+        module = TokenGroupNorm if spec.layout is Layout.TOKENS else nn.GroupNorm
+        return Layer.module(module, groups_of(spec, args.groups), spec.features)
+
+
+@register
+class RmsNorm(Normalisation):
+    """Divides by the root mean square over features (Zhang and Sennrich, 2019); scale only."""
+
+    name = "rms_norm"
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        from einsearch.primitives.kernels.norm import ChannelRMSNorm
+
+        spec = specs[0]
+        if spec.layout is Layout.IMAGE:
+            return Layer.module(ChannelRMSNorm, spec.features)
+        return Layer.module(nn.RMSNorm, spec.features, eps=1e-5)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return specs[0].features
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        scale = incoming[0].second_moment + 1e-5
+        return (Signal(incoming[0].mean / scale**0.5, incoming[0].variance / scale),)
+
+
+@register
+class ChannelAffine(Primitive):
+    """A learned scale and offset for every channel (feature)."""
+
+    name = "channel_affine"
+    is_affine = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.sources import ChannelAffine as Kernel
+
+        first = specs[0].layout is Layout.IMAGE
+        return Layer.module(Kernel, specs[0].features, channels_first=first)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return 2 * specs[0].features
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return incoming

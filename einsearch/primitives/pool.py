@@ -1,0 +1,116 @@
+"""Pooling. "Same" padding at stride 1; averages do not count the padding."""
+
+from __future__ import annotations
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.specs import Bundle, Layout, image, vector
+
+POOL_PARAMETERS = (
+    Parameter("kernel", Kind.INT, minimum=1, maximum=1024),
+    Parameter("stride", Kind.INT, 1, minimum=1, maximum=1024),
+)
+
+
+def pooled(specs: Bundle, args: Arguments) -> Bundle:
+    """Spec of a pooled image. Raises ShapeError where the window is larger than the image."""
+    spec = specs[0]
+    if spec.layout is not Layout.IMAGE:
+        raise ShapeError("it needs an image")
+    channels, height, width = spec.shape
+    padding = (args.kernel - 1) // 2
+    sizes = [(n + 2 * padding - args.kernel) // args.stride + 1 for n in (height, width)]
+    if min(height, width) <= padding or min(sizes) < 1:
+        raise ShapeError(f"a window of {args.kernel} is too large")
+    return (image(channels, *sizes),)
+
+
+@register
+class AveragePool(Primitive):
+    """Average of each window."""
+
+    name = "avg_pool"
+    parameters = POOL_PARAMETERS
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return pooled(specs, args)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        return Layer.module(
+            nn.AvgPool2d,
+            args.kernel,
+            stride=args.stride,
+            padding=(args.kernel - 1) // 2,
+            count_include_pad=False,
+        )
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (Signal(incoming[0].mean, incoming[0].variance / args.kernel**2),)
+
+
+@register
+class MaxPool(Primitive):
+    """Largest element of each window."""
+
+    name = "max_pool"
+    parameters = POOL_PARAMETERS
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return pooled(specs, args)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        return Layer.module(
+            nn.MaxPool2d, args.kernel, stride=args.stride, padding=(args.kernel - 1) // 2
+        )
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (largest_of(args.kernel**2, incoming[0]),)
+
+
+def largest_of(count: int, signal: Signal) -> Signal:
+    """Moments of the largest of `count` normal elements, by a fit to exact values within 5 %."""
+    if count == 1:
+        return signal
+    spread = signal.variance**0.5
+    # Blom (1958): expected largest of n is near the quantile (n - 0.375) / (n + 0.25).
+    from statistics import NormalDist
+
+    mean = signal.mean + spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
+    return Signal(mean, signal.variance / (1 + 0.48 * (count - 1) ** 0.55))
+
+
+@register
+class GlobalAveragePool(Primitive):
+    """Mean over all positions: image or tokens to vector."""
+
+    name = "global_avg_pool"
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].layout is Layout.VECTOR:
+            raise ShapeError("a vector has no positions")
+        return (vector(specs[0].features),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        axes = (2, 3) if specs[0].layout is Layout.IMAGE else (1,)
+        return Layer.function(torch.mean, axes)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        positions = specs[0].elements // specs[0].features
+        return (Signal(incoming[0].mean, incoming[0].variance / positions),)

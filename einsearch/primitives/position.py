@@ -1,0 +1,34 @@
+"""Where a token or a pixel stands, as something to learn."""
+
+from __future__ import annotations
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments
+from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.specs import Bundle, Layout
+
+
+@register
+class PositionalEncoding(Primitive):
+    """Adds one learned value to every element (Dosovitskiy et al., ICLR 2021, eq. 1)."""
+
+    name = "positional_encoding"
+    is_affine = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        if specs[0].layout is Layout.VECTOR:
+            raise ShapeError("a vector has no positions")
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.sources import PositionalEncoding as Kernel
+
+        return Layer.module(Kernel, *specs[0].shape)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return specs[0].elements
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (Signal(incoming[0].mean, incoming[0].variance + 0.02**2),)

@@ -1,0 +1,191 @@
+"""Routing: tensors are passed on, cut, turned and unfolded; nothing is computed."""
+
+from __future__ import annotations
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import Layer, Primitive, Signal, register, resolve_axis
+from einsearch.specs import Bundle, Layout, TensorSpec, image, tokens, vector
+
+
+class Routing(Primitive):
+    """Base of what only moves elements: moments stay as they are."""
+
+    is_affine = True
+    is_multilinear = True
+    is_view = True
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return incoming * len(self.infer(specs, args))
+
+
+@register
+class Identity(Routing):
+    """Passes its tensor on."""
+
+    name = "identity"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        return Layer.module(nn.Identity)
+
+
+@register
+class Clone(Routing):
+    """Passes its tensor on n times."""
+
+    name = "clone"
+    parameters = (Parameter("n", Kind.INT, minimum=1, maximum=1024),)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs * int(args.n)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.routing import clone
+
+        return Layer.function(clone, args.n)
+
+
+@register
+class Split(Routing):
+    """Cuts an axis into n equal parts."""
+
+    name = "split"
+    parameters = (
+        Parameter("n", Kind.INT, minimum=1, maximum=1024),
+        Parameter("axis", Kind.AXIS),
+    )
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        axis = resolve_axis(spec, args.axis)
+        size = spec.shape[axis]
+        if size % args.n:
+            raise ShapeError(f"axis {axis} of size {size} cannot be cut into {args.n} equal parts")
+        shape = (*spec.shape[:axis], size // args.n, *spec.shape[axis + 1 :])
+        keeps_grid = spec.layout is Layout.TOKENS and axis == 1
+        return (TensorSpec(spec.layout, shape, spec.grid if keeps_grid else None),) * int(args.n)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.chunk, args.n, dim=1 + resolve_axis(specs[0], args.axis))
+
+
+@register
+class Permute(Routing):
+    """Reorders the axes: letters are the axes in their new order, "cab" of an image."""
+
+    name = "permute"
+    parameters = (Parameter("order", Kind.TEXT),)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        letters = "abc"[: spec.rank]
+        if sorted(args.order) != list(letters):
+            raise ShapeError(f'"{args.order}" is no order of its {spec.rank} axes {letters}')
+        if args.order == letters:
+            return specs
+        return (TensorSpec(spec.layout, tuple(spec.shape[ord(c) - 97] for c in args.order)),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.permute, (0, *(ord(c) - 96 for c in args.order)))
+
+
+@register
+class Flatten(Routing):
+    """All elements as one vector."""
+
+    name = "flatten"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return (vector(specs[0].elements),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.flatten, 1)
+
+
+@register
+class Im2Col(Routing):
+    """Unfolds an image: a token for each window, its pixels channel by channel."""
+
+    name = "im2col"
+    is_view = False
+    parameters = (
+        Parameter("kernel", Kind.INT, minimum=1, maximum=1024),
+        Parameter("stride", Kind.INT, 1, minimum=1, maximum=1024),
+    )
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.layout is not Layout.IMAGE:
+            raise ShapeError("it needs an image")
+        channels, height, width = spec.shape
+        padding = window_padding(args.kernel)
+        grid = tuple((n + 2 * padding - args.kernel) // args.stride + 1 for n in (height, width))
+        if min(height, width) + 2 * padding < args.kernel:
+            raise ShapeError(f"a window of {args.kernel} is larger than the image")
+        return (tokens(grid[0] * grid[1], channels * args.kernel**2, (grid[0], grid[1])),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.routing import im2col
+
+        return Layer.function(im2col, args.kernel, args.stride, window_padding(args.kernel))
+
+
+def window_padding(kernel: int) -> int:
+    """Padding that keeps the size at stride 1 for odd kernels; none for even ones."""
+    return (kernel - 1) // 2 if kernel % 2 else 0
+
+
+@register
+class Col2Im(Routing):
+    """Tokens back to the image whose grid they remember; features become channels."""
+
+    name = "col2im"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.grid is None:
+            raise ShapeError("it needs tokens that come from an image and keep its grid")
+        return (image(spec.features, *spec.grid),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.routing import col2im
+
+        grid = specs[0].grid
+        assert grid is not None
+        return Layer.function(col2im, *grid)
+
+
+@register
+class Upsample(Routing):
+    """Repeats every pixel (or token) `factor` times along every axis of positions."""
+
+    name = "upsample"
+    is_view = False
+    parameters = (Parameter("factor", Kind.INT, minimum=1, maximum=64),)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.layout is Layout.VECTOR:
+            raise ShapeError("a vector has no positions")
+        if spec.layout is Layout.TOKENS:
+            return (tokens(spec.shape[0] * args.factor, spec.shape[1]),)
+        channels, height, width = spec.shape
+        return (image(channels, height * args.factor, width * args.factor),)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.routing import upsample
+
+        return Layer.function(upsample, args.factor)
