@@ -1,12 +1,14 @@
 """Architectures as graphs: built from a `Program`, simplified, counted, hashed, judged, drawn.
 
-| file              | gives                                                                    |
-| ----------------- | ------------------------------------------------------------------------ |
+| file              | gives                                                                     |
+| ----------------- | ------------------------------------------------------------------------- |
 | `graph.py`        | `ArchitectureGraph`: one architecture with everything known without torch |
-| `simplify.py`     | `simplify`: the same function from fewer calls                           |
-| `canonical.py`    | `canonical_hash`: equal for networks that are the same                   |
-| `requirements.py` | `violation`: why a network cannot learn, in one symbolic pass            |
-| `draw.py`         | `draw_text`, `draw_svg`: a picture for the terminal, and one for a page  |
+| `simplify.py`     | `simplify`: the same function from fewer calls                            |
+| `canonical.py`    | `canonical_hash`: equal for networks that are the same                    |
+| `requirements.py` | `violation`: why a network cannot learn, in one symbolic pass             |
+| `outline.py`      | what drawings show: repeated blocks and equal branches once               |
+| `draw.py`         | `draw_text`: a picture for the terminal                                   |
+| `svg.py`          | `draw_svg`: a picture for a page, placed by `layout.py`                   |
 
 Nothing here imports torch.
 """

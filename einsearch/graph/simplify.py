@@ -168,6 +168,7 @@ def merge_equal(call: Call, sketch: Sketch) -> Outcome:
 _RULES: Final[dict[str, Rule]] = {
     "identity": pass_on,
     "clone": pass_on,
+    "split": pass_on,
     "mul": pass_on,
     "maximum": pass_on,
     "add": drop_zero_terms,
