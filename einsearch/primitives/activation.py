@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
-from einsearch.primitives.quadrature import expectation
+from einsearch.primitives.elementwise import Elementwise
 from einsearch.specs import Bundle
-
-
-class Activation(Primitive):
-    """A scalar function of every element, from torch."""
-
-    torch_name: str
-
-    @staticmethod
-    def function(x: float) -> float:
-        """The scalar function, for the moments at initialisation."""
-        raise NotImplementedError
-
-    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        return specs
-
-    def layer(self, specs: Bundle, args: Arguments) -> Layer:
-        import torch
-        import torch.nn.functional as F
-
-        found: Any = getattr(torch, self.torch_name, None) or getattr(F, self.torch_name)
-        return Layer.function(found)
-
-    def signal(
-        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
-    ) -> tuple[Signal, ...]:
-        return (expectation(self.function, incoming[0]),)
 
 
 def _sigmoid(x: float) -> float:
@@ -42,10 +15,10 @@ def _sigmoid(x: float) -> float:
 
 
 @register
-class Relu(Activation):
+class Relu(Elementwise):
     """max(0, x)."""
 
-    name = torch_name = "relu"
+    name = "relu"
 
     @staticmethod
     def function(x: float) -> float:
@@ -53,10 +26,10 @@ class Relu(Activation):
 
 
 @register
-class LeakyRelu(Activation):
+class LeakyRelu(Elementwise):
     """x where positive, 0.01 x elsewhere."""
 
-    name = torch_name = "leaky_relu"
+    name = "leaky_relu"
 
     @staticmethod
     def function(x: float) -> float:
@@ -64,10 +37,10 @@ class LeakyRelu(Activation):
 
 
 @register
-class Gelu(Activation):
+class Gelu(Elementwise):
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
 
-    name = torch_name = "gelu"
+    name = "gelu"
 
     @staticmethod
     def function(x: float) -> float:
@@ -75,10 +48,10 @@ class Gelu(Activation):
 
 
 @register
-class Silu(Activation):
+class Silu(Elementwise):
     """x sigmoid(x)."""
 
-    name = torch_name = "silu"
+    name = "silu"
 
     @staticmethod
     def function(x: float) -> float:
@@ -86,10 +59,10 @@ class Silu(Activation):
 
 
 @register
-class Tanh(Activation):
+class Tanh(Elementwise):
     """Hyperbolic tangent."""
 
-    name = torch_name = "tanh"
+    name = "tanh"
 
     @staticmethod
     def function(x: float) -> float:
@@ -97,10 +70,10 @@ class Tanh(Activation):
 
 
 @register
-class Sigmoid(Activation):
+class Sigmoid(Elementwise):
     """1 / (1 + e^-x)."""
 
-    name = torch_name = "sigmoid"
+    name = "sigmoid"
     function = staticmethod(_sigmoid)
 
 
@@ -134,6 +107,7 @@ class Dropout(Primitive):
     name = "dropout"
     parameters = (Parameter("p", Kind.NUMBER, minimum=0.0, maximum=0.95),)
     is_affine = True
+    is_multilinear = True
     is_random = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -170,3 +144,6 @@ class Zero(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         return (Signal(0.0, 0.0),)
+
+    def memory(self, specs: Bundle, outputs: Bundle, args: Arguments) -> int:
+        return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -56,6 +56,8 @@ class Parameter:
         default: value when it is not given, or REQUIRED.
         symbols: the names it takes, for Kind.SYMBOL.
         minimum, maximum: inclusive bounds of numbers.
+        examples: values that fit some tensors, for Kind.TEXT and Kind.EXPRESSION: the contract
+            tests of primitives draw from them.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Parameter:
     symbols: tuple[str, ...] = ()
     minimum: float = -math.inf
     maximum: float = math.inf
+    examples: tuple[Any, ...] = ()
 
     @property
     def is_required(self) -> bool:
@@ -124,7 +127,7 @@ def _accept_axis(parameter: Parameter, value: Any) -> Any:
     return value if value >= 0 else None
 
 
-_ACCEPT: Final = {
+_ACCEPT: Final[Mapping[Kind, Callable[[Parameter, Any], Any]]] = {
     Kind.INT: _accept_int,
     Kind.NUMBER: _accept_number,
     Kind.BOOL: lambda _, value: value if isinstance(value, bool) else None,

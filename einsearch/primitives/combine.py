@@ -24,7 +24,7 @@ def common_spec(specs: Bundle) -> TensorSpec:
     return first.without_grid()
 
 
-class Elementwise(Primitive):
+class Join(Primitive):
     """Combines tensors of one shape element by element."""
 
     arity = (1, MANY)
@@ -35,7 +35,7 @@ class Elementwise(Primitive):
 
 
 @register
-class Add(Elementwise):
+class Add(Join):
     """Sum."""
 
     name = "add"
@@ -43,9 +43,11 @@ class Add(Elementwise):
     is_multilinear = True
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
         from einsearch.primitives.kernels.combine import add
 
-        return Layer.function(add)
+        return Layer.function(torch.add if len(specs) == 2 else add)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -54,35 +56,39 @@ class Add(Elementwise):
 
 
 @register
-class Mul(Elementwise):
+class Mul(Join):
     """Product."""
 
     name = "mul"
     is_multilinear = True
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
         from einsearch.primitives.kernels.combine import mul
 
-        return Layer.function(mul)
+        return Layer.function(torch.mul if len(specs) == 2 else mul)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         mean = math.prod(s.mean for s in incoming)
         square = math.prod(s.second_moment for s in incoming)
-        return (Signal(mean, square - mean**2),)
+        return (Signal(mean, max(0.0, square - mean**2)),)
 
 
 @register
-class Maximum(Elementwise):
+class Maximum(Join):
     """Largest."""
 
     name = "maximum"
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
         from einsearch.primitives.kernels.combine import maximum
 
-        return Layer.function(maximum)
+        return Layer.function(torch.maximum if len(specs) == 2 else maximum)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -191,6 +197,6 @@ class MatMul(Primitive):
         left, right = incoming
         size = specs[0].shape[-1]
         mean = left.mean * right.mean
-        variance = size * (left.second_moment * right.second_moment - mean**2)
+        variance = size * max(0.0, left.second_moment * right.second_moment - mean**2)
         scale = size**-0.5 if args.scaled else 1.0
         return (Signal(size * mean * scale, variance * scale**2),)

@@ -25,6 +25,7 @@ class Convolution(Primitive):
 
     parameters = CONV_PARAMETERS
     is_affine = True
+    is_multilinear = True
     dimensions: int
 
     def _check_groups(self, features: int, args: Arguments) -> None:
@@ -124,6 +125,7 @@ class DepthwiseConv1d(Primitive):
     name = "depthwise_conv1d"
     parameters = (Parameter("kernel", Kind.INT, minimum=1, maximum=1024),)
     is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         if specs[0].layout is not Layout.TOKENS:

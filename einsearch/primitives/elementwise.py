@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import abc
 import math
-from typing import ClassVar
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments
@@ -13,30 +13,27 @@ from einsearch.specs import Bundle
 
 
 class Elementwise(Primitive):
-    """One tensor in, one of the same spec out, every element by itself.
+    """Base of scalar functions that every element goes through by itself.
 
-    Attributes:
-        function: the scalar function, for the moments at initialisation.
-        torch_name: of the function in torch, or in `einsearch.primitives.kernels.elementwise`.
+    The layer is the function of the same name in torch, or in `kernels.elementwise`.
     """
 
-    torch_name: ClassVar[str]
-
     @staticmethod
+    @abc.abstractmethod
     def function(x: float) -> float:
-        """The scalar function."""
-        raise NotImplementedError
+        """The scalar function, for the moments at initialisation."""
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         import torch
+        import torch.nn.functional as F
 
         from einsearch.primitives.kernels import elementwise
 
-        found = getattr(elementwise, self.torch_name, None) or getattr(torch, self.torch_name)
-        return Layer.function(found)
+        homes = (home for home in (elementwise, torch, F) if hasattr(home, self.name))
+        return Layer.function(getattr(next(homes), self.name))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -49,7 +46,6 @@ class Neg(Elementwise):
     """-x."""
 
     name = "neg"
-    torch_name = "neg"
     is_affine = True
     is_multilinear = True
 
@@ -63,7 +59,6 @@ class Abs(Elementwise):
     """|x|."""
 
     name = "abs"
-    torch_name = "abs"
 
     @staticmethod
     def function(x: float) -> float:
@@ -75,7 +70,6 @@ class Exp(Elementwise):
     """e^x."""
 
     name = "exp"
-    torch_name = "exp"
 
     @staticmethod
     def function(x: float) -> float:
@@ -87,7 +81,6 @@ class Square(Elementwise):
     """x^2."""
 
     name = "square"
-    torch_name = "square"
 
     @staticmethod
     def function(x: float) -> float:
@@ -99,7 +92,6 @@ class SignedSqrt(Elementwise):
     """sign(x) sqrt(|x|), with a finite slope at 0."""
 
     name = "signed_sqrt"
-    torch_name = "signed_sqrt"
 
     @staticmethod
     def function(x: float) -> float:
@@ -111,7 +103,6 @@ class SignedLog(Elementwise):
     """sign(x) ln|x|, with |x| kept away from 0."""
 
     name = "signed_log"
-    torch_name = "signed_log"
 
     @staticmethod
     def function(x: float) -> float:

@@ -27,6 +27,7 @@ class Linear(Primitive):
         Parameter("bias", Kind.BOOL, True),
     )
     is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         spec = specs[0]

@@ -12,18 +12,33 @@ Positions are the pixels of an image and the length of tokens; a vector has one.
 
 from __future__ import annotations
 
+from typing import Final
+
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.specs import Bundle, Layout, TensorSpec
 
-OVER = ("batch", "instance", "layer", "group")
-MOST_GROUPS = 32
+OVER: Final = ("batch", "instance", "layer", "group")
+MOST_GROUPS: Final = 32
+USUAL_BATCH: Final = 32
 
 
 def groups_of(spec: TensorSpec, most: int = MOST_GROUPS) -> int:
     """The largest number of groups up to `most` that divides the features."""
     return next(n for n in range(min(most, spec.features), 0, -1) if spec.features % n == 0)
+
+
+def averaged(spec: TensorSpec, over: str) -> int:
+    """How many elements each average is over, in batches of `USUAL_BATCH` examples."""
+    positions = spec.elements // spec.features
+    counts = {
+        "batch": USUAL_BATCH * positions,
+        "instance": positions,
+        "layer": spec.elements,
+        "group": spec.elements // groups_of(spec),
+    }
+    return counts[over]
 
 
 class MomentPrimitive(Primitive):
@@ -32,30 +47,22 @@ class MomentPrimitive(Primitive):
     parameters = (Parameter("over", Kind.SYMBOL, symbols=OVER),)
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        spec = specs[0]
-        if args.over == "instance" and spec.elements == spec.features:
-            raise ShapeError("it has one position, so nothing to average within an instance")
+        if averaged(specs[0], str(args.over)) == 1:
+            raise ShapeError(f"over {args.over} there is only one element to average")
         return specs
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.moments import Moment
 
         spec = specs[0]
-        groups = {"group": groups_of(spec), "instance": 1}.get(str(args.over), 1)
         return Layer.module(
             Moment,
             self.name,
             str(args.over),
             spec.features,
-            groups=groups,
+            groups=groups_of(spec) if args.over == "group" else 1,
             channels_first=spec.layout is Layout.IMAGE,
         )
-
-    def _averaged(self, specs: Bundle, args: Arguments) -> int:
-        spec = specs[0]
-        positions = spec.elements // spec.features
-        count = {"layer": spec.elements, "group": spec.elements // groups_of(spec)}
-        return count.get(str(args.over), max(positions, 32 if args.over == "batch" else 1))
 
 
 @register
@@ -63,11 +70,13 @@ class Mean(MomentPrimitive):
     """The mean."""
 
     name = "mean"
+    is_affine = True
+    is_multilinear = True
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        spread = incoming[0].variance / self._averaged(specs, args)
+        spread = incoming[0].variance / averaged(specs[0], str(args.over))
         return (Signal(incoming[0].mean, spread),)
 
 
@@ -81,7 +90,9 @@ class Std(MomentPrimitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         variance = incoming[0].variance
-        return (Signal((variance + 1e-5) ** 0.5, variance / (2 * self._averaged(specs, args))),)
+        return (
+            Signal((variance + 1e-5) ** 0.5, variance / (2 * averaged(specs[0], str(args.over)))),
+        )
 
 
 @register
@@ -94,4 +105,4 @@ class RootMeanSquare(MomentPrimitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         square = incoming[0].second_moment
-        return (Signal((square + 1e-5) ** 0.5, square / (2 * self._averaged(specs, args))),)
+        return (Signal((square + 1e-5) ** 0.5, square / (2 * averaged(specs[0], str(args.over)))),)

@@ -142,6 +142,7 @@ class ChannelAffine(Primitive):
 
     name = "channel_affine"
     is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
@@ -21,9 +23,15 @@ def pooled(specs: Bundle, args: Arguments) -> Bundle:
     channels, height, width = spec.shape
     padding = (args.kernel - 1) // 2
     sizes = [(n + 2 * padding - args.kernel) // args.stride + 1 for n in (height, width)]
-    if min(height, width) <= padding or min(sizes) < 1:
+    if min(sizes) < 1:
         raise ShapeError(f"a window of {args.kernel} is too large")
     return (image(channels, *sizes),)
+
+
+def seen(specs: Bundle, args: Arguments) -> int:
+    """Number of pixels in a window in the middle of the image."""
+    _, height, width = specs[0].shape
+    return int(min(args.kernel, height) * min(args.kernel, width))
 
 
 @register
@@ -52,7 +60,7 @@ class AveragePool(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (Signal(incoming[0].mean, incoming[0].variance / args.kernel**2),)
+        return (Signal(incoming[0].mean, incoming[0].variance / seen(specs, args)),)
 
 
 @register
@@ -75,17 +83,17 @@ class MaxPool(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (largest_of(args.kernel**2, incoming[0]),)
+        return (largest_of(seen(specs, args), incoming[0]),)
 
 
 def largest_of(count: int, signal: Signal) -> Signal:
-    """Moments of the largest of `count` normal elements, by a fit to exact values within 5 %."""
+    """Moments of the largest of `count` normal elements, for counts up to 1000.
+
+    The mean is a quantile (Blom, 1958), within 3 %; the variance a fit, within 15 %.
+    """
     if count == 1:
         return signal
     spread = signal.variance**0.5
-    # Blom (1958): expected largest of n is near the quantile (n - 0.375) / (n + 0.25).
-    from statistics import NormalDist
-
     mean = signal.mean + spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
     return Signal(mean, signal.variance / (1 + 0.48 * (count - 1) ** 0.55))
 

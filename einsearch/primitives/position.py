@@ -14,6 +14,7 @@ class PositionalEncoding(Primitive):
 
     name = "positional_encoding"
     is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         if specs[0].layout is Layout.VECTOR:

@@ -66,6 +66,8 @@ class Split(Routing):
         spec = specs[0]
         axis = resolve_axis(spec, args.axis)
         size = spec.shape[axis]
+        if args.n == 1:
+            return specs
         if size % args.n:
             raise ShapeError(f"axis {axis} of size {size} cannot be cut into {args.n} equal parts")
         shape = (*spec.shape[:axis], size // args.n, *spec.shape[axis + 1 :])
@@ -83,7 +85,7 @@ class Permute(Routing):
     """Reorders the axes: letters are the axes in their new order, "cab" of an image."""
 
     name = "permute"
-    parameters = (Parameter("order", Kind.TEXT),)
+    parameters = (Parameter("order", Kind.TEXT, examples=("a", "ba", "acb", "cab")),)
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         spec = specs[0]

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 class Moment(nn.Module):
     """Mean, standard deviation or root mean square of a tensor over some of its axes.
 
-    The feature axis is axis 1 of images (B, C, H, W) and the last one of tokens (B, L, D) and
-    vectors (B, D). Variances are population variances; `eps` is added under the root.
+    Features are axis 1 of images (B, C, H, W) and the last axis of tokens (B, L, D) and vectors
+    (B, D). Variances are population variances, but those that are kept for evaluation are
+    unbiased, as in `nn.BatchNorm2d`.
 
     Args:
         kind: "mean", "std" or "root_mean_square".
@@ -20,11 +21,11 @@ class Moment(nn.Module):
         features: size of the feature axis.
         groups: number of groups, for "group".
         channels_first: whether features are axis 1.
+        eps: added under the root.
         momentum: of the running statistics.
     """
 
-    running_mean: Tensor
-    running_square: Tensor
+    running: Tensor
 
     def __init__(
         self,
@@ -44,35 +45,35 @@ class Moment(nn.Module):
         self.eps = eps
         self.momentum = momentum
         if over == "batch":
-            self.register_buffer("running_mean", torch.zeros(features))
-            self.register_buffer("running_square", torch.ones(features))
+            start = 0.0 if kind == "mean" else 1.0
+            self.register_buffer("running", torch.full((1, 1, features, 1), start))
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, ...) -> the moment, with the shape of x."""
         y = x if self.channels_first else x.movedim(-1, 1)
         grouped = y.reshape(y.shape[0], self.groups, y.shape[1] // self.groups, -1)
-        if self.over == "batch":
-            mean, square = self.batch_moments(grouped[:, 0])
-        else:
-            axes = (3,) if self.over == "instance" else (2, 3)
-            mean = grouped.mean(axes, keepdim=True)
-            square = grouped.square().mean(axes, keepdim=True)
-        if self.kind == "mean":
-            moment = mean
-        elif self.kind == "std":
-            moment = (square - mean.square()).clamp_min(0.0).add(self.eps).sqrt()
-        else:
-            moment = square.add(self.eps).sqrt()
+        moment = self.over_batch(grouped) if self.over == "batch" else self.average(grouped)
+        if self.kind != "mean":
+            moment = (moment + self.eps).sqrt()
         full = moment.expand_as(grouped).reshape(y.shape)
         return full if self.channels_first else full.movedim(1, -1)
 
-    def batch_moments(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """y (B, C, positions) -> first two moments by feature, each (1, 1, C, 1)."""
-        if self.training:
-            mean, square = y.mean((0, 2)), y.square().mean((0, 2))
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_square.lerp_(square, self.momentum)
-        else:
-            mean, square = self.running_mean, self.running_square
-        return mean.view(1, 1, -1, 1), square.view(1, 1, -1, 1)
+    def average(self, grouped: Tensor) -> Tensor:
+        """grouped (B, groups, features, positions) -> mean, variance or mean square, that rank."""
+        axes = {"batch": (0, 3), "instance": (3,)}.get(self.over, (2, 3))
+        if self.kind == "mean":
+            return grouped.mean(axes, keepdim=True)
+        if self.kind == "std":
+            return grouped.var(axes, correction=0, keepdim=True)
+        return grouped.square().mean(axes, keepdim=True)
+
+    def over_batch(self, grouped: Tensor) -> Tensor:
+        """`average` in training, which it keeps; what it kept in evaluation."""
+        if not self.training:
+            return self.running
+        moment = self.average(grouped)
+        count = grouped.shape[0] * grouped.shape[3]
+        unbiased = count / max(count - 1, 1) if self.kind == "std" else 1.0
+        with torch.no_grad():
+            self.running.lerp_(moment * unbiased, self.momentum)
+        return moment
