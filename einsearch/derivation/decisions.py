@@ -87,6 +87,10 @@ class Options:
     allowed: Sequence[int]
     domain: str
 
+    def recorded(self, value: Any) -> Any:
+        """The value that a record means: JSON does not tell symbols from texts."""
+        return next((v for v in self.values if v == value and type(v) is not bool), value)
+
     def log_probability(self, value: Any) -> float | None:
         """Of a value, or None where it cannot be drawn here."""
         kind = type(value)
@@ -115,6 +119,10 @@ class Interval:
     def domain(self) -> str:
         log = "log " if self.is_log else ""
         return f"{log}{show_value(self.low)}..{show_value(self.high)}"
+
+    def recorded(self, value: Any) -> Any:
+        """The value that a record means."""
+        return value
 
     def log_probability(self, value: Any) -> float | None:
         """Of a value (a density for reals), or None where it cannot be drawn here."""

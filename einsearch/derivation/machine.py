@@ -319,7 +319,7 @@ class Machine(abc.ABC):
         if source.position >= source.end:
             return f"{self.context.path.label}: no decision is left for {label}"
         found = source.values[source.position]
-        value = found.value if isinstance(found, Taken) else found
+        value = found.value if isinstance(found, Taken) else draw.recorded(found)
         self.source = source._replace(position=source.position + 1)
         if source.is_copy:
             if draw.log_probability(value) is None:
