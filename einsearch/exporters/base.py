@@ -112,10 +112,11 @@ class Exporter(abc.ABC):
             The files written, in order of their names.
 
         Raises:
-            ExportError: a package is missing, the format cannot hold this network, its files do
-                not give the network's answers, or the folder cannot be written.
+            ExportError: a package is missing, the network's answers are not finite, the format
+                cannot hold it, the files answer otherwise, or the folder cannot be written.
         """
         self._check_packages()
+        model.answer(model.random_input())
         existed = to.exists()
         try:
             to.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,22 @@ class _Reader:
         return None if batch is None else {INPUT_NAME: batch.numpy()}
 
 
+def _quantise(exact: Path, quantised: Path, reader: _Reader) -> None:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    with silence():
+        quantize_static(
+            exact,
+            quantised,
+            reader,
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+        )
+
+
 @register
 class OnnxInt8(Exporter):
     """`network-int8.onnx`: input `x` and output `y` in float32, the batch free."""
@@ -55,22 +71,13 @@ class OnnxInt8(Exporter):
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
 
     def write(self, model: TrainedModel, folder: Path) -> None:
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-
         with tempfile.TemporaryDirectory() as scratch:
             exact = Path(scratch, "exact.onnx")
             write_onnx(model, exact)
-            with silence():
-                quantize_static(
-                    exact,
-                    folder / FILE,
-                    _Reader(_examples(model)),
-                    quant_format=QuantFormat.QDQ,
-                    activation_type=QuantType.QUInt8,
-                    weight_type=QuantType.QInt8,
-                    per_channel=True,
-                    reduce_range=True,
-                )
+            try:
+                _quantise(exact, folder / FILE, _Reader(_examples(model)))
+            except Exception as error:
+                raise ExportError(f"ONNX Runtime cannot quantise this network: {error}") from error
 
     def verify(self, model: TrainedModel, folder: Path) -> None:
         x = _examples(model)

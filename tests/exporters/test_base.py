@@ -1,0 +1,101 @@
+"""What all exporters share: the folder, missing packages, comparison, the registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from einsearch.errors import ExportError
+from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.registry import get_exporter
+from einsearch.specs import vector
+from tests.contracts.test_exporter_contract import convolutional, trained
+
+
+class Letter(Exporter):
+    """Writes one file."""
+
+    name = "letter"
+
+    def write(self, model: TrainedModel, folder: Path) -> None:
+        (folder / "letter.txt").write_text("new")
+
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        assert (folder / "letter.txt").read_text() == "new"
+
+
+class Greedy(Letter):
+    """Needs what nobody has."""
+
+    name = "greedy"
+    needs = ("no_such_package", "torch")
+
+
+class Torn(Letter):
+    """Fails half-way."""
+
+    name = "torn"
+
+    def verify(self, model: TrainedModel, folder: Path) -> None:
+        raise ExportError("torn")
+
+
+def test_files_of_the_same_name_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("old")
+    assert Letter().export(trained(convolutional()), tmp_path) == [tmp_path / "letter.txt"]
+    assert (tmp_path / "letter.txt").read_text() == "new"
+
+
+def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("old")
+    with pytest.raises(ExportError, match="torn"):
+        Torn().export(trained(convolutional()), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    assert (tmp_path / "letter.txt").read_text() == "old"
+
+
+def test_missing_packages_are_named_with_the_command(tmp_path: Path) -> None:
+    with pytest.raises(ExportError) as caught:
+        Greedy().export(trained(convolutional()), tmp_path / "new")
+    assert str(caught.value) == (
+        "the format greedy needs no_such_package, not installed here; "
+        "run: pip install 'einsearch[export]'"
+    )
+
+
+def test_a_file_in_the_way_is_one_clear_message(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(ExportError, match=r"cannot write to .*file: File exists"):
+        Letter().export(trained(convolutional()), blocked)
+
+
+def test_comparison_is_relative_to_large_answers() -> None:
+    one = torch.full((2, 3), 1000.0)
+    compare("file", one + 5e-3, one)
+    with pytest.raises(ExportError, match=r"differently from the network, by up to 0\.05"):
+        compare("file", one + 5e-2, one)
+    with pytest.raises(ExportError, match="by up to nan"):
+        compare("file", one * float("nan"), one)
+    with pytest.raises(ExportError, match=r"shape \(3, 3\), the network with \(2, 3\)"):
+        compare("file", torch.ones(3, 3), one)
+
+
+def test_unknown_formats_name_the_nearest() -> None:
+    with pytest.raises(ExportError) as caught:
+        get_exporter("pyhton")
+    assert str(caught.value).startswith(
+        "no export format is named pyhton; did you mean python? there are onnx, "
+    )
+
+
+def test_a_model_knows_its_input_and_task() -> None:
+    model = trained(convolutional())
+    assert str(model.input) == "image:2x8x8"
+    assert model.output == vector(3)
+    assert model.architecture == "as tested"
+    assert model.task == {}
+    assert torch.equal(model.random_input(), model.random_input())
+    assert not torch.equal(model.random_input(), model.random_input(seed=1))

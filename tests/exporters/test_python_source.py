@@ -1,0 +1,95 @@
+"""Format `python`: the source stands alone, is readable, and carries the task's moments."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from einsearch.exporters.registry import get_exporter
+from tests.contracts.test_exporter_contract import convolutional, trained
+
+TASK = {"mean": [1.0, 2.0], "deviation": [0.5, 4.0]}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python")
+    text = 'im2col(3) >> linear(6)\n"""\nraise SystemExit("never")\r# \\'
+    model = replace(trained(convolutional()), metadata={"architecture": text, "task": TASK})
+    get_exporter("python").export(model, folder)
+    return folder
+
+
+def test_imports_torch_and_the_standard_library_alone(exported: Path) -> None:
+    tree = ast.parse((exported / "model.py").read_text())
+    roots = {
+        name.partition(".")[0]
+        for node in tree.body
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert roots == {"torch"}
+
+
+def test_the_note_is_a_comment_whatever_it_says(exported: Path) -> None:
+    lines = (exported / "model.py").read_text().splitlines()
+    assert lines[0] == "# im2col(3) >> linear(6)"
+    assert '# raise SystemExit("never")' in lines
+
+
+def test_standardises_raw_input(exported: Path) -> None:
+    script = (
+        "import model, torch\n"
+        "raw = torch.ones(1, 2, 8, 8)\n"
+        "print(model.standardise(raw).mean((0, 2, 3)).tolist())\n"
+        "print(tuple(model.load()(model.standardise(raw)).shape))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=exported, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["[0.0, -0.25]", "(1, 3)"]
+
+
+def test_readme_can_be_followed(exported: Path) -> None:
+    text = (exported / "README.txt").read_text()
+    lines = [line.strip() for line in text.splitlines()]
+    code = lines[lines.index("import torch") : lines.index("y = network(standardise(x))") + 1]
+    script = "\n".join([*code, "print(tuple(y.shape))"])
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=exported, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "(1, 3)"
+    assert "Input  image:2x8x8, batch first, standardised." in lines
+
+
+def test_weights_carry_the_specs(exported: Path) -> None:
+    with safe_open(exported / "weights.safetensors", "pt") as file:
+        assert '"input": "image:2x8x8"' in file.metadata()["einsearch"]
+        names = set(file.keys())
+    assert names == set(trained(convolutional()).module.state_dict())
+
+
+def test_without_moments_there_is_nothing_to_standardise(tmp_path: Path) -> None:
+    get_exporter("python").write(trained(convolutional()), tmp_path)
+    assert "standardise" not in (tmp_path / "model.py").read_text()
+    assert "x = torch.randn(1, 2, 8, 8)\n" in (tmp_path / "README.txt").read_text()
+
+
+def test_files_are_the_same_every_time(tmp_path: Path) -> None:
+    model = replace(trained(convolutional()), metadata={"task": TASK})
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        get_exporter("python").write(model, tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
