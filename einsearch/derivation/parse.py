@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.derivation import (
     Architecture,
@@ -10,8 +12,9 @@ from einsearch.derivation.derivation import (
 )
 from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.machine import DeadEnd, Machine
-from einsearch.derivation.recognize import Recognizer, same_architecture, target
+from einsearch.derivation.recognize import Freedom, Recognizer, same_architecture, target
 from einsearch.derivation.replay import replay
+from einsearch.derivation.sample import bounds_of
 from einsearch.errors import Location, ParseError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import architecture_rule
@@ -21,6 +24,8 @@ from einsearch.specs import TensorSpec
 
 MOST_CANDIDATES = 50
 """Derivations that are verified before a text is given up."""
+MOST_MORE_UNREAD = 3
+"""How many calls that nothing needs may be added beyond those that the grammar demands."""
 
 
 def parse(grammar: Grammar, text: str, spec: TensorSpec) -> Derivation:
@@ -52,9 +57,9 @@ def derive_rule(
     except (DeadEnd, ShapeError) as error:
         raise ParseError(f"the architecture cannot stand on {spec}: {error}") from None
     failed: Recognizer | None = None
-    for is_loose in (False, True):
-        recognizer = Recognizer(grammar, target(read, is_loose))
-        found = _first_verified(grammar, read, recognizer, is_loose)
+    for freedom, unread in _attempts(grammar, read):
+        recognizer = Recognizer(grammar, target(read, freedom), unread)
+        found = _first_verified(grammar, read, recognizer, freedom)
         if found is not None:
             return found
         if failed is None or recognizer.furthest >= failed.furthest:
@@ -63,15 +68,27 @@ def derive_rule(
     raise _underivable(grammar, failed, machine, text)
 
 
+def _attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, int]]:
+    """Ways in which the text and its derivation may differ, the strictest first."""
+    yield Freedom.NONE, 0
+    yield Freedom.IDENTITY, 0
+    if grammar.has_blocks:
+        made = sum(token.name != "clone" for token in target(read, Freedom.UNREAD).tokens)
+        least = bounds_of(grammar, None).least_of_rule(grammar.start_rule.key)
+        missing = max(1, least - made)
+        for unread in range(missing, missing + MOST_MORE_UNREAD):
+            yield Freedom.UNREAD, unread
+
+
 def _first_verified(
-    grammar: Grammar, read: Architecture, recognizer: Recognizer, is_loose: bool
+    grammar: Grammar, read: Architecture, recognizer: Recognizer, freedom: Freedom
 ) -> Derivation | None:
     for number, values in enumerate(recognizer.parses()):
         try:
             found = replay(grammar, read.input, [("", "", value) for value in values])
         except ParseError:
             found = None
-        if found is not None and same_architecture(found, read, is_loose):
+        if found is not None and same_architecture(found, read, freedom):
             return found
         if number >= MOST_CANDIDATES:
             break

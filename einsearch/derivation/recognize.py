@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from einsearch.derivation.calls import yield_outputs
@@ -61,6 +62,16 @@ class Token(NamedTuple):
     call: int
 
 
+class Freedom(Enum):
+    """What an architecture and its derivation may differ in."""
+
+    NONE = 0
+    IDENTITY = 1
+    """`identity` is the unit of `>>`."""
+    UNREAD = 2
+    """Also tensors of blocks that nothing needs."""
+
+
 @dataclass(frozen=True)
 class Target:
     """An architecture as a sequence to be matched.
@@ -69,25 +80,27 @@ class Target:
         program: as read.
         tokens: its calls in order, and its implied clones.
         outputs: its outgoing tensors, clones looked through.
-        is_loose: `identity` is looked through on both sides.
+        freedom: what is looked through on both sides.
     """
 
     program: Program
     tokens: tuple[Token, ...]
     outputs: Refs
-    is_loose: bool
+    freedom: Freedom
 
 
-def target(read: Architecture, is_loose: bool) -> Target:
-    """What is to be matched; `is_loose` drops every `identity`."""
+def target(read: Architecture, freedom: Freedom) -> Target:
+    """What is to be matched."""
     calls = read.program.calls
+    is_loose = freedom is not Freedom.NONE
+    needed = _needed(read.program) if freedom is Freedom.UNREAD else None
     alias: dict[Ref, Ref] = {}
     tokens = []
     for event in read.events:
         if event[0] == "clone":
             refs = (alias.get(event[2], event[2]),)
             tokens.append(Token("clone", event[1], refs, event[2].call + 1))
-        elif event[0] == "call":
+        elif event[0] == "call" and (needed is None or event[1] in needed):
             number = event[1]
             call = calls[number]
             inputs = tuple(alias.get(ref, ref) for ref in call.inputs)
@@ -99,7 +112,19 @@ def target(read: Architecture, is_loose: bool) -> Target:
                 args = call.args.n if name == "clone" else _resolved(call)
                 tokens.append(Token(name, args, inputs, number))
     outputs = tuple(alias.get(ref, ref) for ref in read.program.outputs)
-    return Target(read.program, tuple(tokens), outputs, is_loose)
+    return Target(read.program, tuple(tokens), outputs, freedom)
+
+
+def _needed(program: Program) -> set[int]:
+    """Calls that the outcome depends on."""
+    needed: set[int] = set()
+    pending = [ref.call for ref in program.outputs]
+    while pending:
+        number = pending.pop()
+        if number != INPUT and number not in needed:
+            needed.add(number)
+            pending.extend(ref.call for ref in program.calls[number].inputs)
+    return needed
 
 
 def _resolved(call: Call) -> tuple[Any, ...]:
@@ -114,9 +139,11 @@ def _resolved(call: Call) -> tuple[Any, ...]:
     )
 
 
-def same_architecture(left: Architecture, right: Architecture, is_loose: bool) -> bool:
+def same_architecture(
+    left: Architecture, right: Architecture, freedom: Freedom = Freedom.NONE
+) -> bool:
     """Whether two architectures are the same call by call, sharing of weights included."""
-    return _comparable(target(left, is_loose)) == _comparable(target(right, is_loose))
+    return _comparable(target(left, freedom)) == _comparable(target(right, freedom))
 
 
 def _comparable(found: Target) -> tuple[Any, ...]:
@@ -150,6 +177,7 @@ class End(NamedTuple):
     refs: Refs
     block: BlockState
     known: frozenset[Any]
+    unread: int
 
 
 @dataclass(eq=False)
@@ -164,12 +192,17 @@ class Entry:
 class Recognizer(Machine):
     """Runs threads of the machine over a target; `parses` yields lists of decided values.
 
+    Args:
+        grammar: with a start rule.
+        goal: what is to be matched.
+        unread: how many calls the derivation may make that nothing needs.
+
     Attributes:
         furthest: how many calls were matched at most.
         wanted: names of primitives that could have stood there.
     """
 
-    def __init__(self, grammar: Grammar, goal: Target) -> None:
+    def __init__(self, grammar: Grammar, goal: Target, unread: int = 0) -> None:
         self.start_rule = grammar.start_rule
         super().__init__(self.start_rule, goal.program.input[0], settings_for(grammar, Never()))
         self.goal = goal
@@ -188,6 +221,9 @@ class Recognizer(Machine):
                 if type(value) in (int, float)
             }
         )
+        self.unread = unread
+        self._unread_numbers: dict[Any, int] = {}
+        self._unread_specs: list[TensorSpec] = []
         self._complete: list[Trail | None] = []
         self._first_found: int | None = None
         self._uses_depth = grammar.uses_depth
@@ -232,6 +268,8 @@ class Recognizer(Machine):
         return frame.step(self, frame.data)
 
     def spec(self, ref: Ref) -> TensorSpec:
+        if ref.call < INPUT:
+            return self._unread_specs[INPUT - 1 - ref.call]
         return self.goal.program.spec(ref)
 
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
@@ -243,15 +281,44 @@ class Recognizer(Machine):
             if reason is None:
                 yield_outputs(self, call, refs)
             return reason
-        if self.goal.is_loose and name == "identity":
+        if self.goal.freedom is not Freedom.NONE and name == "identity":
             yield_outputs(self, call, call.inputs)
             return None
-        token = self._match(name, _resolved(call), call.inputs)
+        return self._pad(call) if self.unread > 0 else self._match_call(call)
+
+    def _match_call(self, call: Call) -> str | None:
+        token = self._match(call.primitive.name, _resolved(call), call.inputs)
         if token is None:
-            return f"{name} is not what the text has"
-        refs = tuple(Ref(token.call, port) for port in range(len(call.outputs)))
-        yield_outputs(self, call, refs)
+            return f"{call.primitive.name} is not what the text has"
+        yield_outputs(self, call, tuple(Ref(token.call, p) for p in range(len(call.outputs))))
         return None
+
+    def _pad(self, call: Call) -> str | None:
+        """Takes a call for one that the text leaves out, because nothing needs it.
+
+        A call that could also be matched forks. Sources are matched first, other calls are left
+        out first: seeds are shorter than the blocks that derive them, and their last call is the
+        block's last.
+        """
+        if self._is_next(call.primitive.name, _resolved(call), call.inputs):
+            if call.primitive.is_source:
+                self.threads.append((*self._state(), _pad_only, call, None, None, ""))
+                return self._match_call(call)
+            self.threads.append((*self._state(), _match_only, call, None, None, ""))
+        self.pad(call)
+        return None
+
+    def pad(self, call: Call) -> None:
+        """Yields tensors that the text does not have."""
+        self.unread -= 1
+        refs = []
+        for port, spec in enumerate(call.outputs):
+            key = (self.unread, port, spec)
+            if key not in self._unread_numbers:
+                self._unread_numbers[key] = len(self._unread_specs)
+                self._unread_specs.append(spec)
+            refs.append(Ref(INPUT - 1 - self._unread_numbers[key], 0))
+        yield_outputs(self, call, tuple(refs))
 
     def clone(self, number: int) -> str | None:
         """Matches a clone, written or implied."""
@@ -260,17 +327,21 @@ class Recognizer(Machine):
 
     def _match(self, name: str, args: Any, inputs: Refs) -> Token | None:
         position = self.position
-        if position < len(self.goal.tokens):
-            token = self.goal.tokens[position]
-            if token.name == name and token.args == args and token.inputs == inputs:
-                self.position = position + 1
-                return token
+        if self._is_next(name, args, inputs):
+            self.position = position + 1
+            return self.goal.tokens[position]
         if position > self.furthest:
             self.furthest = position
             self.wanted.clear()
         if position == self.furthest:
             self.wanted.add(name)
         return None
+
+    def _is_next(self, name: str, args: Any, inputs: Refs) -> bool:
+        if self.position >= len(self.goal.tokens):
+            return False
+        token = self.goal.tokens[self.position]
+        return token.name == name and token.args == args and token.inputs == inputs
 
     def choose(self, draw: Draw, label: str, step: Any, data: Any) -> str | None:
         """Forks: every value is a thread, the most probable first."""
@@ -295,24 +366,18 @@ class Recognizer(Machine):
             self.position,
             self.trail,
             self.known,
+            self.unread,
         )
 
     def _resume(self, thread: tuple[Any, ...]) -> None:
-        (
-            self.context,
-            self.frames,
-            self.refs,
-            self.block,
-            self.position,
-            self.trail,
-            self.known,
-        ) = thread[:7]
+        self.context, self.frames, self.refs, self.block = thread[:4]
+        self.position, self.trail, self.known, self.unread = thread[4:8]
         self.specs = tuple(map(self.spec, self.refs))
         self.expression = None
-        if len(thread) == 7:
+        if len(thread) == 8:
             return
-        step, data, value, draw, label = thread[7:]
-        if self.context.copies:
+        step, data, value, draw, label = thread[8:]
+        if draw is not None and self.context.copies:
             taken = Taken(self.context.path, label, draw.domain, value)
             total = _log_probability(self.trail) + (draw.log_probability(value) or 0.0)
             self.trail = Trail(self.trail, taken, total)
@@ -331,6 +396,7 @@ class Recognizer(Machine):
             self.refs,
             self.block,
             self.known,
+            self.unread,
         )
         entry = self.table.get(key)
         is_new = entry is None
@@ -354,14 +420,14 @@ class Recognizer(Machine):
         if trail is not None:
             total = _log_probability(before) + trail.log_probability
             whole = Trail(before, trail, total)
-        state = (self.context, frames, end.refs, end.block, end.position, whole, end.known)
-        self.threads.append(state)
+        state = (self.context, frames, end.refs, end.block, end.position, whole)
+        self.threads.append((*state, end.known, end.unread))
 
     def finish_rule(self, entry: Entry, before: frozenset[Any], own: frozenset[Any]) -> str:
         """Hands a rule's outcome to all who wait for it."""
         # What was bound inside is out of reach now; forgetting it keeps states few.
         known = before | (self.known & own)
-        end = End(self.position, self.refs, self.block, known)
+        end = End(self.position, self.refs, self.block, known, self.unread)
         if end in entry.ends and not (
             _log_probability(self.trail) > _log_probability(entry.ends[end]) + 1e-9
         ):
@@ -386,6 +452,14 @@ class Recognizer(Machine):
 
     def copy(self, start: int, end: int) -> None:
         """Copies are recognised freely."""
+
+
+def _match_only(m: Any, call: Call, _: None) -> str | None:
+    return m._match_call(call)  # type: ignore[no-any-return]
+
+
+def _pad_only(m: Any, call: Call, _: None) -> None:
+    m.pad(call)
 
 
 def _learn(m: Any, key: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from einsearch.errors import GrammarError
-from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Rule
+from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Block, Rule
 from einsearch.grammar.modules import Module
 
 REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient")
@@ -77,21 +77,28 @@ class Grammar:
     @cached_property
     def uses_depth(self) -> bool:
         """Whether anything in it depends on `depth`."""
-        return any(_mentions_depth(rule) for rule in self.rules.values())
+        return any(
+            isinstance(node, Attribute) and node.name == "depth"
+            for rule in self.rules.values()
+            for node in nodes_of(rule)
+        )
+
+    @cached_property
+    def has_blocks(self) -> bool:
+        """Whether any rule has a block of named tensors."""
+        return any(isinstance(n, Block) for rule in self.rules.values() for n in nodes_of(rule))
 
     def __repr__(self) -> str:
         return f"<Grammar {self.name}: {len(self.rules)} rules, start {self.start}>"
 
 
-def _mentions_depth(rule: Rule) -> bool:
+def nodes_of(rule: Rule) -> Iterator[Any]:
+    """Every node of a rule's body and bindings."""
     pending: list[Any] = [rule.body, *(binding.body for binding in rule.bindings)]
     while pending:
         item = pending.pop()
-        if isinstance(item, Attribute):
-            if item.name == "depth":
-                return True
-        elif isinstance(item, tuple):
+        if isinstance(item, tuple):
             pending.extend(item)
         elif type(item) in NODE_TYPES:
+            yield item
             pending.extend(getattr(item, name) for name in item.__slots__)
-    return False

@@ -80,7 +80,9 @@ def test_nothing_in_common() -> None:
 
 
 def test_shapes_behind_a_mutation_are_inferred_again() -> None:
-    rules = grammar("start x\nx = c >> repeat(2, conv2d(channels, 3)) >> norm\nc = conv2d({4, 8, 16}, 1)")
+    rules = grammar(
+        "start x\nx = c >> repeat(2, conv2d(channels, 3)) >> norm\nc = conv2d({4, 8, 16}, 1)"
+    )
     parent = draw(rules, 0)
     for seed in range(10):
         child = mutate(parent, np.random.default_rng(seed), None, None, canonical_hash)

@@ -45,7 +45,12 @@ MISTAKES = [
     (RULE + "dropout(log 0..1)", "2:13", "a log range needs ends above 0", ""),
     (RULE + "linear({8, 8})", "2:12", "the domain has the same value twice", ""),
     (RULE + "linear({8, {16, 32}})", "2:12", "a domain cannot stand inside a domain", ""),
-    (RULE + "relu [0.7] | gelu [0.5] | silu", "2:5", "sum to 1.2, more than 1", "share what is left"),
+    (
+        RULE + "relu [0.7] | gelu [0.5] | silu",
+        "2:5",
+        "sum to 1.2, more than 1",
+        "share what is left",
+    ),
     (RULE + "relu [0.5] | gelu [0.5] | silu", "2:5", "leave nothing for the alternatives", ""),
     (RULE + "relu [0] | gelu [0]", "2:5", "every probability of x is 0", ""),
     (RULE + "relu [-1] | gelu", "2:11", "the probability -1 is negative", ""),
