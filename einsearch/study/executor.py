@@ -1,0 +1,148 @@
+"""The contract of an executor: it carries jobs to where they run, and what came of them back.
+
+The driver submits plain data and gets plain data. Whatever goes wrong with a job, an error, a
+time limit, the death of the process that ran it, is a value in its `Finished`: nothing that a
+candidate does raises in the driver, and no job is forgotten.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, runtime_checkable
+
+from einsearch.errors import EinsearchError
+from einsearch.trial import FailureKind
+
+Failure = tuple[FailureKind, str]
+"""Kind and message; a trial's reason is "kind: message"."""
+
+_LONGEST: Final = 400
+"""Messages become reasons of trials, shown in tables: longer ones are cut."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate to evaluate. Everything in it pickles.
+
+    Attributes:
+        number: of the trial; never that of another job under way.
+        text: the architecture.
+        seed: of its weights and its training.
+        budget: fidelity (epochs) to evaluate at; None for all there is.
+        payload: what else the work needs, such as the decisions.
+    """
+
+    number: int
+    text: str
+    seed: int = 0
+    budget: float | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job's end.
+
+    Attributes:
+        number: of its trial.
+        result: what the work returned; None after a failure.
+        failure: why there is no result, or None.
+        is_machine_fault: whether the failure may not be the candidate's, so that another attempt
+            is worth it.
+        seconds: wall-clock time that it ran.
+    """
+
+    number: int
+    result: Any | None
+    failure: Failure | None
+    is_machine_fault: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Metrics of a job under way.
+
+    Attributes:
+        number: of its trial.
+        epoch: from 1.
+        metrics: by name.
+    """
+
+    number: int
+    epoch: int
+    metrics: Mapping[str, Any]
+
+
+ReportBack = Callable[[int, Mapping[str, Any]], bool]
+"""Takes an epoch and its metrics to the driver; True means that the work should end there."""
+
+Work = Callable[[Job, ReportBack], Any]
+"""What is done with a job. It returns a picklable result; an exception becomes a failure, so work
+that tells rejections from failures returns them as results."""
+
+WorkFactory = Callable[[], Work]
+"""Builds the heavy state (data, task) once where jobs run, and gives the work. Picklable: a
+function of a module, or `functools.partial` of one."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs jobs somewhere. The driver alone calls it, from one thread.
+
+    Every submitted job ends in exactly one `Finished`, after its reports, unless it is cancelled.
+    """
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at the same time; more may be submitted, and wait. May change."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Takes a job in; returns at once."""
+        ...
+
+    def next_finished(self, timeout: float | None = None) -> Finished | Report | None:
+        """The next end of a job, or report of one, in the order of arrival.
+
+        Args:
+            timeout: seconds to wait; None waits for as long as there are jobs.
+
+        Returns:
+            None where the time ran out, or where there is nothing to wait for.
+
+        Raises:
+            EinsearchError: the workers cannot work at all, whatever the job.
+        """
+        ...
+
+    def cancel(self, number: int) -> None:
+        """Stops a job, at once where it can be. Nothing about it arrives any more. A number
+        that is not under way is ignored."""
+        ...
+
+    def close(self) -> None:
+        """Stops everything; jobs under way are lost. May be called twice."""
+        ...
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Kind and message of what a job raised."""
+    if "torch" in sys.modules and isinstance(error, Exception):
+        from einsearch.evaluate.faults import describe_fault
+
+        fault = describe_fault(error)
+        return fault.kind, fault.message
+    if isinstance(error, MemoryError):
+        return FailureKind.OUT_OF_MEMORY, shorten(str(error) or "MemoryError")
+    if isinstance(error, EinsearchError):
+        return FailureKind.ERROR, shorten(str(error))
+    return FailureKind.ERROR, shorten(f"{type(error).__name__}: {error}")
+
+
+def shorten(text: str) -> str:
+    """A message on one line, cut where it is too long for a table."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
