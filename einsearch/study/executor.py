@@ -130,6 +130,13 @@ class Executor(Protocol):
 
 def describe_failure(error: BaseException) -> Failure:
     """Kind and message of what a job raised."""
+    try:
+        return _describe(error)
+    except Exception:  # an exception that cannot even be printed
+        return FailureKind.ERROR, type(error).__name__
+
+
+def _describe(error: BaseException) -> Failure:
     if "torch" in sys.modules and isinstance(error, Exception):
         from einsearch.evaluate.faults import describe_fault
 
