@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.primitives.kernels.sources import PositionalEncoding
 
 DEFAULT_MOMENTUM: Final = 0.9
 
-_NORMS: Final = (
+_SPARED: Final = (
+    PositionalEncoding,
     nn.LayerNorm,
     nn.RMSNorm,
     nn.GroupNorm,
@@ -24,10 +26,10 @@ _NORMS: Final = (
 def decays(module: nn.Module, parameter: nn.Parameter) -> bool:
     """Whether weight decay applies to a parameter that `module` owns.
 
-    It does to matrices and kernels. It does not to biases and other vectors, to norms, and to a
-    module that says `no_weight_decay = True`, as encodings that are added to a tensor do.
+    It does to matrices and kernels. It does not to biases and other vectors, norms and positional
+    encodings, nor to a module of another package that says `no_weight_decay = True`.
     """
-    if isinstance(module, _NORMS) or getattr(module, "no_weight_decay", False):
+    if isinstance(module, _SPARED) or getattr(module, "no_weight_decay", False):
         return False
     return parameter.ndim >= 2
 

@@ -28,12 +28,6 @@ def become_infinite(x: torch.Tensor) -> torch.Tensor:
     return x * 1e38 * 1e38
 
 
-def interrupt(x: torch.Tensor) -> torch.Tensor:
-    if x.is_meta:
-        return x.clone()
-    raise KeyboardInterrupt
-
-
 def take_long(x: torch.Tensor) -> torch.Tensor:
     if not x.is_meta:
         end = time.monotonic() + 0.2
@@ -71,7 +65,6 @@ FAULTY = {
         ("raises", raise_error, 0),
         ("hog", use_all_memory, 0),
         ("explodes", become_infinite, 0),
-        ("interrupts", interrupt, 0),
         ("slow", take_long, 0),
         ("liar", keep_shape, 1),
     )

@@ -121,10 +121,12 @@ def test_the_epochs_before_a_failure_are_kept(task: Task) -> None:
     assert outcome.metrics == outcome.history[-1]
 
 
-def test_an_interruption_is_not_a_failure(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
-    register_faulty(monkeypatch)
+def test_an_interruption_is_not_a_failure(task: Task) -> None:
+    def report(epoch: int, metrics: Mapping[str, float]) -> bool:
+        raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        evaluate(series(task.input, ("interrupts",)), task)
+        evaluate_candidate(Job(stack(task), CONFIG), task, report)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_place_is_added_when_it_is_known() -> None:
     [
         ([("relu",), ("norm",)], None),
         ([("relu",), ("raises",), ("norm",)], "raises"),
-        ([("norm",), ("explodes",), ("relu",), ("explodes",)], "explodes"),
+        ([("norm",), ("explodes",), ("relu",)], "explodes"),
     ],
 )
 def test_the_first_primitive_at_fault_is_found(
@@ -57,4 +57,4 @@ def test_the_first_primitive_at_fault_is_found(
     task = make_task("bars")
     program = series(task.input, *steps)
     network = build_network(program, task, seed=0)
-    assert find_culprit(network, program, torch.ones(2, 1, 8, 8)) == culprit
+    assert find_culprit(network, program, torch.arange(128.0).reshape(2, 1, 8, 8)) == culprit

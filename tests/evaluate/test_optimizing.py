@@ -10,9 +10,10 @@ from torch import nn
 
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.optimizing import make_optimizer, parameter_groups, rate_at
+from einsearch.primitives.kernels.sources import PositionalEncoding
 
 
-class Encoding(nn.Module):
+class Offsets(nn.Module):
     no_weight_decay = True
 
     def __init__(self) -> None:
@@ -28,7 +29,8 @@ def all_kinds() -> nn.ModuleDict:
             "batch": nn.BatchNorm2d(4),
             "layer": nn.LayerNorm((3, 4, 5)),
             "group": nn.GroupNorm(2, 4),
-            "encoding": Encoding(),
+            "encoding": PositionalEncoding(16, 8),
+            "offsets": Offsets(),
         }
     )
 
