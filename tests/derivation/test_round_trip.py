@@ -114,9 +114,14 @@ def test_equivalent_texts_are_derived(written: str, meant: str) -> None:
 
 
 def test_the_most_probable_derivation_is_given() -> None:
-    rules = grammar(
-        "start x\nx = a [0.1] | b [0.6] | relu >> gelu [0.3]\na = y\nb = y >> gelu\ny = relu >> gelu [0.9] | relu"
-    )
+    text = """
+    start x
+    x = a [0.1] | b [0.6] | relu >> gelu [0.3]
+    a = y
+    b = y >> gelu
+    y = relu >> gelu [0.9] | relu
+    """
+    rules = grammar(text)
     derived = parse(rules, "relu >> gelu", IMAGE)
     assert derived.decisions[0].value == 2
 
