@@ -1,14 +1,15 @@
 """The contract of a searcher: `ask` for a proposal, `tell` it the finished trial.
 
-A searcher is rebuilt exactly by asking and telling it again what the record holds, because the
-randomness of proposal n comes from (seed, n) alone. It knows derivations and trials; never
-torch, a file or a process.
+The randomness of proposal n comes from (seed, n) alone, so a searcher is rebuilt exactly by
+giving it what the record holds in the recorded order: `recall` in place of each `ask`, and `tell`
+as before. It knows derivations and trials; never torch, a file or a process.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,6 +48,7 @@ class SearchSpace:
         mutate: another valid derivation near the given one (other canonical hash), or raises
             NoNeighbour.
         crossover: two children of two parents, or raises NoCommonSymbol.
+        recall: the derivation that recorded decisions fix.
         seeds: the start architectures, in order.
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
     """
@@ -56,12 +58,26 @@ class SearchSpace:
     crossover: Callable[
         [Derivation, Derivation, np.random.Generator], tuple[Derivation, Derivation]
     ]
+    recall: Callable[[Sequence[tuple[str, str, Any]]], Derivation]
     seeds: tuple[Derivation, ...] = ()
     directions: Mapping[str, str] = field(default_factory=lambda: {"accuracy": "maximize"})
+
+    def score(self, trial: Trial) -> float | None:
+        """The main objective of a trial, such that more is better; None where it has none.
+
+        Values that are not finite count as none.
+        """
+        name, direction = next(iter(self.directions.items()))
+        value = trial.values.get(name)
+        if value is None or not math.isfinite(value):
+            return None
+        return value if direction == "maximize" else -value
 
 
 class Searcher(abc.ABC):
     """Base of all searchers. Subclasses write `_propose` and, where they learn, `_learn`.
+
+    What `_propose` changes in the searcher, `_recall` must change alike.
 
     Attributes:
         name: as given in `searcher=`.
@@ -69,7 +85,7 @@ class Searcher(abc.ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, space: SearchSpace, seed: int = 0, **options: Any) -> None:
+    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
         self.space = space
         self.seed = seed
         self._asked = 0
@@ -82,6 +98,17 @@ class Searcher(abc.ABC):
         self._asked += 1
         return proposal
 
+    def recall(self, trial: Trial) -> None:
+        """Takes a recorded proposal for the one that `ask` would make now.
+
+        Args:
+            trial: as recorded when it was proposed; its result comes by `tell`.
+        """
+        if trial.number != self._asked:
+            raise ValueError(f"expected proposal {self._asked}, the record gives {trial.number}")
+        self._asked += 1
+        self._recall(trial)
+
     def tell(self, trial: Trial) -> None:
         """Hands over a finished trial. Order and outstanding proposals are arbitrary."""
         self._learn(trial)
@@ -89,6 +116,9 @@ class Searcher(abc.ABC):
     @abc.abstractmethod
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         """Makes proposal `number`, drawing only on `rng`."""
+
+    def _recall(self, trial: Trial) -> None:  # noqa: B027  most proposals leave no trace
+        """Takes in a recorded proposal."""
 
     def _learn(self, trial: Trial) -> None:  # noqa: B027  random search has nothing to learn
         """Takes in a finished trial."""

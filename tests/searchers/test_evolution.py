@@ -1,0 +1,140 @@
+"""Regularised evolution: what enters the population, what leaves it, who becomes a parent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from einsearch.searchers.base import Proposal, Searcher
+from einsearch.searchers.evolution import EvolutionSearcher
+from einsearch.trial import Trial, TrialState
+from tests.searchers.bits import bits_space, complete, finish, from_text, ones, proposed
+
+Outcome = Callable[[Proposal], Trial]
+
+
+def run(searcher: Searcher, count: int, outcome: Outcome = complete) -> list[Proposal]:
+    proposals = []
+    for _ in range(count):
+        proposals.append(searcher.ask())
+        searcher.tell(outcome(proposals[-1]))
+    return proposals
+
+
+def parents_after(searcher: EvolutionSearcher, tries: int = 200) -> set[int]:
+    """Parents of many proposals, none of which is told."""
+    return {parent for _ in range(tries) for parent in searcher.ask().parents}
+
+
+def test_fills_the_population_with_seeds_then_samples_before_it_mutates() -> None:
+    space = bits_space(seeds=[from_text("0" * 12)])
+    searcher = EvolutionSearcher(space, population=5, tournament=2, crossover=0.0)
+    origins = [proposal.origin for proposal in run(searcher, 8)]
+    assert origins == ["seed", *["sample"] * 4, *["mutate"] * 3]
+
+
+def test_the_oldest_leaves_however_good_it_is() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=4, tournament=3, crossover=0.0)
+
+    def first_is_best(proposal: Proposal) -> Trial:
+        return complete(proposal, ones=100.0 if proposal.number == 0 else 1.0)
+
+    run(searcher, 4, first_is_best)
+    assert 0 in parents_after(searcher)
+    for proposal in run(searcher, 1, first_is_best):
+        assert proposal.number == 204
+    assert parents_after(searcher) <= {1, 2, 3, 204}
+
+
+def test_ages_by_the_order_of_results() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=1, crossover=0.0)
+    first, second, third = (searcher.ask() for _ in range(3))
+    for proposal in (third, first, second):
+        searcher.tell(complete(proposal))
+    assert parents_after(searcher) == {first.number, second.number}
+
+
+def test_the_winner_of_the_tournament_is_the_parent() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, crossover=0.0)
+    run(searcher, 3, lambda p: complete(p, ones=[1.0, 5.0, 3.0][p.number]))
+    assert parents_after(searcher) == {1}
+
+
+def test_minimises_where_less_is_better() -> None:
+    space = bits_space(directions={"ones": "minimize"})
+    searcher = EvolutionSearcher(space, population=3, tournament=200, crossover=0.0)
+    run(searcher, 3, lambda p: complete(p, ones=[4.0, 5.0, 3.0][p.number]))
+    assert parents_after(searcher) == {2}
+
+
+def test_a_tournament_of_one_gives_everyone_a_child() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=6, tournament=1, crossover=0.0)
+    run(searcher, 6)
+    assert parents_after(searcher) == set(range(6))
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.REJECTED, TrialState.DUPLICATE])
+def test_the_dead_and_duplicates_take_no_place(state: TrialState) -> None:
+    searcher = EvolutionSearcher(bits_space(), population=4, tournament=2, crossover=0.0)
+
+    def odd_die(proposal: Proposal) -> Trial:
+        if proposal.number % 2 == 0:
+            return complete(proposal)
+        return finish(proposed(proposal), state, ones=1000.0)
+
+    proposals = run(searcher, 7, odd_die)
+    assert all(proposal.origin == "sample" for proposal in proposals)
+    assert parents_after(searcher) <= {0, 2, 4, 6}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_dead_children(value: float) -> None:
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=50, crossover=0.0)
+    run(searcher, 1, lambda p: complete(p, ones=value))
+    run(searcher, 2)
+    assert 0 not in parents_after(searcher)
+
+
+def test_children_differ_from_their_parent_by_a_mutation() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=5, tournament=2, crossover=0.0)
+    by_number = {proposal.number: proposal for proposal in run(searcher, 40)}
+    for proposal in list(by_number.values())[5:]:
+        (parent,) = proposal.parents
+        pairs = zip(proposal.derivation.text, by_number[parent].derivation.text, strict=True)
+        assert sum(a != b for a, b in pairs) == 1
+
+
+def test_crossover_has_two_parents_and_only_their_bits() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=5, tournament=1, crossover=1.0)
+    by_number = {proposal.number: proposal for proposal in run(searcher, 60)}
+    crossed = [p for p in by_number.values() if p.origin == "crossover"]
+    assert len(crossed) > 30
+    for proposal in crossed:
+        mother, father = (by_number[parent].derivation.text for parent in proposal.parents)
+        places = zip(proposal.derivation.text, mother, father, strict=True)
+        assert all(bit in (one, other) for bit, one, other in places)
+
+
+def test_where_nothing_can_be_exchanged_it_mutates() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=1, tournament=1, crossover=1.0)
+    assert [proposal.origin for proposal in run(searcher, 3)] == ["sample", "mutate", "mutate"]
+
+
+def test_without_neighbours_it_samples() -> None:
+    space = bits_space(alphabet=[(0, 0), (0, 1), (1, 1)])
+    searcher = EvolutionSearcher(space, population=2, tournament=2)
+    assert {proposal.origin for proposal in run(searcher, 30)} == {"sample"}
+
+
+def test_finds_more_ones_than_random_search_would() -> None:
+    searcher = EvolutionSearcher(bits_space(40), seed=1, population=20, tournament=5)
+    best = max(ones(proposal.derivation) for proposal in run(searcher, 400))
+    assert best >= 36
+
+
+def test_keeps_derivations_of_the_living_alone() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=5, tournament=2)
+    run(searcher, 200)
+    assert len(searcher._derivations) <= 5
