@@ -86,6 +86,10 @@ class NoCommonSymbol(EinsearchError):
     """Two derivations share no symbol whose subtrees could be exchanged."""
 
 
+class SearcherError(EinsearchError):
+    """A searcher that does not exist, or an option that it does not take."""
+
+
 class TaskError(EinsearchError):
     """Data that cannot be used as a task: missing arrays, wrong shapes or types."""
 
