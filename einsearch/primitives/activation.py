@@ -121,7 +121,8 @@ class Dropout(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return incoming
+        mean = incoming[0].mean
+        return (Signal(mean, incoming[0].second_moment / (1 - args.p) - mean**2),)
 
 
 @register

@@ -74,7 +74,7 @@ class Mul(Join):
     ) -> tuple[Signal, ...]:
         mean = math.prod(s.mean for s in incoming)
         square = math.prod(s.second_moment for s in incoming)
-        return (Signal(mean, max(0.0, square - mean**2)),)
+        return (Signal(mean, max(square - mean**2, 0.0)),)
 
 
 @register
@@ -113,7 +113,7 @@ def _larger_of(left: Signal, right: Signal) -> Signal:
         + right.second_moment * (1 - below)
         + (left.mean + right.mean) * spread * density
     )
-    return Signal(mean, max(0.0, square - mean**2))
+    return Signal(mean, max(square - mean**2, 0.0))
 
 
 @register
@@ -152,7 +152,7 @@ class Concat(Primitive):
         shares = [spec.elements / total for spec in specs]
         mean = sum(w * s.mean for w, s in zip(shares, incoming, strict=True))
         square = sum(w * s.second_moment for w, s in zip(shares, incoming, strict=True))
-        return (Signal(mean, max(0.0, square - mean**2)),)
+        return (Signal(mean, max(square - mean**2, 0.0)),)
 
 
 @register
@@ -197,6 +197,6 @@ class MatMul(Primitive):
         left, right = incoming
         size = specs[0].shape[-1]
         mean = left.mean * right.mean
-        variance = size * max(0.0, left.second_moment * right.second_moment - mean**2)
+        variance = size * max(left.second_moment * right.second_moment - mean**2, 0.0)
         scale = size**-0.5 if args.scaled else 1.0
         return (Signal(size * mean * scale, variance * scale**2),)

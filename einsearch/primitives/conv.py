@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.linear import default_initialised
+from einsearch.primitives.windows import Window, faded
 from einsearch.specs import Bundle, Layout, image, tokens
 
 CONV_PARAMETERS = (
@@ -35,18 +37,11 @@ class Convolution(Primitive):
                 "groups"
             )
 
-    def _sizes(self, positions: tuple[int, ...], args: Arguments) -> tuple[int, ...]:
-        padding = _padding(args)
-        reach = args.dilation * (args.kernel - 1) + 1
-        if min(positions) + 2 * padding < reach:
-            raise ShapeError(f"a kernel that reaches over {reach} is larger than it")
-        return tuple((n + 2 * padding - reach) // args.stride + 1 for n in positions)
-
     def _arguments(self, features: int, args: Arguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Constructor arguments; those that are defaults are left out."""
         named = {
             "stride": (args.stride, 1),
-            "padding": (_padding(args), 0),
+            "padding": (_window(args).padding, 0),
             "dilation": (args.dilation, 1),
             "groups": (args.groups, 1),
             "bias": (args.bias, True),
@@ -67,11 +62,14 @@ class Convolution(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (default_initialised(self._fan_in(specs, args), incoming[0], args.bias),)
+        axes = specs[0].shape[1:] if self.dimensions == 2 else specs[0].shape[:1]
+        seen = faded(incoming[0], math.prod(_window(args).filled(size) for size in axes))
+        return (default_initialised(self._fan_in(specs, args), seen, args.bias),)
 
 
-def _padding(args: Arguments) -> int:
-    return int((args.kernel - 1) // 2 * args.dilation)
+def _window(args: Arguments) -> Window:
+    padding = (args.kernel - 1) // 2 * args.dilation
+    return Window(args.kernel, args.stride, padding, args.dilation)
 
 
 @register
@@ -86,7 +84,7 @@ class Conv2d(Convolution):
         if spec.layout is not Layout.IMAGE:
             raise ShapeError("it needs an image")
         self._check_groups(spec.features, args)
-        height, width = self._sizes(spec.shape[1:], args)
+        height, width = map(_window(args).count, spec.shape[1:])
         return (image(args.channels, height, width),)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
@@ -108,8 +106,7 @@ class Conv1d(Convolution):
         if spec.layout is not Layout.TOKENS:
             raise ShapeError("it needs tokens")
         self._check_groups(spec.features, args)
-        (length,) = self._sizes(spec.shape[:1], args)
-        return (tokens(length, args.channels),)
+        return (tokens(_window(args).count(spec.shape[0]), args.channels),)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.conv import TokenConv1d
@@ -147,4 +144,8 @@ class DepthwiseConv1d(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (default_initialised(args.kernel, incoming[0], True),)
+        length, kernel = specs[0].shape[0], int(args.kernel)
+        early = min(length, kernel)
+        inside = early * (early + 1) // 2 + (length - early) * kernel
+        seen = faded(incoming[0], inside / (length * kernel))
+        return (default_initialised(kernel, seen, True),)

@@ -133,4 +133,5 @@ class SafeDiv(Primitive):
         top, bottom = incoming
         # To first order in the spread of the divisor, kept away from 0 as the layer keeps it.
         scale = max(bottom.second_moment, 1e-10)
-        return (Signal(top.mean * bottom.mean / scale, top.second_moment / scale),)
+        mean = top.mean * bottom.mean / scale
+        return (Signal(mean, max(top.second_moment / scale - mean**2, 0.0)),)

@@ -22,6 +22,7 @@ from einsearch.specs import Bundle, Layout, TensorSpec
 OVER: Final = ("batch", "instance", "layer", "group")
 MOST_GROUPS: Final = 32
 USUAL_BATCH: Final = 32
+EPSILON: Final = 1e-5
 
 
 def groups_of(spec: TensorSpec, most: int = MOST_GROUPS) -> int:
@@ -91,7 +92,9 @@ class Std(MomentPrimitive):
     ) -> tuple[Signal, ...]:
         variance = incoming[0].variance
         return (
-            Signal((variance + 1e-5) ** 0.5, variance / (2 * averaged(specs[0], str(args.over)))),
+            Signal(
+                (variance + EPSILON) ** 0.5, variance / (2 * averaged(specs[0], str(args.over)))
+            ),
         )
 
 
@@ -104,5 +107,8 @@ class RootMeanSquare(MomentPrimitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        square = incoming[0].second_moment
-        return (Signal((square + 1e-5) ** 0.5, square / (2 * averaged(specs[0], str(args.over)))),)
+        mean, variance = incoming[0].mean, incoming[0].variance
+        square = incoming[0].second_moment + EPSILON
+        # To first order: var(x^2) = 2 v^2 + 4 m^2 v of normal elements, over 4 n E(x^2).
+        spread = variance * (variance + 2 * mean**2) / (2 * square)
+        return (Signal(square**0.5, spread / averaged(specs[0], str(args.over))),)

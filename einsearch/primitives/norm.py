@@ -25,6 +25,12 @@ class Normalisation(Primitive):
         return (Signal(0.0, variance / (variance + 1e-5)),)
 
 
+def _with_several_features(specs: Bundle) -> Bundle:
+    if specs[0].features == 1:
+        raise ShapeError("normalising one feature by itself leaves nothing of it")
+    return specs
+
+
 def _over_batch(spec: TensorSpec) -> Layer:
     from torch import nn
 
@@ -64,9 +70,7 @@ class LayerNorm(Normalisation):
     name = "layer_norm"
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        if specs[0].features == 1:
-            raise ShapeError("normalising one feature leaves nothing of it")
-        return specs
+        return _with_several_features(specs)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         return _over_features(specs[0])
@@ -79,9 +83,7 @@ class Norm(Normalisation):
     name = "norm"
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        if specs[0].layout is not Layout.IMAGE and specs[0].features == 1:
-            raise ShapeError("normalising one feature leaves nothing of it")
-        return specs
+        return specs if specs[0].layout is Layout.IMAGE else _with_several_features(specs)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         spec = specs[0]
@@ -115,6 +117,9 @@ class RmsNorm(Normalisation):
     """Divides by the root mean square over features (Zhang and Sennrich, 2019); scale only."""
 
     name = "rms_norm"
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return _with_several_features(specs)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from torch import nn

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.windows import Window
 from einsearch.specs import Bundle, Layout, image, vector
 
 POOL_PARAMETERS = (
@@ -16,22 +18,22 @@ POOL_PARAMETERS = (
 
 
 def pooled(specs: Bundle, args: Arguments) -> Bundle:
-    """Spec of a pooled image. Raises ShapeError where the window is larger than the image."""
+    """Spec of a pooled image."""
     spec = specs[0]
     if spec.layout is not Layout.IMAGE:
         raise ShapeError("it needs an image")
-    channels, height, width = spec.shape
-    padding = (args.kernel - 1) // 2
-    sizes = [(n + 2 * padding - args.kernel) // args.stride + 1 for n in (height, width)]
-    if min(sizes) < 1:
-        raise ShapeError(f"a window of {args.kernel} is too large")
-    return (image(channels, *sizes),)
+    height, width = map(_window(args).count, spec.shape[1:])
+    return (image(spec.features, height, width),)
 
 
-def seen(specs: Bundle, args: Arguments) -> int:
-    """Number of pixels in a window in the middle of the image."""
-    _, height, width = specs[0].shape
-    return int(min(args.kernel, height) * min(args.kernel, width))
+def _window(args: Arguments) -> Window:
+    return Window(args.kernel, args.stride, (args.kernel - 1) // 2)
+
+
+def seen(specs: Bundle, args: Arguments) -> float:
+    """Mean number of pixels in a window, padding not counted."""
+    window = _window(args)
+    return math.prod(window.kernel * window.filled(size) for size in specs[0].shape[1:])
 
 
 @register
@@ -53,7 +55,7 @@ class AveragePool(Primitive):
             nn.AvgPool2d,
             args.kernel,
             stride=args.stride,
-            padding=(args.kernel - 1) // 2,
+            padding=_window(args).padding,
             count_include_pad=False,
         )
 
@@ -77,7 +79,7 @@ class MaxPool(Primitive):
         from torch import nn
 
         return Layer.module(
-            nn.MaxPool2d, args.kernel, stride=args.stride, padding=(args.kernel - 1) // 2
+            nn.MaxPool2d, args.kernel, stride=args.stride, padding=_window(args).padding
         )
 
     def signal(
@@ -86,12 +88,12 @@ class MaxPool(Primitive):
         return (largest_of(seen(specs, args), incoming[0]),)
 
 
-def largest_of(count: int, signal: Signal) -> Signal:
+def largest_of(count: float, signal: Signal) -> Signal:
     """Moments of the largest of `count` normal elements, for counts up to 1000.
 
     The mean is a quantile (Blom, 1958), within 3 %; the variance a fit, within 15 %.
     """
-    if count == 1:
+    if count <= 1:
         return signal
     spread = signal.variance**0.5
     mean = signal.mean + spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register, resolve_axis
+from einsearch.primitives.windows import Window, faded
 from einsearch.specs import Bundle, Layout, TensorSpec, image, tokens, vector
 
 
@@ -133,21 +136,24 @@ class Im2Col(Routing):
         if spec.layout is not Layout.IMAGE:
             raise ShapeError("it needs an image")
         channels, height, width = spec.shape
-        padding = window_padding(args.kernel)
-        grid = tuple((n + 2 * padding - args.kernel) // args.stride + 1 for n in (height, width))
-        if min(height, width) + 2 * padding < args.kernel:
-            raise ShapeError(f"a window of {args.kernel} is larger than the image")
-        return (tokens(grid[0] * grid[1], channels * args.kernel**2, (grid[0], grid[1])),)
+        window = _window(args)
+        grid = (window.count(height), window.count(width))
+        return (tokens(grid[0] * grid[1], channels * args.kernel**2, grid),)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.routing import im2col
 
-        return Layer.function(im2col, args.kernel, args.stride, window_padding(args.kernel))
+        return Layer.function(im2col, args.kernel, args.stride, _window(args).padding)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        share = math.prod(_window(args).filled(size) for size in specs[0].shape[1:])
+        return (faded(incoming[0], share),)
 
 
-def window_padding(kernel: int) -> int:
-    """Padding that keeps the size at stride 1 for odd kernels; none for even ones."""
-    return (kernel - 1) // 2 if kernel % 2 else 0
+def _window(args: Arguments) -> Window:
+    return Window(args.kernel, args.stride, (args.kernel - 1) // 2 if args.kernel % 2 else 0)
 
 
 @register

@@ -14,6 +14,8 @@ class Constant(Primitive):
     name = "constant"
     parameters = (Parameter("value", Kind.NUMBER),)
     is_source = True
+    is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs
@@ -39,6 +41,8 @@ class LearnedParameter(Primitive):
     name = "parameter"
     parameters = (Parameter("init", Kind.NUMBER),)
     is_source = True
+    is_affine = True
+    is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs

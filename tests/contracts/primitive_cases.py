@@ -1,0 +1,135 @@
+"""Calls of every primitive, made up from its argument schema alone."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from einsearch.primitives.arguments import (
+    AXIS_SYMBOLS,
+    Arguments,
+    Kind,
+    Parameter,
+    Symbol,
+)
+from einsearch.primitives.base import Primitive, get_primitive, infer_or_reason
+from einsearch.specs import Bundle, image, tokens, vector
+
+POOL: Final[Bundle] = (
+    image(4, 6, 6),
+    image(4, 6, 5),
+    image(2, 6, 6),
+    image(64, 3, 3),
+    image(1, 2, 2),
+    image(3, 1, 1),
+    tokens(6, 8),
+    tokens(8, 6),
+    tokens(9, 8, grid=(3, 3)),
+    tokens(9, 4, grid=(3, 3)),
+    tokens(1, 4),
+    vector(12),
+    vector(1),
+)
+MOST_ARGUMENTS: Final = 40
+MOST_CASES: Final = 12
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call that its primitive takes."""
+
+    primitive: Primitive
+    args: Arguments
+    specs: Bundle
+    outputs: Bundle
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(str, self.args.values_in_order))
+        return f"{self.primitive.name}({shown}) on {', '.join(map(str, self.specs))}"
+
+    def network(self, seed: int = 0) -> Network:
+        """The call as a module, with weights of its own."""
+        torch.manual_seed(seed)
+        return Network(self)
+
+    def tensors(self, batch: int = 2, mean: float = 0.0, variance: float = 1.0) -> list[Tensor]:
+        """Normal tensors that the call takes."""
+        shapes = [(batch, *spec.shape) for spec in self.specs]
+        return [mean + variance**0.5 * torch.randn(shape) for shape in shapes]
+
+
+class Network(nn.Module):
+    """One call; its outcome is always a tuple."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self.layer = case.primitive.layer(case.specs, case.args)
+        if self.layer.is_module:
+            self.inner = self.layer.target(*self.layer.args, **dict(self.layer.kwargs))
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        if self.layer.is_module:
+            made = self.inner(*tensors)
+        else:
+            made = self.layer.target(*tensors, *self.layer.args, **dict(self.layer.kwargs))
+        return (made,) if isinstance(made, Tensor) else tuple(made)
+
+
+_NUMBERS: Final = (0.5, 1, 2, 3, 4, -1.5)
+_VALUES: Final[dict[Kind, Callable[[Parameter], tuple[Any, ...]]]] = {
+    Kind.INT: lambda p: tuple(n for n in (1, 2, 3, 4) if p.minimum <= n <= p.maximum),
+    Kind.NUMBER: lambda p: tuple(n for n in _NUMBERS if p.minimum <= n <= p.maximum),
+    Kind.BOOL: lambda p: (True, False),
+    Kind.SYMBOL: lambda p: tuple(map(Symbol, p.symbols)),
+    Kind.AXIS: lambda p: (0, 1, 2, *AXIS_SYMBOLS),
+    Kind.TEXT: lambda p: p.examples,
+    Kind.EXPRESSION: lambda p: p.examples,
+}
+
+
+def arguments(primitive: Primitive) -> list[Arguments]:
+    """Arguments drawn from the schema: the defaults, and a mixture of everything else."""
+    choices = []
+    for parameter in primitive.parameters:
+        default = () if parameter.is_required else (parameter.default,)
+        choices.append((*default, *_VALUES[parameter.kind](parameter)))
+    combined = [primitive.bind(*values) for values in itertools.product(*choices)]
+    rest = random.Random(primitive.name).sample(combined, min(len(combined), MOST_ARGUMENTS))
+    return list(dict.fromkeys([combined[0], *rest]))
+
+
+def bundles(primitive: Primitive) -> Iterator[Bundle]:
+    """Tensors of all layouts: alone, the same one several times, and pairs of different ones."""
+    fewest, most = primitive.arity
+    if fewest == 1:
+        yield from ((spec,) for spec in POOL)
+    if most > 1:
+        yield from ((spec,) * count for spec in POOL for count in (2, 3) if count <= most)
+        yield from itertools.permutations(POOL, 2)
+
+
+@lru_cache
+def attempts(name: str) -> tuple[tuple[Arguments, Bundle, Bundle | str], ...]:
+    """Every call tried: arguments, specs, and the outgoing specs or the reason for none."""
+    primitive = get_primitive(name)
+    pairs = itertools.product(arguments(primitive), bundles(primitive))
+    return tuple((args, specs, infer_or_reason(primitive, args, specs)) for args, specs in pairs)
+
+
+@lru_cache
+def cases(name: str) -> tuple[Case, ...]:
+    """Some calls that the primitive takes, of every layout and number of tensors that it takes."""
+    primitive = get_primitive(name)
+    taken = [Case(primitive, a, s, o) for a, s, o in attempts(name) if not isinstance(o, str)]
+    random.Random(name).shuffle(taken)
+    kinds: dict[Any, Case] = {}
+    for case in taken:
+        kinds.setdefault((case.specs[0].layout, len(case.specs)), case)
+    return tuple(dict.fromkeys([*kinds.values(), *taken[:MOST_CASES]]))

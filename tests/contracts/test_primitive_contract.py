@@ -1,0 +1,217 @@
+"""What every primitive must keep; a new one is tested as soon as it is registered."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from einsearch.primitives.base import Signal, all_primitives, cost, get_primitive, infer_or_reason
+from tests.contracts.primitive_cases import POOL, Case, Network, arguments, attempts, cases
+
+SIGNALS = (Signal(0.0, 1.0), Signal(2.0, 0.25), Signal(-1.0, 4.0))
+FACTOR = 3.0
+"""Moments at initialisation may be wrong by this factor."""
+
+
+def both_modes(case: Case) -> list[Network]:
+    return [case.network().train(), case.network().eval()]
+
+
+def run(network: Network, tensors: list[Tensor]) -> tuple[Tensor, ...]:
+    """The outcome without gradients; what is drawn at random is the same in each run."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        return network(*tensors)
+
+
+def same(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> bool:
+    return all(torch.allclose(a, b, atol=1e-9) for a, b in zip(left, right, strict=True))
+
+
+def is_affine_in(case: Case, chosen: list[int]) -> bool:
+    """Whether an average of operands leads to that average of outcomes, the others fixed."""
+    for network in both_modes(case):
+        x = [tensor.double() for tensor in case.tensors()]
+        y = [t.double() if i in chosen else x[i] for i, t in enumerate(case.tensors())]
+        mixed = [0.3 * a + 0.7 * b for a, b in zip(x, y, strict=True)]
+        pairs = zip(run(network.double(), x), run(network, y), strict=True)
+        if not same(run(network, mixed), tuple(0.3 * a + 0.7 * b for a, b in pairs)):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", all_primitives())
+class TestPrimitive:
+    def test_is_named_documented_and_pickled_by_name(self, name: str) -> None:
+        primitive = get_primitive(name)
+        assert name.isidentifier()
+        assert type(primitive).__doc__
+        assert pickle.loads(pickle.dumps(primitive)) is primitive
+
+    def test_takes_something(self, name: str) -> None:
+        assert cases(name)
+
+    def test_says_why_it_rejects_tensors(self, name: str) -> None:
+        reasons = [outcome for _, _, outcome in attempts(name) if isinstance(outcome, str)]
+        assert all(reason.startswith(f"{name} cannot take ") for reason in reasons)
+        assert not any(reason.endswith(": ") for reason in reasons)
+
+    def test_rejects_other_numbers_of_tensors(self, name: str) -> None:
+        primitive = get_primitive(name)
+        fewest, most = primitive.arity
+        for args in arguments(primitive)[:3]:
+            for count in {0, fewest - 1, min(most + 1, 5)} - set(range(fewest, min(most, 5) + 1)):
+                reason = infer_or_reason(primitive, args, POOL[:1] * count)
+                assert isinstance(reason, str)
+                assert reason.startswith(f"{name} takes ")
+
+    def test_shapes_are_as_inferred(self, name: str) -> None:
+        for case in cases(name):
+            for network in both_modes(case):
+                for batch in (2, 5):
+                    shapes = [tuple(t.shape) for t in network(*case.tensors(batch))]
+                    assert shapes == [(batch, *spec.shape) for spec in case.outputs], str(case)
+
+    def test_keeps_the_precision_of_its_input(self, name: str) -> None:
+        for case in cases(name):
+            tensors = [tensor.double() for tensor in case.tensors()]
+            made = case.network().double()(*tensors)
+            assert {tensor.dtype for tensor in made} == {torch.float64}, str(case)
+
+    def test_counts_its_parameters(self, name: str) -> None:
+        for case in cases(name):
+            real = sum(p.numel() for p in case.network().parameters() if p.requires_grad)
+            assert cost(case.primitive, case.args, case.specs).parameters == real, str(case)
+
+    def test_counts_its_flops(self, name: str) -> None:
+        for case in cases(name):
+            network, tensors = case.network(), case.tensors()
+            # The counter knows the parts of attention, but not its fused kernel on a CPU.
+            with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+                network(*tensors)
+            counted = cost(case.primitive, case.args, case.specs).flops
+            assert 2 * counted == counter.get_total_flops(), str(case)
+
+    def test_outcomes_and_gradients_are_finite(self, name: str) -> None:
+        for case in cases(name):
+            for scale in (1.0, 0.0, 10.0):
+                network = case.network()
+                tensors = [(scale * t).requires_grad_() for t in case.tensors()]
+                made = network(*tensors)
+                leaves = [*tensors, *network.parameters()]
+                total = sum((t.mean() for t in made), start=torch.zeros(()))
+                grads: tuple[Tensor | None, ...] = ()
+                if total.requires_grad:
+                    grads = torch.autograd.grad(total, leaves, allow_unused=True)
+                for tensor in (*made, *(g for g in grads if g is not None)):
+                    assert torch.isfinite(tensor).all(), f"{case} scaled by {scale}"
+
+    def test_every_weight_gets_a_gradient(self, name: str) -> None:
+        for case in cases(name):
+            network = case.network()
+            total = sum((t * torch.randn_like(t)).sum() for t in network(*case.tensors()))
+            for key, weight in network.named_parameters():
+                (grad,) = torch.autograd.grad(total, weight, retain_graph=True)
+                assert grad.abs().max() > 0, f"{case}: {key}"
+
+    def test_examples_do_not_meet_in_evaluation(self, name: str) -> None:
+        for case in cases(name):
+            network, tensors = case.network().eval(), case.tensors(4)
+            alone = run(network, [t[:1] for t in tensors])
+            for together, single in zip(run(network, tensors), alone, strict=True):
+                torch.testing.assert_close(together[:1], single, rtol=1e-4, atol=1e-5)
+
+    def test_signal_is_near_the_moments_at_initialisation(self, name: str) -> None:
+        compared = 0
+        for case in cases(name)[:6]:
+            for incoming in SIGNALS:
+                expected = case.primitive.signal(
+                    case.specs, case.args, (incoming,) * len(case.specs)
+                )
+                assert len(expected) == len(case.outputs)
+                for signal, samples in zip(expected, sampled(case, incoming), strict=True):
+                    if is_stable(samples):
+                        assert_near(signal, samples, f"{case} of {incoming}")
+                        compared += 1
+        assert compared
+
+    def test_flags_tell_what_is_affine(self, name: str) -> None:
+        primitive = get_primitive(name)
+        everywhere = all(is_affine_in(case, [*range(len(case.specs))]) for case in cases(name))
+        assert primitive.is_affine is everywhere
+        each = all(is_affine_in(c, [i]) for c in cases(name) for i in range(len(c.specs)))
+        assert primitive.is_multilinear is each
+
+    def test_flag_tells_what_is_commutative(self, name: str) -> None:
+        primitive = get_primitive(name)
+        if primitive.arity[1] == 1:
+            assert not primitive.commutative
+            return
+        turned = []
+        for case in cases(name):
+            tensors = [tensor.double() for tensor in case.tensors()]
+            network = case.network().double().eval()
+            if len({spec.shape for spec in case.specs}) == 1 < len(case.specs):
+                turned.append(same(run(network, tensors), run(network, tensors[::-1])))
+        assert primitive.commutative is all(turned)
+
+    def test_sources_read_shapes_alone(self, name: str) -> None:
+        if get_primitive(name).is_source:
+            for case in cases(name):
+                for network in both_modes(case):
+                    assert same(run(network, case.tensors()), run(network, case.tensors()))
+
+    def test_views_keep_no_memory_and_make_no_elements(self, name: str) -> None:
+        for case in cases(name):
+            memory = cost(case.primitive, case.args, case.specs).memory
+            assert memory >= 0
+            if case.primitive.is_view:
+                assert memory == 0
+                tensors = case.tensors()
+                known = torch.cat([tensor.flatten() for tensor in tensors])
+                for made in run(case.network(), tensors):
+                    assert torch.isin(made, known).all(), str(case)
+
+    def test_flag_tells_what_draws_random_numbers(self, name: str) -> None:
+        random = False
+        for case in cases(name):
+            for network in both_modes(case):
+                tensors = case.tensors()
+                first, second = network(*tensors), network(*tensors)
+                differ = not same(first, second)
+                assert not differ or network.training, str(case)
+                random = random or differ
+        assert get_primitive(name).is_random is random
+
+
+def sampled(case: Case, incoming: Signal) -> list[Tensor]:
+    """Elements of every outgoing tensor, (networks, elements), over weights and inputs."""
+    networks, batch = (20, 16) if case.network().layer.is_module else (4, 80)
+    made = []
+    for seed in range(networks):
+        tensors = case.tensors(batch, incoming.mean, incoming.variance)
+        made.append([t.flatten().double() for t in run(case.network(seed), tensors)])
+        torch.manual_seed(1000 + seed)
+    return [torch.stack(port) for port in zip(*made, strict=True)]
+
+
+def is_stable(samples: Tensor) -> bool:
+    """Whether the second moment exists, as far as samples can tell: none of them dominates."""
+    squares = samples.square()
+    return bool(squares.max() <= 0.05 * squares.sum())
+
+
+def assert_near(signal: Signal, samples: Tensor, where: str) -> None:
+    mean, variance = float(samples.mean()), float(samples.var(correction=0))
+    square = mean**2 + variance
+    told = f"{where}: mean {mean:.3g}, variance {variance:.3g}, said {signal}"
+    assert abs(signal.mean - mean) <= 0.3 * math.sqrt(square) + 1e-3, told
+    floor = 1e-2 * square + 1e-6
+    ratio = (signal.variance + floor) / (variance + floor)
+    assert 1 / FACTOR <= ratio <= FACTOR, told
