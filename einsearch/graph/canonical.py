@@ -18,7 +18,7 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import Final
 
-from einsearch.graph.simplify import label_of, reads_shape_only, simplify
+from einsearch.graph.simplify import is_trainable, label_of, reads_shape_only, simplify
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
 HASH_VERSION: Final = 1
@@ -98,7 +98,7 @@ def _sharing(program: Program, alive: list[int]) -> dict[str, list[int]]:
     """Calls by weights key, where two or more share them."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number in alive:
-        if program.calls[number].cost.parameters:
+        if is_trainable(program.calls[number]):
             groups[program.calls[number].weights].append(number)
     return {key: numbers for key, numbers in groups.items() if len(numbers) > 1}
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from einsearch.graph.simplify import simplify
+from einsearch.graph.simplify import is_trainable, simplify
 from einsearch.primitives.arguments import show_value
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
@@ -236,12 +236,12 @@ class _Folder:
         return tuple(parts)
 
     def _group(self, copies: list[list[int]], *, in_series: bool) -> Group:
-        keys = [{self.program.calls[n].weights for n in copy if self._trains(n)} for copy in copies]
+        keys = [
+            {self.program.calls[n].weights for n in copy if is_trainable(self.program.calls[n])}
+            for copy in copies
+        ]
         members = tuple(number for number in copies[0] if number not in self.hidden)
         return Group(members, len(copies), in_series, bool(keys[0] & keys[1]))
-
-    def _trains(self, number: int) -> bool:
-        return self.program.calls[number].cost.parameters > 0
 
 
 def _runs(

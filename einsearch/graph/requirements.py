@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from einsearch.errors import EinsearchError
-from einsearch.graph.simplify import drop_unread, reads_shape_only
+from einsearch.graph.simplify import drop_unread, is_trainable, reads_shape_only
 from einsearch.primitives.arguments import show_value
 from einsearch.primitives.base import Signal
 from einsearch.primitives.program import INPUT, Call, Program, Ref
@@ -120,7 +120,7 @@ def _requirement(name: str) -> Callable[[Analysis], str | None]:
 
 def _outcome(call: Call, known: list[Fact]) -> tuple[Fact, ...]:
     primitive = call.primitive
-    trainable = call.cost.parameters > 0
+    trainable = is_trainable(call)
     signals = _signals(call, known)
     if reads_shape_only(primitive):
         return tuple(_source(signal, frozen=not trainable) for signal in signals)
@@ -199,7 +199,7 @@ def _lacks_input(analysis: Analysis) -> str | None:
 
 
 def _lacks_parameters(analysis: Analysis) -> str | None:
-    trainable = [n for n, call in enumerate(analysis.program.calls) if call.cost.parameters]
+    trainable = [n for n, call in enumerate(analysis.program.calls) if is_trainable(call)]
     if any(analysis.reached[number] for number in trainable):
         return None
     if not trainable:
@@ -218,7 +218,7 @@ def _lacks_nonlinearity(analysis: Analysis) -> str | None:
 
 def _lacks_gradient(analysis: Analysis) -> str | None:
     for number, call in enumerate(analysis.program.calls):
-        if call.cost.parameters and not analysis.reached[number]:
+        if is_trainable(call) and not analysis.reached[number]:
             return f"no gradient reaches the parameters of {analysis.name(number)}"
         if not analysis.reached[number]:
             continue

@@ -68,6 +68,16 @@ def reads_shape_only(primitive: Primitive) -> bool:
     return primitive.is_source or primitive.name == "zero"
 
 
+def is_trainable(call: Call) -> bool:
+    """Whether a call has parameters. Most cannot, which their class tells."""
+    return _may_have_weights(type(call.primitive)) and call.cost.parameters > 0
+
+
+@lru_cache(maxsize=4096)
+def _may_have_weights(kind: type[Primitive]) -> bool:
+    return kind.weights is not Primitive.weights
+
+
 @lru_cache(maxsize=65_536)
 def label(primitive: Primitive, args: Arguments, specs: Bundle) -> str:
     """Name and arguments of a call, axes resolved by the tensor that enters it.
@@ -152,7 +162,7 @@ def read_input(call: Call, sketch: Sketch) -> Outcome:
 
 def merge_equal(call: Call, sketch: Sketch) -> Outcome:
     """The same function of the same tensors, computed once."""
-    if call.primitive.is_random or call.cost.parameters:
+    if call.primitive.is_random or is_trainable(call):
         return None
     operands: tuple[Ref, ...] | Bundle = call.inputs
     if reads_shape_only(call.primitive):
