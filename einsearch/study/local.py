@@ -1,0 +1,279 @@
+"""Runs jobs in worker processes of this machine that live as long as the search.
+
+Each worker builds its work (data, task) once, then runs one job at a time. One that overruns the
+time limit is killed and replaced, as is one that died; its job becomes a failure.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from einsearch.errors import EinsearchError
+from einsearch.study.executor import Failure, Finished, Job, Report, WorkFactory, shorten
+from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings, run_worker
+from einsearch.trial import FailureKind
+
+_FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+"""Signals that no candidate gets for what it computes."""
+_MOST_STARTS: Final = 3
+"""Workers that may be killed in a row while they start, before the machine is given up."""
+_SECONDS_BETWEEN_LOOKS: Final = 1.0
+"""Between looks at whether workers live: a child of theirs can keep the pipe of a dead one open."""
+
+_Event = tuple["_Worker", Message | None]
+
+
+class LocalExecutor:
+    """An executor on processes of this machine.
+
+    Args:
+        factory: builds the work in each process. Picklable.
+        workers: processes.
+        seconds: that a job may run before its process is killed; None for no limit. Work that
+            looks at the clock itself should stop a little earlier: a new process costs seconds.
+        threads: that numerical libraries may use in each process.
+        log: file that the processes' output is appended to; None leaves it on the terminal.
+
+    Raises:
+        EinsearchError: the factory cannot be sent to another process.
+    """
+
+    def __init__(
+        self,
+        factory: WorkFactory,
+        workers: int = 1,
+        *,
+        seconds: float | None = None,
+        threads: int = 1,
+        log: Path | None = None,
+    ) -> None:
+        self._settings = Settings(_pickled(factory), threads, log)
+        self._seconds = math.inf if seconds is None else seconds
+        self._waiting: deque[Job] = deque()
+        self._arrived: deque[Finished | Report] = deque()
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._failed_starts = 0
+        self._workers = [_Worker(self._settings, self._events) for _ in range(workers)]
+
+    @property
+    def capacity(self) -> int:
+        return len(self._workers)
+
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._assign()
+
+    def next_finished(self, timeout: float | None = None) -> Finished | Report | None:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            while (event := self._next_event(0.0)) is not None:
+                self._handle(*event)
+            self._stop_overdue()
+            self._assign()
+            if self._arrived:
+                return self._arrived.popleft()
+            seconds = until - time.monotonic()
+            if seconds <= 0 or not self._has_jobs():
+                return None
+            self._wait(seconds)
+
+    def cancel(self, number: int) -> None:
+        self._waiting = deque(job for job in self._waiting if job.number != number)
+        for worker in list(self._workers):
+            if worker.job is not None and worker.job.number == number:
+                self._replace(worker)
+        self._arrived = deque(event for event in self._arrived if event.number != number)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+        self._waiting.clear()
+        self._arrived.clear()
+
+    def _has_jobs(self) -> bool:
+        return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
+
+    def _next_event(self, seconds: float) -> _Event | None:
+        try:
+            return self._events.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _wait(self, seconds: float) -> None:
+        """Waits for an event, a deadline, or the time of the next look at the workers."""
+        now = time.monotonic()
+        nearest = min((worker.deadline - now for worker in self._workers), default=math.inf)
+        event = self._next_event(max(0.0, min(seconds, nearest, _SECONDS_BETWEEN_LOOKS)))
+        if event is not None:
+            self._handle(*event)
+        else:
+            for worker in self._workers:
+                if not worker.process.is_alive():
+                    self._events.put((worker, None))
+
+    def _handle(self, worker: _Worker, message: Message | None) -> None:
+        if worker not in self._workers:
+            return  # it was killed meanwhile
+        match message:
+            case Ready():
+                worker.is_ready = True
+                self._failed_starts = 0
+            case Broken(error):
+                self.close()
+                raise error
+            case Parcel(is_last, content):
+                self._receive(worker, is_last, content)
+            case None:
+                self._bury(worker)
+
+    def _receive(self, worker: _Worker, is_last: bool, content: bytes) -> None:
+        if worker.job is None:
+            return
+        try:
+            self._arrived.append(pickle.loads(content))
+        except Exception as error:  # whatever a class of the candidate's does when it is rebuilt
+            if is_last:
+                message = (
+                    f"its result cannot be read by the driver: {type(error).__name__}: {error}"
+                )
+                self._fail(worker, (FailureKind.ERROR, shorten(message)))
+        if is_last:
+            worker.release()
+
+    def _assign(self) -> None:
+        for worker in self._workers:
+            if self._waiting and worker.is_ready and worker.job is None:
+                worker.take(self._waiting.popleft(), self._seconds)
+
+    def _stop_overdue(self) -> None:
+        for worker in list(self._workers):
+            if time.monotonic() >= worker.deadline:
+                message = f"killed after {self._seconds:g} s"
+                self._fail(worker, (FailureKind.TIME_LIMIT, message))
+                self._replace(worker)
+
+    def _bury(self, worker: _Worker) -> None:
+        """Takes note of the death of a worker, and puts another in its place."""
+        code = worker.exit_code()
+        if worker.job is not None:
+            self._fail(worker, _cause_of_death(code), is_machine_fault=-code in _FROM_OUTSIDE)
+        elif not worker.is_ready:
+            self._failed_starts += 1
+            if code > 0 or self._failed_starts >= _MOST_STARTS:
+                self.close()
+                raise EinsearchError(
+                    f"a worker process ended before it was ready: {_cause_of_death(code)[1]}. A "
+                    'script that searches with workers needs its calls under "if __name__ == '
+                    "'__main__':\"; otherwise see its output"
+                )
+        self._replace(worker)
+
+    def _fail(self, worker: _Worker, failure: Failure, *, is_machine_fault: bool = False) -> None:
+        if worker.job is not None:
+            seconds = time.monotonic() - worker.began
+            number = worker.job.number
+            self._arrived.append(Finished(number, None, failure, is_machine_fault, seconds))
+
+    def _replace(self, worker: _Worker) -> None:
+        worker.kill()
+        self._workers[self._workers.index(worker)] = _Worker(self._settings, self._events)
+
+
+class _Worker:
+    """The driver's side of one worker process; a thread of it receives what the process sends.
+
+    A thread, because a process that stops in the middle of a message would block its receiver.
+    """
+
+    def __init__(self, settings: Settings, events: queue.SimpleQueue[_Event]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=True)
+        with _ctrl_c_held():
+            self.process.start()
+        theirs.close()
+        self.is_ready = False
+        self.job: Job | None = None
+        self.began = math.inf
+        self.deadline = math.inf
+        threading.Thread(target=self._receive, args=(events,), daemon=True).start()
+
+    def _receive(self, events: queue.SimpleQueue[_Event]) -> None:
+        with suppress(Exception):  # the end of the process, or nonsense in its pipe
+            while True:
+                events.put((self, self.connection.recv()))
+        events.put((self, None))
+
+    def take(self, job: Job, seconds: float) -> None:
+        """Sends a job. To a dead worker too: its death is an event under way."""
+        self.job = job
+        self.began = time.monotonic()
+        self.deadline = self.began + seconds
+        with suppress(OSError):
+            self.connection.send(job)
+
+    def release(self) -> None:
+        """Its job has ended."""
+        self.job = None
+        self.deadline = math.inf
+
+    def exit_code(self) -> int:
+        """How the process ended; one that only closed its pipe is killed."""
+        self.process.join(_SECONDS_BETWEEN_LOOKS)
+        self.kill()
+        return self.process.exitcode or 0
+
+    def kill(self) -> None:
+        """Ends the process and its children at once."""
+        if self.process.pid is not None and hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """A process started here is born with Ctrl-C blocked: no traceback of a half-started one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _pickled(factory: WorkFactory) -> bytes:
+    try:
+        return pickle.dumps(factory)
+    except Exception as error:
+        raise EinsearchError(
+            f"this objective cannot be sent to worker processes: {error}. Define it at the top of "
+            "a module, or search without workers"
+        ) from None
+
+
+def _cause_of_death(code: int) -> Failure:
+    if code >= 0:
+        return FailureKind.DIED, f"the process ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; most often because the machine ran out of memory" if name == "SIGKILL" else ""
+    return FailureKind.DIED, f"the process was ended by {name}{hint}"

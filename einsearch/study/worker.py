@@ -1,0 +1,184 @@
+"""What runs inside a worker process: build the work once, then one job after the other.
+
+Everything that goes to the driver is pickled here, with care: a result that cannot be pickled is
+a failure of its job, not of the worker.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from einsearch.errors import EinsearchError
+from einsearch.study.executor import (
+    Finished,
+    Job,
+    Report,
+    Work,
+    WorkFactory,
+    describe_failure,
+    shorten,
+)
+from einsearch.trial import FailureKind
+
+_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The work is built; jobs may come."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The work cannot be built, here or anywhere."""
+
+    error: EinsearchError
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A pickled message, so that one which cannot be unpickled is still attributed.
+
+    Attributes:
+        is_last: whether it is the job's `Finished`.
+        content: pickled `Finished` or `Report`.
+    """
+
+    is_last: bool
+    content: bytes
+
+
+Message = Ready | Broken | Parcel
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a worker process is set up.
+
+    Attributes:
+        factory: pickled; unpickled only once the threads are limited.
+        threads: that numerical libraries may use.
+        log: file that its output is appended to; None for the driver's.
+    """
+
+    factory: bytes
+    threads: int
+    log: Path | None
+
+
+def run_worker(connection: Connection, settings: Settings) -> None:
+    """The main function of a worker process; returns when the driver closes its end."""
+    _leave_terminal(settings.log)
+    _die_with_driver()
+    try:
+        work = _build_work(settings)
+    except BaseException as error:
+        connection.send(Broken(_startup_error(error)))
+        return
+    connection.send(Ready())
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return
+        _run(connection, job, work)
+
+
+def _leave_terminal(log: Path | None) -> None:
+    """Ctrl-C is the driver's to handle; a group of its own lets the driver kill all of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # The driver needs a daemon, which it ends when it exits; work may want children all the same.
+    multiprocessing.current_process().daemon = False
+    if log is not None:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        faulthandler.enable(file=2)
+
+
+def _die_with_driver() -> None:
+    """Ends this process when the driver dies, however it dies and whatever goes on here."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        # The kernel does it even while a candidate never lets another thread run.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _build_work(settings: Settings) -> Work:
+    for name in _THREAD_VARIABLES:
+        os.environ[name] = str(settings.threads)
+    factory: WorkFactory = pickle.loads(settings.factory)
+    _limit_threads(settings.threads)
+    work = factory()
+    _limit_threads(settings.threads)
+    return work
+
+
+def _limit_threads(threads: int) -> None:
+    """For torch that was imported before the environment was set."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _startup_error(error: BaseException) -> EinsearchError:
+    if isinstance(error, EinsearchError):
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            return EinsearchError(str(error))
+        return error
+    kind, message = describe_failure(error)
+    cause = message if kind is FailureKind.ERROR else f"{kind}: {message}"
+    explained = EinsearchError(f"the worker processes cannot start: {cause}")
+    explained.add_note("".join(traceback.format_exception(error)))
+    return explained
+
+
+def _run(connection: Connection, job: Job, work: Work) -> None:
+    def report(epoch: int, metrics: Mapping[str, Any]) -> bool:
+        content = pickle.dumps(Report(job.number, epoch, dict(metrics)))
+        connection.send(Parcel(False, content))
+        return False
+
+    began = time.monotonic()
+    result, failure = None, None
+    try:
+        result = work(job, report)
+    except BaseException as error:  # SystemExit is the candidate's failure like any other
+        failure = describe_failure(error)
+    seconds = time.monotonic() - began
+    try:
+        content = pickle.dumps(Finished(job.number, result, failure, False, seconds))
+    except Exception as error:
+        message = f"its result cannot be sent to the driver: {type(error).__name__}: {error}"
+        lost = (FailureKind.ERROR, shorten(message))
+        content = pickle.dumps(Finished(job.number, None, lost, False, seconds))
+    connection.send(Parcel(True, content))
