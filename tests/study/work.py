@@ -1,0 +1,146 @@
+"""Work that behaves in all the ways that an executor must bear; a job's text names the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from einsearch.errors import TaskError
+from einsearch.study.executor import Job, ReportBack, Work
+
+BIG = 20_000_000
+"""Bytes of a result that fits into no pipe."""
+
+
+class Unreadable:
+    """Pickles, but cannot be rebuilt."""
+
+    def __reduce__(self) -> tuple[Callable[[], NoReturn], tuple[()]]:
+        return _refuse_to_be_rebuilt, ()
+
+
+def _refuse_to_be_rebuilt() -> NoReturn:
+    raise RuntimeError("cannot be rebuilt")
+
+
+class SilentError(Exception):
+    """Cannot even be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class StubbornError(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("stubborn")
+        self.lock = threading.Lock()
+
+
+def raise_it(error: BaseException) -> NoReturn:
+    raise error
+
+
+def recurse() -> int:
+    return recurse() + 1
+
+
+def hang() -> NoReturn:
+    """For ever, and deaf to polite signals."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(60)
+
+
+def report_epochs(job: Job, report: ReportBack) -> str:
+    for epoch in (1, 2, 3):
+        report(epoch, {"accuracy": epoch / 4})
+    return "reported"
+
+
+def report_then_hang(job: Job, report: ReportBack) -> NoReturn:
+    report(1, {"pid": os.getpid()})
+    hang()
+
+
+def start_child_then_hang(job: Job, report: ReportBack) -> NoReturn:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    report(1, {"pid": child.pid})
+    hang()
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
+    "square": lambda job, report: job.number**2,
+    "job": lambda job, report: job,
+    "pid": lambda job, report: os.getpid(),
+    "state": lambda job, report: (STATE["built"], os.environ.get("OMP_NUM_THREADS")),
+    "big": lambda job, report: bytes(BIG),
+    "none": lambda job, report: None,
+    "reports": report_epochs,
+    "error": lambda job, report: raise_it(ValueError("wrong\nsizes")),
+    "task-error": lambda job, report: raise_it(TaskError("no such column")),
+    "memory": lambda job, report: raise_it(MemoryError()),
+    "exit": lambda job, report: sys.exit(3),
+    "silent": lambda job, report: raise_it(SilentError()),
+    "stubborn": lambda job, report: raise_it(StubbornError()),
+    "recurse": lambda job, report: recurse(),
+    "lock": lambda job, report: threading.Lock(),
+    "unreadable": lambda job, report: Unreadable(),
+    "hang": lambda job, report: hang(),
+    "report-hang": report_then_hang,
+    "child": start_child_then_hang,
+    "sigkill": lambda job, report: die(signal.SIGKILL),
+    "sigsegv": lambda job, report: die(signal.SIGSEGV),
+    "quit": lambda job, report: os._exit(7),
+    "interrupt": lambda job, report: os.kill(os.getpid(), signal.SIGINT),
+    "print": lambda job, report: print(f"said by job {job.number}", flush=True),
+}
+
+STATE: dict[str, int] = {"built": 0}
+
+
+def do(job: Job, report: ReportBack) -> Any:
+    """Behaves as the job's text says."""
+    return WAYS[job.text](job, report)
+
+
+def build() -> Work:
+    """The factory of well-behaved workers."""
+    STATE["built"] += 1
+    return do
+
+
+def build_noting_pid(folder: Path) -> Work:
+    """Leaves a file for each process that builds."""
+    (folder / str(os.getpid())).touch()
+    return do
+
+
+def build_badly() -> Work:
+    raise TaskError("there is no data.npz")
+
+
+def build_wrongly() -> Work:
+    raise KeyError("x")
+
+
+def build_and_die() -> Work:
+    os._exit(9)
+
+
+def build_killed() -> Work:
+    die(signal.SIGKILL)
+    return do
