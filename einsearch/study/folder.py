@@ -1,0 +1,228 @@
+"""`RunFolder`: the files of a run. Each is written whole or not at all.
+
+| file                          | holds                                                     |
+| ----------------------------- | --------------------------------------------------------- |
+| space.yaml                    | the search-space file as used, or what took its place     |
+| grammar.ein, and its imports  | the grammar as used                                       |
+| versions.json                 | versions of all that matters, and where the record is     |
+| journal.log                   | the record, unless it is in a database                    |
+| weights/trial-N.safetensors   | weights of the best trials                                |
+| final.json                    | the full training at the end                              |
+| driver.lock                   | names the process at work here                            |
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from einsearch.errors import RunError
+from einsearch.version import __version__
+
+VERSIONS: Final = "versions.json"
+JOURNAL: Final = "journal.log"
+SPACE: Final = "space.yaml"
+GRAMMAR: Final = "grammar.ein"
+FINAL: Final = "final.json"
+WEIGHTS: Final = "weights"
+
+FORMAT: Final = 1
+"""Version of the layout; a folder of a later one is not opened."""
+
+_PACKAGES: Final = ("torch", "numpy", "optuna", "lark", "networkx", "safetensors")
+
+
+class RunFolder:
+    """The folder of a run that exists.
+
+    Attributes:
+        path: the folder.
+        info: what versions.json holds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the folder.
+
+        Raises:
+            RunError: it is missing, damaged, no run folder, or of a later version of einsearch.
+        """
+        self.path = path
+        self.info = _read_info(path)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        files: Mapping[str, str] | None = None,
+        storage: str | None = None,
+        study: str = "einsearch",
+    ) -> RunFolder:
+        """Makes a new run folder; a crash while it does so leaves one that can be made again.
+
+        Args:
+            path: a folder that is missing or empty.
+            files: relative name -> text: space.yaml, grammar.ein, imports.
+            storage: URL of an Optuna storage for the record; None for a journal in the folder.
+            study: name of the study in it.
+
+        Raises:
+            RunError: it holds a run or other files already, or cannot be written.
+        """
+        files = files or {}
+        for name in files:
+            pure = PurePosixPath(name)
+            if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+                raise ValueError(f"{name!r} is not a name inside a folder")
+        _check_vacant(path)
+        info = {"format": FORMAT, "storage": storage, "study": study, **current_versions()}
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                _replace(path / name, text.encode())
+            _replace(path / VERSIONS, _json(info))
+        return cls(path)
+
+    @property
+    def journal(self) -> Path:
+        """The file of the record; missing where `storage` is given."""
+        return self.path / JOURNAL
+
+    @property
+    def storage(self) -> str | None:
+        """URL of the record's storage; None for the journal."""
+        url: str | None = self.info["storage"]
+        return url
+
+    @property
+    def study(self) -> str:
+        """Name of the study in the storage."""
+        name: str = self.info["study"]
+        return name
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the weights; may be missing."""
+        return self.path / WEIGHTS
+
+    def read_text(self, name: str) -> str:
+        """The text of a file in the folder.
+
+        Raises:
+            RunError: it is missing or no text.
+        """
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"the run folder {self.path} has no {name}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise RunError(f"{self.path / name} is damaged: it is not UTF-8 text") from None
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Writes a file of the folder whole or not at all. Raises RunError."""
+        target = self.path / name
+        with _writing(self.path):
+            target.parent.mkdir(exist_ok=True)
+            _replace(target, data)
+        return target
+
+    def write_final(self, results: Mapping[str, Any]) -> None:
+        """Keeps the results of the full training. Raises RunError."""
+        self.write(FINAL, _json(results))
+
+    def read_final(self) -> dict[str, Any] | None:
+        """The results of the full training; None where there was none. Raises RunError."""
+        return _read_json(self.path / FINAL) if (self.path / FINAL).exists() else None
+
+
+def current_versions() -> dict[str, Any]:
+    """Versions of einsearch, Python and the packages that results depend on; the machine's kind."""
+    packages = {}
+    for name in _PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            packages[name] = importlib.metadata.version(name)
+    return {
+        "einsearch": __version__,
+        "python": platform.python_version(),
+        "packages": packages,
+        "platform": platform.platform(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise RunError(f"there is no run folder {path}")
+    if not (path / VERSIONS).is_file():
+        raise RunError(f"{path} is not a run folder: it has no {VERSIONS}")
+    info = _read_json(path / VERSIONS)
+    version = info.get("format")
+    if not isinstance(version, int) or not {"storage", "study"} <= info.keys():
+        raise RunError(f"{path / VERSIONS} is damaged: it lacks format, storage or study")
+    if version > FORMAT:
+        raise RunError(
+            f"the run folder {path} was written by einsearch {info.get('einsearch', '?')}; "
+            f"this is {__version__}, which cannot read it"
+        )
+    return info
+
+
+def _check_vacant(path: Path) -> None:
+    try:
+        names = {item.name for item in path.iterdir()} if path.is_dir() else set()
+    except OSError as error:
+        raise RunError(f"cannot read the folder {path}: {error.strerror}") from None
+    if VERSIONS in names:
+        raise RunError(
+            f"{path} holds a run already: go on with `einsearch resume {path}`, "
+            "or choose another folder"
+        )
+    strange = sorted(name for name in names if not name.endswith((".ein", ".yaml", ".tmp", "lock")))
+    if strange:
+        raise RunError(f"{path} is not empty (it has {strange[0]}): choose another folder")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes beside `path`, flushes to the disk, and renames: readers see the old or the new."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write in the run folder {folder}: {error.strerror}") from None

@@ -1,0 +1,87 @@
+"""Opening a record: to write to it, as the one driver, or to read it while another may write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from einsearch.errors import RunError
+from einsearch.study.folder import RunFolder
+from einsearch.study.lock import DriverLock
+from einsearch.study.record import Record
+from einsearch.study.storage import journal_storage, memory_storage, repair_journal, url_storage
+
+
+@dataclass(frozen=True)
+class Driving:
+    """The right to go on with a run; a context, which gives it back.
+
+    Attributes:
+        record: open for writing.
+        notes: what had to be repaired, for people.
+        lock: of the folder; None where there is none.
+    """
+
+    record: Record
+    notes: tuple[str, ...] = ()
+    lock: DriverLock | None = None
+
+    def close(self) -> None:
+        self.record.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def __enter__(self) -> Driving:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def drive(
+    folder: RunFolder | None, directions: Mapping[str, str], storage: str | None = None
+) -> Driving:
+    """Opens the record of a run to write to it.
+
+    Args:
+        folder: of the run; None keeps the record in memory, or in `storage`.
+        directions: objective name -> "maximize" or "minimize".
+        storage: URL of an Optuna storage, where there is no folder to name it.
+
+    Raises:
+        RunError: another driver is at work there, the record cannot be written, is damaged, or
+            has other objectives.
+    """
+    if folder is None:
+        kept = memory_storage() if storage is None else url_storage(storage)
+        return Driving(Record(kept, "einsearch", directions))
+    lock = DriverLock(folder.path)
+    try:
+        if folder.storage is not None:
+            place = f"study {folder.study}"
+            return Driving(
+                Record(url_storage(folder.storage), folder.study, directions, place), (), lock
+            )
+        note = repair_journal(folder.journal)
+        kept = journal_storage(folder.journal, is_driver=True, after_crash=lock.after_crash)
+        record = Record(kept, folder.study, directions, str(folder.journal))
+    except BaseException:
+        lock.close()
+        raise
+    return Driving(record, (note,) if note else (), lock)
+
+
+def read_record(folder: RunFolder) -> Record:
+    """The record of a run as it is now. Nothing is written; a torn last line is passed over.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    if folder.storage is not None:
+        return Record(url_storage(folder.storage), folder.study, place=f"study {folder.study}")
+    if not folder.journal.exists():
+        raise RunError(f"the run folder {folder.path} has no record yet: no trial was made")
+    return Record(journal_storage(folder.journal), folder.study, place=str(folder.journal))

@@ -1,0 +1,174 @@
+"""The Optuna storages beneath a record: a journal file, a URL, or memory; repair of a journal.
+
+A journal is one JSON object a line, appended and flushed to the disk. Its last line can be
+torn by a crash; `repair_journal` keeps what was cut off in a file beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
+
+from einsearch.errors import RunError
+
+CUT_SUFFIX: Final = ".cut"
+"""What is cut off `journal.log` is kept in `journal.log.cut`."""
+
+_LOCK_SUFFIX: Final = ".lock"
+"""Optuna's lock on single writes to a journal, which it shares with dashboards."""
+
+
+class MemoryBackend(BaseJournalBackend):
+    """A journal that is a list: no file, and no deep copies as Optuna's own in-memory storage."""
+
+    def __init__(self) -> None:
+        self._logs: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        yield from self._logs[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self._logs += logs
+
+
+def memory_storage() -> BaseStorage:
+    """A storage that ends with the process."""
+    return JournalStorage(MemoryBackend())
+
+
+def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = False) -> BaseStorage:
+    """The storage of a journal file.
+
+    Args:
+        path: the file; a driver makes it where it is missing.
+        is_driver: whether to write to it. The journal has been repaired then.
+        after_crash: a driver that died may have left Optuna's lock; it is removed.
+
+    Raises:
+        RunError: it cannot be opened, or a line in its middle is damaged (which one is said).
+    """
+    if not is_driver and not path.is_file():
+        raise RunError(f"there is no record {path}")
+    try:
+        if after_crash:
+            path.with_name(path.name + _LOCK_SUFFIX).unlink(missing_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise RunError(f"cannot open the record {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
+        raise RunError(
+            f"the record {path} is damaged{_damaged_line(path)}; what comes before it can be "
+            "used by deleting that line and all after it"
+        ) from None
+
+
+def url_storage(url: str) -> BaseStorage:
+    """Any storage that Optuna knows by a URL: "sqlite:///runs.db", "postgresql://...".
+
+    Raises:
+        RunError: it cannot be opened; the message does not repeat the URL, which may hold a
+            password.
+    """
+    try:
+        return optuna.storages.get_storage(url)
+    except Exception as error:
+        kind = url.split(":", 1)[0]
+        raise RunError(
+            f"cannot open the {kind} storage: {type(error).__name__}: {_first_line(error)}"
+        ) from None
+
+
+def repair_journal(path: Path) -> str | None:
+    """Cuts off a torn or corrupt last line, as a crash or a full disk leaves it.
+
+    What is cut goes into a file beside it. A complete line that lacks only its end gets it.
+
+    Returns:
+        What was done, for people; None where nothing had to be.
+
+    Raises:
+        RunError: the file cannot be read or written.
+    """
+    if not path.exists():
+        return None
+    try:
+        start, line = _last_line(path)
+        if not line:
+            return None
+        if _is_entry(line):
+            if not line.endswith(b"\n"):
+                _append(path, b"\n")
+            return None
+        kept = path.with_name(path.name + CUT_SUFFIX)
+        _append(kept, line if line.endswith(b"\n") else line + b"\n")
+        with path.open("rb+") as file:
+            file.truncate(start)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise RunError(f"cannot repair the record {path}: {error.strerror}") from None
+    return (
+        f"the last line of {path} was torn ({len(line)} bytes); it was cut off and kept in "
+        f"{kept.name}"
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna's notes of every new study are not shown."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _last_line(path: Path, block: int = 1 << 16) -> tuple[int, bytes]:
+    """Where the last line begins, and its bytes, with their newline if there is one."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail = b""
+        start = size
+        while start > 0 and b"\n" not in tail[:-1]:
+            begin = max(0, start - block)
+            file.seek(begin)
+            tail = file.read(start - begin) + tail
+            start = begin
+    cut = tail[:-1].rfind(b"\n") + 1
+    return start + cut, tail[cut:]
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        content = json.loads(line)
+        return isinstance(content, dict) and "op_code" in content
+    except (ValueError, RecursionError):
+        return False
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _damaged_line(path: Path) -> str:
+    """ " in line 12": the first line that is no entry; empty where all are."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n") or not _is_entry(line):
+                return f" in line {number}"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
