@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from einsearch.errors import EinsearchError
 from einsearch.trial import Trial
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Proposal:
     origin: str = "sample"
 
 
+def _forgotten(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
+    raise EinsearchError(f"this space cannot rebuild a derivation from {len(decisions)} decisions")
+
+
 @dataclass(frozen=True)
 class SearchSpace:
     """What a searcher may draw from: the grammar, the task's tensor, limits and requirements,
@@ -48,9 +53,9 @@ class SearchSpace:
         mutate: another valid derivation near the given one (other canonical hash), or raises
             NoNeighbour.
         crossover: two children of two parents, or raises NoCommonSymbol.
-        recall: the derivation that recorded decisions fix.
         seeds: the start architectures, in order.
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
+        recall: the derivation that recorded decisions fix; needed where a search is resumed.
     """
 
     sample: Callable[[np.random.Generator], Derivation]
@@ -58,9 +63,9 @@ class SearchSpace:
     crossover: Callable[
         [Derivation, Derivation, np.random.Generator], tuple[Derivation, Derivation]
     ]
-    recall: Callable[[Sequence[tuple[str, str, Any]]], Derivation]
     seeds: tuple[Derivation, ...] = ()
     directions: Mapping[str, str] = field(default_factory=lambda: {"accuracy": "maximize"})
+    recall: Callable[[Sequence[tuple[str, str, Any]]], Derivation] = _forgotten
 
     def score(self, trial: Trial) -> float | None:
         """The main objective of a trial, such that more is better; None where it has none.

@@ -85,7 +85,7 @@ def bits_space(
     def recall(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
         return derivation(*(value for _, _, value in decisions))
 
-    return SearchSpace(sample, mutate, crossover, recall, tuple(seeds), directions)
+    return SearchSpace(sample, mutate, crossover, tuple(seeds), directions, recall)
 
 
 def proposed(proposal: Proposal) -> Trial:
