@@ -49,15 +49,14 @@ def all_tasks() -> dict[str, Factory]:
     return dict(sorted(_REGISTRY.items()))
 
 
-def make_task(config: str | Mapping[str, Any], base: Path | None = None) -> Task:
-    """The task that a search-space file asks for.
+def check_task(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and all options, defaults filled in, of the task that a user asks for; reads no data.
 
     Args:
         config: a name, or {name: ..., and the options of that task}.
-        base: folder that relative paths start from; the current one if None.
 
     Raises:
-        TaskError: no such task or option, a value of the wrong kind, or unusable data.
+        TaskError: no such task or option, or a value of the wrong kind.
     """
     options: dict[str, Any] = {"name": config} if isinstance(config, str) else dict(config)
     name = options.pop("name", None)
@@ -66,8 +65,22 @@ def make_task(config: str | Mapping[str, Any], base: Path | None = None) -> Task
     factories = all_tasks()
     if name not in factories:
         raise TaskError(f"no task is named {name}{_advice(name, factories)}")
-    factory = factories[name]
-    return factory(**_checked(name, factory, options), **_base_argument(factory, base))
+    return name, _checked(name, factories[name], options)
+
+
+def make_task(config: str | Mapping[str, Any], base: Path | None = None) -> Task:
+    """The task that a search-space file asks for.
+
+    Args:
+        config: as `check_task` takes it.
+        base: folder that relative paths start from; the current one if None.
+
+    Raises:
+        TaskError: as `check_task` raises it, or the data cannot be used.
+    """
+    name, options = check_task(config)
+    factory = all_tasks()[name]
+    return factory(**options, **_base_argument(factory, base))
 
 
 def _base_argument(factory: Factory, base: Path | None) -> dict[str, Path]:

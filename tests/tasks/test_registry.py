@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from einsearch.errors import TaskError
 from einsearch.tasks import registry
 from einsearch.tasks.base import Task
-from einsearch.tasks.registry import all_tasks, make_task, register_task
+from einsearch.tasks.registry import all_tasks, check_task, make_task, register_task
 
 
 @pytest.fixture
@@ -62,3 +63,9 @@ def test_a_taken_name_is_refused() -> None:
         @register_task("bars")
         def other() -> Task:
             return make_task("bars")
+
+
+def test_options_can_be_checked_without_reading_data() -> None:
+    name, options = check_task({"name": "arrays", "path": "no/such/folder", "classes": 3})
+    assert name == "arrays"
+    assert (options["path"], options["classes"], options["seed"]) == (Path("no/such/folder"), 3, 0)
