@@ -245,6 +245,6 @@ def show_value(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e16:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return f"{value:.1f}"
     return repr(value) if isinstance(value, (int, float)) else str(value)
