@@ -1,0 +1,47 @@
+"""Moments of functions of a normal variable, where they are known exactly."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from einsearch.primitives.base import Signal
+from einsearch.primitives.quadrature import expectation
+
+SIGNALS = st.builds(Signal, st.floats(-3, 3), st.floats(1e-3, 4))
+
+
+@given(SIGNALS)
+def test_square(signal: Signal) -> None:
+    made = expectation(lambda x: x * x, signal)
+    mean, variance = signal.mean, signal.variance
+    assert made.mean == pytest.approx(mean**2 + variance)
+    assert made.variance == pytest.approx(2 * variance**2 + 4 * mean**2 * variance)
+
+
+@given(SIGNALS)
+def test_exponential(signal: Signal) -> None:
+    made = expectation(math.exp, signal)
+    mean = math.exp(signal.mean + signal.variance / 2)
+    assert made.mean == pytest.approx(mean)
+    assert made.variance == pytest.approx(mean**2 * math.expm1(signal.variance), rel=1e-6)
+
+
+def test_rectifier() -> None:
+    made = expectation(lambda x: max(x, 0.0), Signal(0.0, 1.0))
+    assert made.mean == pytest.approx(1 / math.sqrt(2 * math.pi), rel=1e-2)
+    assert made.variance == pytest.approx(0.5 - 1 / (2 * math.pi), rel=1e-2)
+
+
+def test_no_spread_stays_none() -> None:
+    assert expectation(math.tanh, Signal(0.5, 0.0)) == Signal(
+        pytest.approx(math.tanh(0.5)), pytest.approx(0.0, abs=1e-30)
+    )
+
+
+def test_what_grows_beyond_bounds_is_cut() -> None:
+    made = expectation(lambda x: 1e20 * x, Signal(0.0, 1e10))
+    assert made.variance == 1e30
