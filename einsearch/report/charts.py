@@ -1,0 +1,93 @@
+"""The charts of a report, each a text of SVG: progress, trade-offs, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from einsearch.report import svg
+from einsearch.report.history import best_so_far, counts_by_reason, finished, pareto_front
+from einsearch.trial import Trial
+
+BAR_HEIGHT = 26
+
+
+def progress(trials: Sequence[Trial], objective: str, direction: str) -> str:
+    """Every complete trial as a point, the best so far as a line; empty without any."""
+    done = finished(trials, objective)
+    if not done:
+        return ""
+    values = [trial.values[objective] for trial in done]
+    last = max(trial.number for trial in trials)
+    x, y = svg.x_scale(0, max(last, 1)), svg.y_scale(min(values), max(values))
+    points = [
+        svg.dot(x(t.number), y(t.values[objective]), "point", _tip(t, (objective,))) for t in done
+    ]
+    steps: list[tuple[float, float]] = []
+    for number, value in best_so_far(done, objective, direction):
+        if steps:
+            steps.append((x(number), steps[-1][1]))
+        steps.append((x(number), y(value)))
+    steps.append((x(last), steps[-1][1]))
+    return svg.chart(
+        f"best {objective} so far",
+        svg.axes(x, y, "trial", objective),
+        *points,
+        svg.path(steps, "best"),
+    )
+
+
+def trade_off(trials: Sequence[Trial], across: str, up: str, directions: Mapping[str, str]) -> str:
+    """Complete trials by two quantities, those of the Pareto front joined by a line.
+
+    `up` is an objective, `across` another one, or "parameters" or "flops". Empty with fewer than
+    two trials.
+    """
+    done = finished(trials, up)
+    pairs = [(_quantity(t, across), _quantity(t, up), t) for t in done]
+    if len(pairs) < 2:
+        return ""
+    xs, ys = [p[0] for p in pairs], [p[1] for p in pairs]
+    x = svg.x_scale(min(xs), max(xs), logarithmic=min(xs) > 0)
+    y = svg.y_scale(min(ys), max(ys))
+    front = {t.number for t in pareto_front(done, directions)} if len(directions) > 1 else set()
+    points = [
+        svg.dot(x(a), y(b), "front" if t.number in front else "point", _tip(t, (up, across)))
+        for a, b, t in pairs
+    ]
+    line = sorted((x(a), y(b)) for a, b, t in pairs if t.number in front)
+    return svg.chart(
+        f"{up} against {across}",
+        svg.axes(x, y, across, up),
+        svg.path(line, "best") if len(line) > 1 else "",
+        *points,
+    )
+
+
+def failures(trials: Sequence[Trial]) -> str:
+    """Bars: how many trials failed or were rejected, by reason; empty where none did."""
+    counts = counts_by_reason(trials)
+    if not counts:
+        return ""
+    left, most = 150, max(counts.values())
+    parts = []
+    for row, (reason, count) in enumerate(counts.items()):
+        top = 6 + row * BAR_HEIGHT
+        width = (svg.WIDTH - left - 50) * count / most
+        parts.append(svg.text(left - 10, top + 15, reason, "label", "end"))
+        parts.append(
+            f'<rect class="bar" x="{left}" y="{top}" width="{width:.1f}" '
+            f'height="{BAR_HEIGHT - 6}" rx="3"/>'
+        )
+        parts.append(svg.text(left + width + 8, top + 15, str(count), "tick"))
+    return svg.chart("failures by reason", *parts, height=12 + BAR_HEIGHT * len(counts))
+
+
+def _quantity(trial: Trial, name: str) -> float:
+    if name in trial.values:
+        return trial.values[name]
+    return float({"parameters": trial.parameters, "flops": trial.flops}[name])
+
+
+def _tip(trial: Trial, names: Sequence[str]) -> str:
+    numbers = ", ".join(f"{name} {svg.short(_quantity(trial, name))}" for name in names)
+    return f"trial {trial.number}: {numbers}\n{trial.text}"

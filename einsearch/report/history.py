@@ -1,0 +1,78 @@
+"""Numbers over the trials of a run: best so far, failures by reason, the Pareto front."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from einsearch.trial import Trial, TrialState
+
+
+def finished(trials: Iterable[Trial], objective: str) -> list[Trial]:
+    """Complete trials with a finite value of that objective, by number."""
+    return sorted(
+        (
+            trial
+            for trial in trials
+            if trial.state is TrialState.COMPLETE
+            and math.isfinite(trial.values.get(objective, math.nan))
+        ),
+        key=lambda trial: trial.number,
+    )
+
+
+def best_so_far(trials: Iterable[Trial], objective: str, direction: str) -> list[tuple[int, float]]:
+    """(number, value) of every trial that improved on all before it, by number."""
+    sign = 1.0 if direction == "maximize" else -1.0
+    records: list[tuple[int, float]] = []
+    for trial in finished(trials, objective):
+        value = trial.values[objective]
+        if not records or sign * value > sign * records[-1][1]:
+            records.append((trial.number, value))
+    return records
+
+
+def counts_by_state(trials: Iterable[Trial]) -> dict[str, int]:
+    """How many trials are in each state, in the order of `TrialState`; states without any left
+    out."""
+    counts = Counter(str(trial.state) for trial in trials)
+    return {str(state): counts[str(state)] for state in TrialState if counts[str(state)]}
+
+
+def kind_of_reason(trial: Trial) -> str:
+    """A short name for why a trial has no value of its own: what stands before the colon."""
+    return trial.reason.split("\n", 1)[0].split(":", 1)[0].strip() or str(trial.state).lower()
+
+
+def counts_by_reason(trials: Iterable[Trial]) -> dict[str, int]:
+    """How many trials failed or were rejected, by `kind_of_reason`; the most frequent first."""
+    wanted = (TrialState.FAILED, TrialState.REJECTED)
+    return dict(Counter(kind_of_reason(t) for t in trials if t.state in wanted).most_common())
+
+
+def dominates(left: Trial, right: Trial, directions: Mapping[str, str]) -> bool:
+    """Whether `left` is nowhere worse than `right` and somewhere better."""
+    better = False
+    for name, direction in directions.items():
+        sign = 1.0 if direction == "maximize" else -1.0
+        difference = sign * (left.values[name] - right.values[name])
+        if difference < 0:
+            return False
+        better = better or difference > 0
+    return better
+
+
+def pareto_front(trials: Sequence[Trial], directions: Mapping[str, str]) -> list[Trial]:
+    """Complete trials that no other dominates, by number. Quadratic in their count."""
+    candidates = [
+        t
+        for t in trials
+        if t.state is TrialState.COMPLETE
+        and all(math.isfinite(t.values.get(name, math.nan)) for name in directions)
+    ]
+    return [
+        trial
+        for trial in candidates
+        if not any(dominates(other, trial, directions) for other in candidates)
+    ]

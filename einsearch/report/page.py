@@ -1,0 +1,158 @@
+"""The HTML report of a run: one file, readable offline, with nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from einsearch.report import charts
+from einsearch.report.history import counts_by_state
+from einsearch.report.svg import short
+from einsearch.trial import Trial
+
+_BESIDE: Final = Path(__file__).parent
+
+SIZES: Final[Mapping[str, Callable[[Trial], float]]] = {
+    "parameters": lambda trial: float(trial.parameters),
+    "flops": lambda trial: float(trial.flops),
+}
+"""Columns that a table shows beside the objectives, unless they are objectives themselves."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page tells.
+
+    Attributes:
+        title: name of the run.
+        trials: all trials, by number.
+        directions: objective name -> "maximize" or "minimize"; the first is the main one.
+        best: the trial that is shown at the top, or None.
+        facts: further numbers for the top: name -> text, such as the test accuracy.
+        drawing: the best network as SVG, or "".
+        settings: the search-space file as used, or "".
+    """
+
+    title: str
+    trials: Sequence[Trial]
+    directions: Mapping[str, str]
+    best: Trial | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    drawing: str = ""
+    settings: str = ""
+
+
+def render(report: Report) -> str:
+    """The page as text of HTML."""
+    sections = (
+        _head(report),
+        _charts(report),
+        _best(report),
+        _table(report),
+        f"<h2>Search space</h2><pre>{escape(report.settings)}</pre>" if report.settings else "",
+    )
+    style = (_BESIDE / "page.css").read_text(encoding="utf-8")
+    script = (_BESIDE / "page.js").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(report.title)} - einsearch</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n{''.join(filter(None, sections))}\n<script>\n{script}</script>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def write(report: Report, path: Path) -> None:
+    """Writes the page to a file; the folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(report), encoding="utf-8")
+
+
+def _head(report: Report) -> str:
+    numbers = {"trials": str(len(report.trials))}
+    numbers |= {state.lower(): str(n) for state, n in counts_by_state(report.trials).items()}
+    if report.best is not None:
+        numbers |= {f"best {name}": short(v) for name, v in report.best.values.items()}
+    numbers |= report.facts
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in numbers.items()
+    )
+    return f'<h1>{escape(report.title)}</h1>\n<dl class="numbers">{items}</dl>\n'
+
+
+def _charts(report: Report) -> str:
+    main, direction = next(iter(report.directions.items()))
+    figures = [
+        (f"Best {main} so far", charts.progress(report.trials, main, direction)),
+        *(
+            (
+                f"{main.capitalize()} against {other}",
+                charts.trade_off(report.trials, other, main, report.directions),
+            )
+            for other in _compared(report.directions)
+        ),
+        ("Failed and rejected trials by reason", charts.failures(report.trials)),
+    ]
+    shown = "".join(
+        f"<figure><figcaption>{escape(caption)}</figcaption>{picture}</figure>\n"
+        for caption, picture in figures
+        if picture
+    )
+    return f'<h2>Course of the search</h2>\n<div class="charts">{shown}</div>\n' if shown else ""
+
+
+def _compared(directions: Mapping[str, str]) -> list[str]:
+    """What the main objective is plotted against: the other objectives, or the network's size."""
+    return list(directions)[1:] or ["parameters"]
+
+
+def _best(report: Report) -> str:
+    if report.best is None:
+        return ""
+    trial = report.best
+    drawing = f'<div class="drawing">{report.drawing}</div>' if report.drawing else ""
+    return (
+        f"<h2>Best network: trial {trial.number}</h2>\n"
+        f'<p class="soft">{short(trial.parameters)} parameters and {short(trial.flops)} FLOPs '
+        f"in the backbone, {trial.seconds:.1f} s to evaluate</p>\n"
+        f"<pre>{escape(trial.text)}</pre>\n{drawing}\n"
+    )
+
+
+def _table(report: Report) -> str:
+    objectives = list(report.directions)
+    sizes = [name for name in SIZES if name not in objectives]
+    names = ["trial", "state", *objectives, *sizes, "seconds", "origin", "network"]
+    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
+    best = report.best.number if report.best is not None else None
+    rows = "\n".join(_row(trial, objectives, trial.number == best) for trial in report.trials)
+    return (
+        f'<h2>Trials</h2>\n<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>\n"
+    )
+
+
+def _row(trial: Trial, objectives: Sequence[str], is_best: bool) -> str:
+    numbers: list[float | None] = [trial.values.get(name) for name in objectives]
+    numbers += [size(trial) for name, size in SIZES.items() if name not in objectives]
+    numbers.append(trial.seconds)
+    parents = f" of {', '.join(map(str, trial.parents))}" if trial.parents else ""
+    cells = [
+        f'<td class="number" data-value="{trial.number}">{trial.number}</td>',
+        f'<td class="{trial.state}" title="{escape(trial.reason)}">{trial.state}</td>',
+        *map(_number_cell, numbers),
+        f"<td>{escape(trial.origin + parents)}</td>",
+        f'<td class="text" title="{escape(trial.text)}"><code>{escape(trial.text)}</code></td>',
+    ]
+    opening = '<tr class="best">' if is_best else "<tr>"
+    return f"{opening}{''.join(cells)}</tr>"
+
+
+def _number_cell(value: float | None) -> str:
+    if value is None:
+        return '<td class="number" data-value=""></td>'
+    return f'<td class="number" data-value="{value!r}">{short(value)}</td>'
