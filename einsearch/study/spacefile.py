@@ -1,0 +1,284 @@
+"""A search-space file: what `einsearch search FILE` runs, as immutable data.
+
+`SpaceFile` is what the file says with every default filled in; `load_space_file` reads it, and
+says where a mistake stands. `SpaceFile.text` is a file again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PrivateAttr,
+    field_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from einsearch.derivation.limits import Limits
+from einsearch.errors import SpaceFileError
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.resources import find_resource
+from einsearch.searchers.registry import DEFAULT_SEARCHER
+from einsearch.specs import TensorSpec, parse_spec
+from einsearch.study.quantities import Bytes, Count, IntRange
+
+VERSION: Final = 1
+
+
+class _Section(BaseModel):
+    """Immutable; unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SamplingSection(_Section):
+    """Sizes that searches draw.
+
+    Attributes:
+        nodes: log-uniform between these; None for the grammar's own distribution.
+    """
+
+    nodes: IntRange | None = None
+
+    @field_serializer("nodes")
+    def _as_written(self, nodes: Any) -> str | None:
+        return None if nodes is None else str(nodes)
+
+
+class LimitsSection(_Section):
+    """`Limits` as a file gives them; the same fields."""
+
+    nodes: Annotated[Count, Field(ge=1)] | None = 400
+    depth: Annotated[Count, Field(ge=0)] | None = 40
+    parameters: Annotated[Count, Field(ge=0)] | None = None
+    flops: Annotated[Count, Field(ge=0)] | None = None
+    activation_memory: Annotated[Bytes, Field(ge=0)] | None = None
+
+
+class _FromSection:
+    """Makes a field of type `Limits` read and write a `LimitsSection`."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def build(section: LimitsSection) -> Limits:
+            return Limits(**section.model_dump())
+
+        return core_schema.no_info_after_validator_function(
+            build,
+            handler.generate_schema(LimitsSection),
+            serialization=core_schema.plain_serializer_function_ser_schema(asdict),
+        )
+
+
+class BudgetSection(_Section):
+    """When a search ends.
+
+    Attributes:
+        trials: calls of the objective; None for any number.
+        hours: wall-clock time; None for any time.
+    """
+
+    trials: Annotated[Count, Field(ge=1)] | None = None
+    hours: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.trials is None and self.hours is None:
+            raise ValueError("the search would never end: give trials or hours")
+        return self
+
+
+class ExecutorSection(_Section):
+    """Where candidates are evaluated.
+
+    Attributes:
+        name: local is worker processes of this machine, inline the calling process.
+        workers: processes; None for one a core.
+    """
+
+    name: Literal["local", "inline"] = "local"
+    workers: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _inline_is_alone(self) -> Self:
+        if self.name == "inline" and self.workers not in (None, 1):
+            raise ValueError("inline runs one candidate at a time: leave workers out")
+        return self
+
+    @property
+    def processes(self) -> int:
+        """How many candidates run at the same time."""
+        if self.name == "inline":
+            return 1
+        return self.workers or usable_cores()
+
+
+class TrialSection(_Section):
+    """One candidate.
+
+    Attributes:
+        seconds: that its evaluation may take; None for no limit.
+        retries: further attempts where the machine was at fault.
+    """
+
+    seconds: float | None = Field(600.0, gt=0, allow_inf_nan=False)
+    retries: int = Field(1, ge=0)
+
+
+class FinalSection(_Section):
+    """Full training at the end, the only stage that reads test data.
+
+    Attributes:
+        top: how many of the best trials; 0 for none.
+        epochs: None for those of `training`.
+        seeds: how many trainings of each.
+    """
+
+    top: int = Field(1, ge=0)
+    epochs: int | None = Field(None, ge=1)
+    seeds: int = Field(1, ge=1)
+
+
+class SpaceFile(_Section):
+    """A search-space file with its defaults.
+
+    Attributes:
+        version: of the format.
+        grammar: name of a packaged grammar, or a path.
+        task: {name: ..., and the options of that task}, its paths absolute; or an objective of
+            the user's: {objective: "package.module:function", input: "image:3x32x32"}.
+        sampling, limits: what is drawn.
+        require: what every candidate must have; None for what the grammar asks for.
+        seeds: start architectures: names of the grammar's seeds, or expressions.
+        training: of candidates.
+        objectives: name -> "maximize" or "minimize", the main one first; None for the task's own.
+        searcher: {name: ..., and its options}, as `make_searcher` takes it.
+        budget, executor, trial, final: how the search runs and ends.
+        seed: of the whole search.
+    """
+
+    version: Literal[1] = VERSION
+    grammar: str = Field(min_length=1)
+    task: Mapping[str, Any]
+    sampling: SamplingSection = SamplingSection()
+    limits: Annotated[Limits, _FromSection] = Limits()
+    require: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    seeds: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    training: TrainingConfig = TrainingConfig()
+    objectives: (
+        Annotated[dict[str, Literal["maximize", "minimize"]], Field(min_length=1)] | None
+    ) = None
+    searcher: Mapping[str, Any] = Field({"name": DEFAULT_SEARCHER})
+    budget: BudgetSection = BudgetSection(trials=100)
+    executor: ExecutorSection = ExecutorSection()
+    trial: TrialSection = TrialSection()
+    final: FinalSection = FinalSection()
+    seed: int = Field(0, ge=0)
+
+    _base: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    @property
+    def grammar_path(self) -> Path | None:
+        """The file of the grammar; None where there is none."""
+        beside = self._base / self.grammar
+        if self.grammar.endswith(".ein") or beside.is_file():
+            return beside if beside.is_file() else None
+        return find_resource("grammars", self.grammar, ".ein")
+
+    @property
+    def objective(self) -> str | None:
+        """ "package.module:function" of an objective of the user's; None for a task with data."""
+        found = self.task.get("objective")
+        return None if found is None else str(found)
+
+    @property
+    def objective_input(self) -> TensorSpec | None:
+        """The tensor that enters networks of an objective of the user's; else None."""
+        return None if self.objective is None else parse_spec(str(self.task["input"]))
+
+    @property
+    def text(self) -> str:
+        """As YAML with every default written out; reads back to an equal value."""
+        data = self.model_dump()
+        for name in ("require", "seeds"):
+            data[name] = None if data[name] is None else list(data[name])
+        return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+
+    def changed(self, **sections: Any) -> SpaceFile:
+        """Another one with some sections changed, as the command line does it.
+
+        Args:
+            sections: a mapping changes the keys that it gives, of `searcher` and `task` it takes
+                the place; anything else takes the place of the section.
+
+        Raises:
+            SpaceFileError: as in a file, but without a place.
+        """
+        from einsearch.study.spacereading import build_space
+
+        data = yaml.safe_load(self.text)
+        for name, value in sections.items():
+            merges = isinstance(value, Mapping) and name not in ("searcher", "task")
+            data[name] = {**data[name], **value} if merges else value
+        return build_space(data, self._base)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def load_space_file(path: str | Path) -> SpaceFile:
+    """Reads a search-space file.
+
+    Args:
+        path: of the file. Relative paths in it start from its folder.
+
+    Raises:
+        SpaceFileError: what is wrong, with file, line and column, and what was expected.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SpaceFileError(f"there is no search-space file {path}") from None
+    except OSError as error:
+        raise SpaceFileError(f"cannot read the search space {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SpaceFileError(f"the search space {path} is not UTF-8 text") from None
+    return load_space_text(text, str(path), path.parent)
+
+
+def load_space_text(text: str, name: str = "<text>", base: Path | None = None) -> SpaceFile:
+    """Reads a search space from text.
+
+    Args:
+        text: YAML.
+        name: stands in messages.
+        base: folder that relative paths start from; the current one if None.
+
+    Raises:
+        SpaceFileError: as in `load_space_file`.
+    """
+    from einsearch.study.spacereading import build_space
+    from einsearch.study.yamltext import read_yaml
+
+    document = read_yaml(text, name)
+    return build_space(document.data, base or Path(), document.locate)
