@@ -1,6 +1,18 @@
-"""A search under way and its record.
+"""A search as it runs and as it is kept.
 
-- `executor.py`: `Executor`, the contract: `Job` in, `Finished` and `Report` out.
-- `inline.py`, `local.py`: in the calling process; in worker processes of this machine.
-- `spacefile.py`: a search-space file (YAML) as a `SpaceFile`.
+| file                         | gives                                                        |
+| ---------------------------- | ------------------------------------------------------------ |
+| loop.py                      | `run_study`: ask, submit, record, tell, until it is spent    |
+| events.py                    | `Budget`, `StudyEnd`, and `Callbacks`, who hear of it        |
+| describing.py, duplicates.py | a proposal as a trial; which proposals repeat earlier ones   |
+| resuming.py                  | `rebuild`: a searcher as it was when the record ends         |
+| executor.py                  | `Executor`, the contract: `Job` in, `Finished`, `Report` out |
+| inline.py, local.py          | in the calling process; in worker processes of this machine  |
+| result.py, objective.py      | `Result`: what work gives back; a callable of one's own      |
+| record.py, encoding.py       | `Record`: the trials, kept as an Optuna study                |
+| storage.py, opening.py       | where it is kept, repaired, opened to write or to read       |
+| folder.py, weights.py        | `RunFolder`: its files; the weights of the best trials       |
+| lock.py, interrupts.py       | one driver a folder; Ctrl-C waits for the end of a write     |
+| run.py                       | `Run`: what a record says to people                          |
+| spacefile.py                 | a search-space file (YAML) as a `SpaceFile`                  |
 """

@@ -74,6 +74,7 @@ def encode_proposal(entry: Entry) -> dict[str, Any]:
                 "flops": trial.flops,
                 "budget": trial.budget,
                 "timings": trial.timings,
+                "metrics": trial.metrics,
                 "asked_after": entry.asked_after,
             }
         ),
@@ -121,6 +122,7 @@ def decode_proposal(number: int, attributes: Mapping[str, Any]) -> Entry:
         flops=proposal["flops"],
         budget=restore(proposal["budget"]),
         timings=restore(proposal["timings"]),
+        metrics=restore(proposal["metrics"]),
     )
     return Entry(trial, proposal["asked_after"])
 

@@ -46,7 +46,10 @@ def bit_space(length: int) -> SearchSpace:
             Bits(right.text[:place] + left.text[place:]),
         )
 
-    return SearchSpace(sample, mutate, crossover, directions={"score": "maximize"})
+    def recall(decisions: Any) -> Any:
+        return Bits("".join(str(value) for _, _, value in decisions))
+
+    return SearchSpace(sample, mutate, crossover, recall=recall, directions={"score": "maximize"})
 
 
 class Climber(Searcher):
@@ -55,8 +58,8 @@ class Climber(Searcher):
 
     name = "climber"
 
-    def __init__(self, space: SearchSpace, seed: int = 0, **options: Any) -> None:
-        super().__init__(space, seed, **options)
+    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
+        super().__init__(space, seed)
         self.best: tuple[float, int] = (-1.0, -1)
         self.told: list[int] = []
         self.proposed: dict[int, Any] = {}
@@ -70,6 +73,9 @@ class Climber(Searcher):
         self.proposed[number] = drawn
         parents = () if is_fresh else (parent,)
         return Proposal(number, drawn, parents, "sample" if is_fresh else "mutate")
+
+    def _recall(self, trial: Trial) -> None:
+        self.proposed[trial.number] = self.space.recall(trial.decisions)
 
     def _learn(self, trial: Trial) -> None:
         self.told.append(trial.number)

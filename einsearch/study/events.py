@@ -1,0 +1,117 @@
+"""What a search is given to spend, how it ends, and `Callbacks`, who are told what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from einsearch.trial import Trial
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend. Without any limit it goes on until it is interrupted.
+
+    Attributes:
+        trials: how many candidates are evaluated, failed and rejected ones included; duplicates
+            cost nothing. None for no limit.
+        hours: wall-clock time over all sessions of the run. No trial begins after it; those
+            under way end. None for no limit.
+    """
+
+    trials: int | None = None
+    hours: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("trials", self.trials), ("hours", self.hours)):
+            if value is not None and value < 0:
+                raise ValueError(f"a budget of {value} {name}: expected 0 or more")
+
+
+class StopReason(StrEnum):
+    """Why a search ended."""
+
+    TRIALS = "trials"
+    HOURS = "hours"
+    EXHAUSTED = "exhausted"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class StudyEnd:
+    """How a search ended.
+
+    Attributes:
+        reason: why.
+        message: the same for people, one line.
+    """
+
+    reason: StopReason
+    message: str
+
+
+class Callbacks:
+    """Is told what happens in a search, in the driver's thread. A subclass overrides what it
+    wants to hear; what it raises ends the search, and loses nothing."""
+
+    def on_start(
+        self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
+    ) -> None:
+        """The search begins or goes on.
+
+        Args:
+            trials: those recorded before; running ones are about to run again.
+            directions: objective name -> "maximize" or "minimize".
+            budget: what may be spent, those trials included.
+        """
+
+    def on_note(self, message: str) -> None:
+        """Something that people should know: one line."""
+
+    def on_proposal(self, trial: Trial) -> None:
+        """A trial is recorded as running."""
+
+    def on_report(self, number: int, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """A running trial has ended an epoch, counted from 1. It may begin again after a death
+        of its worker."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """A trial has finished and is recorded. A duplicate may come without `on_proposal`."""
+
+    def on_end(self, end: StudyEnd) -> None:
+        """The search has ended, an interruption included; an error raises instead."""
+
+
+class Several(Callbacks):
+    """Tells several callbacks, in order."""
+
+    def __init__(self, *callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+
+    def on_start(
+        self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
+    ) -> None:
+        for callback in self._callbacks:
+            callback.on_start(trials, directions, budget)
+
+    def on_note(self, message: str) -> None:
+        for callback in self._callbacks:
+            callback.on_note(message)
+
+    def on_proposal(self, trial: Trial) -> None:
+        for callback in self._callbacks:
+            callback.on_proposal(trial)
+
+    def on_report(self, number: int, epoch: int, metrics: Mapping[str, Any]) -> None:
+        for callback in self._callbacks:
+            callback.on_report(number, epoch, metrics)
+
+    def on_trial(self, trial: Trial) -> None:
+        for callback in self._callbacks:
+            callback.on_trial(trial)
+
+    def on_end(self, end: StudyEnd) -> None:
+        for callback in self._callbacks:
+            callback.on_end(end)

@@ -1,0 +1,255 @@
+"""`run_study`: ask, submit, record, tell, until the budget is spent. Asynchronous: whenever a
+worker is free, the searcher is asked, whatever is still under way.
+
+What the searcher is asked and told, and in which order, is on the disk before it happens.
+Stopped at any moment and run again, the study goes on from there: it rebuilds the searcher from
+the record and evaluates again, under their numbers, the trials that were cut off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from einsearch.errors import RunError
+from einsearch.searchers.base import Searcher
+from einsearch.study.describing import Describe, describe, trial_of
+from einsearch.study.duplicates import Known, count_spent
+from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.executor import Executor, Finished, Job, Report
+from einsearch.study.objective import decisions_payload
+from einsearch.study.record import Record
+from einsearch.study.result import finish_trial, repeat_trial, result_of
+from einsearch.study.resuming import MakeSearcher, rebuild
+from einsearch.trial import Trial, TrialState
+
+MAX_DUPLICATES: Final = 300
+"""So many proposals in a row that repeat earlier ones end a search: nothing new is left, or the
+searcher does not find it."""
+
+Payload = Callable[[Trial, Any | None], Mapping[str, Any]]
+"""Of a trial's job, from the trial and its derivation; the latter is None after an interruption."""
+
+Keep = Callable[[Trial, Mapping[str, Any]], None]
+"""Is offered the weights of a finished trial before the record has it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a study runs, beside searcher, executor, record and budget.
+
+    Attributes:
+        seed: of the run; trials get theirs from it and their number.
+        retries: how often a trial runs again after a failure that may be the machine's.
+        callbacks: are told what happens.
+        describe: gives the hash of a derivation, by which duplicates are known, and its costs.
+        payload: what jobs carry beside text and seed.
+        keep: takes the weights of complete trials.
+        max_duplicates: see `MAX_DUPLICATES`.
+        clock: seconds, for the budget of hours.
+    """
+
+    seed: int = 0
+    retries: int = 0
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    describe: Describe = describe
+    payload: Payload = decisions_payload
+    keep: Keep | None = None
+    max_duplicates: int = MAX_DUPLICATES
+    clock: Callable[[], float] = time.monotonic
+
+
+def run_study(
+    make_searcher: MakeSearcher,
+    executor: Executor,
+    record: Record,
+    budget: Budget,
+    options: Options | None = None,
+) -> StudyEnd:
+    """Searches until the budget is spent, or goes on with a search that the record holds.
+
+    Ctrl-C ends it in order: what is under way is cancelled, and runs again when it goes on.
+
+    Args:
+        make_searcher: gives the searcher, new.
+        executor: runs the jobs, whose work returns a `Result`; stays open.
+        record: of the run, open for writing; empty, or with the trials so far.
+        budget: for all sessions of the run together.
+        options: the rest.
+
+    Raises:
+        RunError: the record cannot be written. Everything before is kept.
+        EinsearchError: the searcher or the executor cannot go on; so too.
+    """
+    options = options or Options()
+    options.callbacks.on_start(record.trials, record.directions, budget)
+    searcher, note = rebuild(make_searcher, record.entries)
+    if note:
+        options.callbacks.on_note(note)
+    return _Study(searcher, executor, record, budget, options).run()
+
+
+class _Study:
+    """One session of a study."""
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        executor: Executor,
+        record: Record,
+        budget: Budget,
+        options: Options,
+    ) -> None:
+        self.searcher = searcher
+        self.executor = executor
+        self.record = record
+        self.budget = budget
+        self.options = options
+        self.callbacks = options.callbacks
+        self.known = Known(record.trials)
+        self.spent = count_spent(record.trials)
+        self.elapsed_before = record.elapsed
+        self.began = options.clock()
+        self.running: dict[int, Job] = {}
+        self.attempts: Counter[int] = Counter()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of searching, over all sessions."""
+        return self.elapsed_before + self.options.clock() - self.began
+
+    def run(self) -> StudyEnd:
+        try:
+            reason = self._search()
+        except KeyboardInterrupt:
+            self._cancel()
+            reason = StopReason.INTERRUPTED
+        except BaseException:
+            self._cancel()
+            raise
+        end = StudyEnd(reason, self._explain(reason))
+        self.record.write_attribute("end", {"reason": str(reason), "message": end.message})
+        self.callbacks.on_end(end)
+        return end
+
+    def _search(self) -> StopReason:
+        for trial in self.record.trials:
+            if not trial.state.is_finished:
+                self._admit(trial, None)
+        while (reason := self._fill()) is None or self.running:
+            self._handle(self.executor.next_finished())
+        return reason
+
+    def _fill(self) -> StopReason | None:
+        """Proposes until every worker has a job; why it cannot, if the search is to end."""
+        while len(self.running) < max(1, self.executor.capacity):
+            reason = self._stop_reason()
+            if reason is not None:
+                return reason
+            self._propose()
+        return None
+
+    def _stop_reason(self) -> StopReason | None:
+        trials, hours = self.budget.trials, self.budget.hours
+        if trials is not None and self.spent + len(self.running) >= trials:
+            return StopReason.TRIALS
+        if hours is not None and self.elapsed >= hours * 3600:
+            return StopReason.HOURS
+        if self.known.in_a_row >= self.options.max_duplicates:
+            return StopReason.EXHAUSTED
+        return None
+
+    def _propose(self) -> None:
+        began = time.perf_counter()
+        proposal = self.searcher.ask()
+        description = self.options.describe(proposal.derivation)
+        seconds = time.perf_counter() - began
+        trial = trial_of(proposal, description, self.options.seed, seconds)
+        original = self._finished(self.known.note(trial))
+        if original is not None:
+            done = self.record.propose_finished(repeat_trial(trial, original), self.elapsed)
+            self._tell(done)
+            return
+        trial = self.record.propose(trial)
+        self.callbacks.on_proposal(trial)
+        self._admit(trial, proposal.derivation)
+
+    def _finished(self, number: int) -> Trial | None:
+        """The trial of that number if it has finished."""
+        if number >= len(self.record.entries):
+            return None
+        entry = self.record.entries[number]
+        return entry.trial if entry.is_finished else None
+
+    def _admit(self, trial: Trial, derivation: Any | None) -> None:
+        """Starts a recorded trial, or has it wait for the equal one that is under way."""
+        number = self.known.original_of(trial)
+        original = self._finished(number)
+        if number == trial.number:
+            carried = self.options.payload(trial, derivation)
+            job = Job(trial.number, trial.text, trial.seed, trial.budget, carried)
+            self.running[trial.number] = job
+            self.executor.submit(job)
+        elif original is not None:
+            self._finish(repeat_trial(trial, original))
+        else:
+            self.known.wait(trial, number)
+
+    def _handle(self, event: Finished | Report | None) -> None:
+        if event is None:
+            numbers = ", ".join(map(str, self.running))
+            raise RunError(f"the executor has lost trials {numbers}; resume the run")
+        if isinstance(event, Report):
+            self.callbacks.on_report(event.number, event.epoch, event.metrics)
+        elif event.is_machine_fault and self.attempts[event.number] < self.options.retries:
+            self._retry(event)
+        else:
+            self._conclude(event)
+
+    def _retry(self, event: Finished) -> None:
+        self.attempts[event.number] += 1
+        why = ": ".join(event.failure or ())
+        self.callbacks.on_note(f"trial {event.number} runs again: {why}")
+        self.executor.submit(self.running[event.number])
+
+    def _conclude(self, event: Finished) -> None:
+        """Finishes an original, and those that waited for it."""
+        trial = self.record.entries[event.number].trial
+        result = result_of(event)
+        done = finish_trial(trial, result, self.record.directions, event.seconds)
+        keep = self.options.keep
+        if keep is not None and result.weights is not None and done.state is TrialState.COMPLETE:
+            keep(done, result.weights)
+        done = self._finish(done)
+        del self.running[event.number]
+        self.spent += 1
+        for number in self.known.release(event.number):
+            self._finish(repeat_trial(self.record.entries[number].trial, done))
+
+    def _finish(self, trial: Trial) -> Trial:
+        done = self.record.finish(trial, self.elapsed)
+        self._tell(done)
+        return done
+
+    def _tell(self, trial: Trial) -> None:
+        self.searcher.tell(trial)
+        self.callbacks.on_trial(trial)
+
+    def _cancel(self) -> None:
+        for number in list(self.running):
+            self.executor.cancel(number)
+
+    def _explain(self, reason: StopReason) -> str:
+        if reason is StopReason.TRIALS:
+            return f"the budget of {self.budget.trials} trials is spent"
+        if reason is StopReason.HOURS:
+            return f"the budget of {self.budget.hours:g} hours is spent"
+        if reason is StopReason.INTERRUPTED:
+            return f"interrupted; {len(self.running)} trials under way run again on resume"
+        return (
+            f"nothing new is left: {self.known.in_a_row} proposals in a row repeated one of the "
+            f"{self.known.originals} architectures seen"
+        )

@@ -1,0 +1,91 @@
+"""A callable of the user's as the work of an executor: `objective(derivation)` -> `Result`."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from einsearch.errors import Reject
+from einsearch.study.executor import Job, ReportBack, describe_failure
+from einsearch.study.result import Result, failed
+from einsearch.trial import FailureKind, Trial, TrialState
+
+Objective = Callable[[Any], Any]
+"""Takes a derivation; returns a number, or objective name -> number. Raising `Reject` rejects the
+candidate."""
+
+
+@dataclass(frozen=True)
+class ObjectiveWork:
+    """Calls an objective for each job. It pickles where its parts do.
+
+    Attributes:
+        objective: the callable.
+        recall: decisions -> derivation, for jobs that do not carry their derivation.
+        main: name of the objective that a plain number stands for.
+    """
+
+    objective: Objective
+    recall: Callable[[Sequence[tuple[str, str, Any]]], Any]
+    main: str
+
+    def __call__(self, job: Job, report: ReportBack) -> Result:
+        derivation = job.payload.get("derivation")
+        if derivation is None:
+            derivation = self.recall(job.payload["decisions"])
+        return evaluate_objective(self.objective, derivation, self.main)
+
+
+def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Result:
+    """What an objective says of a derivation; everything that it does wrong is a value.
+
+    Values that are NaN or infinite, of any name, fail the candidate as not finite.
+    """
+    try:
+        returned = objective(derivation)
+    except Reject as error:
+        return Result(TrialState.REJECTED, reason=str(error) or "by the objective")
+    except Exception as error:
+        return failed(*describe_failure(error))
+    named = returned if isinstance(returned, Mapping) else {main: returned}
+    values = {}
+    for name, value in named.items():
+        number = _number(value)
+        if number is None:
+            return failed(
+                FailureKind.ERROR,
+                f"the objective returned {type(value).__name__} for {name}: expected a number",
+            )
+        if not math.isfinite(number):
+            return failed(FailureKind.NOT_FINITE, f"the objective {name} is {number}")
+        values[str(name)] = number
+    return Result(TrialState.COMPLETE, values)
+
+
+def decisions_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:
+    """What jobs carry to other processes."""
+    return {"decisions": trial.decisions}
+
+
+def derivation_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:
+    """What jobs carry within the process: the derivation itself, or after an interruption, which
+    took it, the decisions."""
+    return {"decisions": trial.decisions, "derivation": derivation}
+
+
+def _number(value: Any) -> float | None:
+    """A number of Python, or the one in an array or tensor of one element."""
+    if hasattr(value, "item") and getattr(value, "size", None) != 0:
+        try:
+            value = value.item()
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    if not isinstance(value, numbers.Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
