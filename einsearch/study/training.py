@@ -1,0 +1,46 @@
+"""Training candidates of a task, as the work of an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.study.executor import Job, ReportBack, Work
+from einsearch.study.result import Result, from_outcome
+from einsearch.tasks.registry import make_task
+
+
+@dataclass(frozen=True)
+class TrainingWork:
+    """Builds the task where candidates are trained, and gives the work. A `WorkFactory`.
+
+    Attributes:
+        task: {name: ..., and its options}, as in a search-space file.
+        base: folder that relative paths of the task start from.
+        training: of every candidate. A job with a budget trains that many epochs instead.
+        seconds: that one candidate may take, looked at between steps; None for no limit.
+    """
+
+    task: Mapping[str, Any]
+    base: Path
+    training: TrainingConfig
+    seconds: float | None = None
+
+    def __call__(self) -> Work:
+        from einsearch.evaluate.candidate import Job as Candidate
+        from einsearch.evaluate.candidate import evaluate_candidate
+        from einsearch.evaluate.training import check_training
+
+        task = make_task(self.task, self.base)
+        check_training(task, self.training)
+
+        def work(job: Job, report: ReportBack) -> Result:
+            epochs = self.training.epochs if job.budget is None else round(job.budget)
+            training = self.training.with_epochs(epochs)
+            candidate = Candidate(job.text, training, job.seed, self.seconds)
+            return from_outcome(evaluate_candidate(candidate, task, report))
+
+        return work

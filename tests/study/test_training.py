@@ -1,0 +1,92 @@
+"""Training as the work of an executor: a small task, inline and in a worker process."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from einsearch.errors import TaskError
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.study.executor import Executor, Finished, Job, Report
+from einsearch.study.inline import InlineExecutor
+from einsearch.study.local import LocalExecutor
+from einsearch.study.result import Result
+from einsearch.study.training import TrainingWork
+from einsearch.trial import TrialState
+
+TASK = {"name": "spirals", "train": 64}
+GOOD = "linear(16) >> relu >> linear(16) >> relu"
+"""A network for points of the plane."""
+
+
+def work(seconds: float | None = None, **training: Any) -> TrainingWork:
+    settings: Mapping[str, Any] = {"epochs": 2, "batch": 32, **training}
+    return TrainingWork(TASK, Path(), TrainingConfig(**settings), seconds)
+
+
+def run(executor: Executor, job: Job) -> tuple[Finished, list[Report]]:
+    executor.submit(job)
+    reports = []
+    while isinstance(event := executor.next_finished(), Report):
+        reports.append(event)
+    assert event is not None
+    executor.close()
+    return event, reports
+
+
+def result(job: Job, made: TrainingWork) -> Result:
+    finished, _ = run(InlineExecutor(made()), job)
+    assert isinstance(finished.result, Result)
+    return finished.result
+
+
+def test_trains_and_gives_metrics_epochs_and_weights() -> None:
+    finished, reports = run(InlineExecutor(work()()), Job(4, GOOD, seed=1))
+    assert isinstance(finished.result, Result)
+    assert finished.result.state is TrialState.COMPLETE
+    assert 0 <= finished.result.values["accuracy"] <= 1
+    assert finished.result.budget == 2
+    assert len(finished.result.metrics["history"]) == 2
+    assert finished.result.weights
+    assert [(report.number, report.epoch) for report in reports] == [(4, 1), (4, 2)]
+    assert reports[1].metrics["accuracy"] == finished.result.values["accuracy"]
+
+
+def test_equal_jobs_give_equal_scores_in_a_process_of_their_own_too() -> None:
+    made = work()
+    executor = LocalExecutor(pickle.loads(pickle.dumps(made)))
+    finished, _ = run(executor, Job(0, GOOD, seed=3))
+    assert isinstance(finished.result, Result)
+    assert finished.result.values == result(Job(9, GOOD, seed=3), made).values
+    assert finished.result.values != result(Job(9, GOOD, seed=4), made).values
+
+
+def test_a_budget_is_a_number_of_epochs() -> None:
+    assert len(result(Job(0, GOOD, budget=1.0), work()).metrics["history"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "made", "reason"),
+    [
+        ("linear(8) >> conv2d(3, 3)", work(), "error: "),
+        ("linear(4) >> nonsense", work(), "error: "),
+        (GOOD, work(seconds=0.0), "time-limit: "),
+        (GOOD, work(lr=1e30, clip=None), "not-finite: "),
+    ],
+)
+def test_failures_are_results(text: str, made: TrainingWork, reason: str) -> None:
+    failed = result(Job(0, text), made)
+    assert failed.state is TrialState.FAILED
+    assert failed.reason.startswith(reason)
+    assert failed.weights is None
+    assert not any(math.isnan(value) for value in failed.values.values())
+
+
+def test_settings_that_do_not_suit_the_task_are_said_when_the_work_is_built() -> None:
+    with pytest.raises(TaskError, match="augment: flip needs images"):
+        work(augment="flip")()
