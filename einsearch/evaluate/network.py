@@ -12,6 +12,7 @@ from torch import nn
 
 from einsearch.compile.head import Network, attach_head
 from einsearch.compile.module import build_module
+from einsearch.derivation.replay import architecture as read_architecture
 from einsearch.errors import ShapeError
 from einsearch.primitives.program import Program
 from einsearch.specs import describe
@@ -30,8 +31,6 @@ def read_program(architecture: Program | str, task: Task) -> Program:
     """
     if isinstance(architecture, Program):
         return architecture
-    from einsearch.derivation.architecture import architecture as read_architecture
-
     return read_architecture(architecture, task.input).program
 
 
