@@ -73,9 +73,9 @@ class Bounds:
         """Least nodes of an expression at a depth, or UNBOUNDED where it cannot end there."""
         return self._at(self._solved(expression, environment, arriving).nodes, depth)
 
-    def least_of_rule(self, rule: str, depth: int = 0) -> int:
-        """Least nodes of a rule without parameters, or UNBOUNDED where it cannot end."""
-        call = e.RuleCall(rule, (), (), rule, (0, 0))
+    def least_of_rule(self, rule: str, parameters: int = 0, depth: int = 0) -> int:
+        """Least nodes of a rule, or UNBOUNDED where it cannot end; arguments are unknown."""
+        call = e.RuleCall(rule, (e.Constant(None),) * parameters, (), rule, (0, 0))
         return self._at(self._solve(call, (), 1).nodes, depth)
 
     def after(

@@ -1,0 +1,222 @@
+"""How many tensors can leave an expression, and joins that no fork before them can feed.
+
+An abstract run over sets of numbers of tensors. What is not known (an attribute as a number of
+copies, a handed expression) gives None, and nothing is said about what follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final, NamedTuple
+
+from einsearch.grammar import expressions as e
+from einsearch.grammar.model import Grammar
+from einsearch.grammar.values import arithmetic
+
+_MOST_NUMBERS: Final = 24
+"""Larger sets of numbers are treated as unknown."""
+_LARGEST_FOLLOWED: Final = 64
+"""So are larger numbers: they are sizes, not numbers of tensors."""
+_MOST_ROUNDS: Final = 16
+
+Numbers = frozenset[int] | None
+"""Possible numbers of tensors; None where nothing is known; empty where nothing arrives yet."""
+
+ONE: Final[Numbers] = frozenset({1})
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A place where the tensors that arrive can never be taken.
+
+    Attributes:
+        file, at: of the expression that cannot take them.
+        message: what arrives, and what it takes.
+    """
+
+    file: str
+    at: tuple[int, int]
+    message: str
+
+
+class _Case(NamedTuple):
+    rule: str
+    environment: tuple[Any, ...]
+    arriving: Numbers
+
+
+def find_mismatches(grammar: Grammar) -> list[Mismatch]:
+    """Every join that no derivation from the start rule can feed, in the order of the file."""
+    if grammar.start is None:
+        return []
+    run = _Run(grammar)
+    start = _Case(grammar.start, (), ONE)
+    for _ in range(_MOST_ROUNDS):
+        before = dict(run.leaving)
+        run.taken.clear()
+        run.refused.clear()
+        run.visit(start)
+        if run.leaving == before:
+            break
+    found = {m for key, m in run.refused.items() if key not in run.taken}
+    return sorted(found, key=lambda m: (m.file, m.at))
+
+
+class _Run:
+    """One abstract run; rules in the same case are visited once."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._rules = grammar.rules
+        self.leaving: dict[_Case, Numbers] = {}
+        self.taken: set[e.Expression] = set()
+        self.refused: dict[e.Expression, Mismatch] = {}
+        self._file = ""
+
+    def visit(self, start: _Case) -> None:
+        """Runs every case that can be reached."""
+        pending, seen = [start], {start}
+        while pending:
+            case = pending.pop()
+            rule = self._rules[case.rule]
+            environment = case.environment
+            for binding in rule.bindings:
+                environment = (*environment, _known(binding.body, environment))
+            self._file = rule.file
+            self._found: list[_Case] = []
+            self.leaving[case] = self._out(rule.body, environment, case.arriving)
+            for called in self._found:
+                if called not in seen:
+                    seen.add(called)
+                    pending.append(called)
+
+    def _out(self, node: e.Expression, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+        if isinstance(node, e.PrimitiveCall):
+            return self._primitive(node, environment, arriving)
+        if isinstance(node, e.RuleCall):
+            return self._call(node, environment, arriving)
+        if isinstance(node, e.Series):
+            for item in node.items:
+                arriving = self._out(item, environment, arriving)
+            return arriving
+        if isinstance(node, e.Choice):
+            return _union([self._out(a.body, environment, arriving) for a in node.alternatives])
+        if isinstance(node, e.Parallel):
+            self._feed(node, arriving, (1, len(node.items)), f"{len(node.items)} expressions in ()")
+            parts = [self._out(item, environment, ONE) for item in node.items]
+            return _sum(parts)
+        if isinstance(node, e.Each):
+            return self._each(node, environment, arriving)
+        if isinstance(node, (e.Repeat, e.Chain, e.Tied)):
+            first = self._out(node.body, environment, arriving)
+            return _union([first, self._out(node.body, environment, first)])
+        if isinstance(node, e.Block):
+            outs = [self._out(a.body, environment, None) for a in node.assignments]
+            return outs[-1]
+        if isinstance(node, e.AnyTensor):
+            return frozenset({node.count})
+        return ONE if isinstance(node, e.TensorUse) and node.name != "in" else None
+
+    def _each(self, node: e.Each, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+        copies = arriving
+        if node.count is not None:
+            self._feed(node, arriving, (1,), "each(..., n)")
+            copies = _known(node.count, environment)
+        body = self._out(node.body, environment, ONE)
+        return None if copies is None or body is None else _bounded(
+            {a * b for a, b in product(copies, body)}
+        )  # fmt: skip
+
+    def _primitive(
+        self, node: e.PrimitiveCall, environment: tuple[Any, ...], arriving: Numbers
+    ) -> Numbers:
+        fewest, most = node.primitive.arity
+        if arriving is not None and arriving:
+            if any(fewest <= n <= most for n in arriving):
+                self.taken.add(node)
+            else:
+                takes = str(fewest) if fewest == most else f"{fewest} or more"
+                self._refuse(node, f"{node.primitive.name} takes {takes}", arriving)
+        else:
+            self.taken.add(node)
+        if node.primitive.name in ("clone", "split"):
+            return _known(dict(node.arguments)["n"], environment)
+        return ONE
+
+    def _feed(self, node: Any, arriving: Numbers, fits: tuple[int, ...], what: str) -> None:
+        if arriving and not any(n in fits for n in arriving):
+            takes = " or ".join(map(str, dict.fromkeys(fits)))
+            self._refuse(node, f"{what} take{'s' if len(fits) == 1 else ''} {takes}", arriving)
+        else:
+            self.taken.add(node)
+
+    def _refuse(self, node: Any, what: str, arriving: frozenset[int]) -> None:
+        shown = " or ".join(map(str, sorted(arriving)))
+        plural = "" if what.endswith(" 1") else "s"
+        message = f"{what} tensor{plural}, but {shown} arrive"
+        self.refused[node] = Mismatch(self._file, node.at, message)
+
+    def _call(self, node: e.RuleCall, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+        for argument in node.arguments:
+            if not isinstance(argument, e.VALUE_TYPES):
+                self._out(argument, environment, None)
+        options = []
+        for argument in node.arguments:
+            known = _known(argument, environment)
+            options.append([known] if known is None else sorted(known))
+        found: list[Numbers] = []
+        for values in product(*options):
+            bound = tuple(None if v is None else frozenset({v}) for v in values)
+            case = _Case(node.rule, bound, arriving)
+            self._found.append(case)
+            found.append(self.leaving.get(case, frozenset()))
+        return _union(found)
+
+
+def _known(value: Any, environment: tuple[Any, ...]) -> Numbers:
+    """Numbers that a value can be, or None."""
+    if isinstance(value, e.Constant):
+        return _of([value.value])
+    if isinstance(value, e.Local):
+        found: Numbers = environment[value.slot]
+        return found
+    if isinstance(value, e.Domain):
+        parts = [_known(o, environment) for o in value.options]
+        return None if any(p is None for p in parts) else _union(parts)
+    if isinstance(value, e.IntegerRange):
+        low, high = _known(value.low, environment), _known(value.high, environment)
+        return None if low is None or high is None else _bounded(range(min(low), max(high) + 1))
+    if isinstance(value, e.Arithmetic):
+        left, right = _known(value.left, environment), _known(value.right, environment)
+        if left is None or right is None:
+            return None
+        return _of([arithmetic(value.operator, a, b) for a, b in product(left, right)])
+    return None
+
+
+def _of(values: Any) -> Numbers:
+    if any(isinstance(v, bool) or not isinstance(v, int) for v in values):
+        return None
+    if any(v > _LARGEST_FOLLOWED for v in values):
+        return None
+    return _bounded(values)
+
+
+def _bounded(values: Any) -> Numbers:
+    found = frozenset(values)
+    return found if len(found) <= _MOST_NUMBERS else None
+
+
+def _union(parts: list[Numbers]) -> Numbers:
+    if any(part is None for part in parts):
+        return None
+    return _bounded(n for part in parts for n in part or ())
+
+
+def _sum(parts: list[Numbers]) -> Numbers:
+    total: Numbers = frozenset({0})
+    for part in parts:
+        if part is None or total is None:
+            return None
+        total = _bounded(a + b for a, b in product(total, part))
+    return total

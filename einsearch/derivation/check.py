@@ -1,0 +1,157 @@
+"""`check`: what is wrong with a grammar that loads, and what its author may not have meant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from einsearch.derivation.analysis import analyse
+from einsearch.derivation.arity import find_mismatches
+from einsearch.derivation.parse import derive_rule
+from einsearch.derivation.sample import bounds_of
+from einsearch.errors import Location, ParseError
+from einsearch.grammar import expressions as e
+from einsearch.grammar.model import Grammar, nodes_of
+from einsearch.grammar.read import locate
+from einsearch.specs import TensorSpec
+
+
+class Severity(StrEnum):
+    """How bad a problem is: an error makes draws or a seed impossible."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding about a grammar.
+
+    Attributes:
+        severity: error or warning.
+        message: what was found.
+        file, line, column: where; lines and columns from 1.
+        hint: what to do about it.
+    """
+
+    severity: Severity
+    message: str
+    file: str
+    line: int
+    column: int
+    hint: str = ""
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        location = Location(self.file, self.line, self.column, self.source_line)
+        parts = [f"{location}: {self.severity}: {self.message}"]
+        if excerpt := location.excerpt():
+            parts.append(excerpt)
+        if self.hint:
+            parts.append(f"  {self.hint}")
+        return "\n".join(parts)
+
+
+def check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
+    """Everything that can be found without drawing, errors first.
+
+    Args:
+        grammar: as loaded; errors of the language itself are raised while loading.
+        spec: an incoming tensor on which every seed is derived; without one they are not.
+    """
+    found = [*_endless(grammar), *_misfits(grammar), *_unused(grammar), *_sizes(grammar)]
+    if spec is not None and grammar.start is not None:
+        found += _underivable(grammar, spec)
+    return sorted(found, key=lambda p: (p.severity is not Severity.ERROR, p.file, p.line, p.column))
+
+
+def _problem(
+    grammar: Grammar, severity: Severity, message: str, file: str, at: e.At, hint: str = ""
+) -> Problem:
+    location = locate(file, grammar.sources.get(file, ""), at)
+    return Problem(severity, message, file, *at, hint, location.source_line)
+
+
+def _endless(grammar: Grammar) -> Iterator[Problem]:
+    bounds = bounds_of(grammar, None)
+    for key, rule in grammar.rules.items():
+        if bounds.least_of_rule(key, len(rule.parameters)) >= bounds.UNBOUNDED:
+            yield _problem(
+                grammar,
+                Severity.ERROR,
+                f"the rule {rule.name} can never end: everything it derives needs it again",
+                rule.file,
+                rule.at,
+                "add an alternative that does not lead back to it",
+            )
+
+
+def _misfits(grammar: Grammar) -> Iterator[Problem]:
+    for misfit in find_mismatches(grammar):
+        yield _problem(grammar, Severity.ERROR, misfit.message, misfit.file, misfit.at)
+
+
+def _unused(grammar: Grammar) -> Iterator[Problem]:
+    if grammar.start is None:
+        return
+    reached: set[str] = set()
+    pending = [grammar.rules[grammar.start], *(seed.rule for seed in grammar.seeds.values())]
+    while pending:
+        for node in nodes_of(pending.pop()):
+            if isinstance(node, e.RuleCall) and node.rule not in reached:
+                reached.add(node.rule)
+                pending.append(grammar.rules[node.rule])
+            elif isinstance(node, e.Alternative) and node.probability == 0:
+                yield _problem(
+                    grammar,
+                    Severity.WARNING,
+                    "this alternative has probability 0 and is never drawn",
+                    grammar.name,
+                    node.at,
+                )
+    for key, rule in grammar.rules.items():
+        if key not in reached and key != grammar.start and rule.file == grammar.name:
+            message = f"nothing uses the rule {rule.name}"
+            yield _problem(grammar, Severity.WARNING, message, rule.file, rule.at)
+
+
+def _sizes(grammar: Grammar) -> Iterator[Problem]:
+    if grammar.start is None:
+        return
+    rule = grammar.start_rule
+    least = bounds_of(grammar, None).least_of_rule(rule.key)
+    if least >= bounds_of(grammar, None).UNBOUNDED:
+        return
+    found = analyse(grammar, least)
+    if found.termination < 1 - 1e-9:
+        yield _problem(
+            grammar,
+            Severity.WARNING,
+            f"without limits a draw ends with probability {found.termination:.3g} only",
+            rule.file,
+            rule.at,
+            "raise the probability of alternatives that end; limits keep draws short meanwhile",
+        )
+    elif math.isinf(found.built_nodes):
+        drawn = "infinite" if math.isinf(found.drawn_nodes) else f"{found.drawn_nodes:.3g}"
+        yield _problem(
+            grammar,
+            Severity.WARNING,
+            "without limits the expected number of nodes is infinite as built, copies counted "
+            f"(as drawn: {drawn}; growth {found.built_growth:.3g} as built, "
+            f"{found.drawn_growth:.3g} as drawn)",
+            rule.file,
+            rule.at,
+            "a growth below 1 makes it finite; limits keep draws short meanwhile",
+        )
+
+
+def _underivable(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:
+    for seed in grammar.seeds.values():
+        try:
+            derive_rule(grammar, seed.rule, grammar, spec, seed.text)
+        except ParseError as error:
+            message = f"the seed {seed.name} cannot be derived on {spec}: {error.message}"
+            yield _problem(grammar, Severity.ERROR, message, seed.rule.file, seed.at, error.hint)

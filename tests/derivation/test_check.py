@@ -1,0 +1,84 @@
+"""What `check` finds in grammars that load."""
+
+from __future__ import annotations
+
+import pytest
+
+from einsearch.derivation.check import Problem, Severity, check
+from einsearch.specs import image
+from tests.derivation.spaces import WITH_EVERYTHING, grammar, packaged
+
+
+def problems(text: str) -> list[Problem]:
+    return check(grammar(text))
+
+
+def test_a_sound_grammar_has_no_problems() -> None:
+    assert check(grammar(WITH_EVERYTHING)) == []
+    assert check(packaged("darts")) == []
+    assert check(packaged("nasbench201")) == []
+
+
+@pytest.mark.parametrize(("name", "size"), [("einspace", 64), ("evonorm", 32)])
+def test_packaged_seeds_are_derivable(name: str, size: int) -> None:
+    found = check(packaged(name), image(3, size, size))
+    assert [p for p in found if p.severity is Severity.ERROR] == []
+
+
+def test_einspace_is_warned_of() -> None:
+    (found,) = check(packaged("einspace"))
+    assert found.severity is Severity.WARNING
+    assert "infinite as built, copies counted (as drawn: 101;" in found.message
+    assert "growth 1.32 as built, 0.991 as drawn" in found.message
+
+
+MISFITS = [
+    ("x = clone(3) >> matmul", "2:17", "matmul takes 2 tensors, but 3 arrive"),
+    ("x = clone({3, 4}) >> (relu, gelu) >> add", "2:22", "takes 1 or 2 tensors, but 3 or 4 arrive"),
+    ("x = f({2, 3}) >> relu\nf(n) = clone(n)", "2:18", "relu takes 1 tensor, but 2 or 3 arrive"),
+    ("x = split(4, 0) >> each(relu) >> safe_div", "2:34", "safe_div takes 2 tensors, but 4 arrive"),
+    ("x = clone(2) >> each(relu, 3) >> add", "2:17", "each(..., n) takes 1 tensor, but 2 arrive"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "message"), MISFITS)
+def test_a_join_that_cannot_be_fed(text: str, place: str, message: str) -> None:
+    found = problems(f"start x\n{text}")
+    (error,) = [p for p in found if p.severity is Severity.ERROR]
+    assert f"{error.line}:{error.column}" == place
+    assert message in error.message
+
+
+def test_a_join_that_can_sometimes_be_fed_is_no_error() -> None:
+    assert problems("start x\nx = clone({2, 3}) >> (matmul | add)") == []
+
+
+def test_an_endless_rule() -> None:
+    (found, *_) = problems("start x\nx = relu | y\ny = gelu >> y")
+    assert str(found) == (
+        "test.ein:3:1: error: the rule y can never end: everything it derives needs it again\n"
+        "    y = gelu >> y\n"
+        "    ^\n"
+        "  add an alternative that does not lead back to it"
+    )
+
+
+def test_what_nothing_uses() -> None:
+    messages = [p.message for p in problems("start x\nx = relu [1] | gelu [0]\ny = silu")]
+    assert messages == [
+        "this alternative has probability 0 and is never drawn",
+        "nothing uses the rule y",
+    ]
+
+
+def test_a_draw_that_may_not_end() -> None:
+    (found,) = problems("start x\nx = relu [0.4] | x >> x")
+    assert "ends with probability 0.667 only" in found.message
+
+
+def test_an_underivable_seed() -> None:
+    found = check(grammar("start x\nx = relu >> gelu\nseed s = relu >> silu"), image(1, 4, 4))
+    assert [p.message for p in found] == [
+        "the seed s cannot be derived on image:1x4x4: test.ein cannot derive this text: "
+        + "silu cannot stand here"
+    ]
