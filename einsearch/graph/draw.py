@@ -27,7 +27,11 @@ FAMILY_COLOURS: Final = {
     "activation": "yellow",
     "pool": "cyan",
     "routing": "magenta",
-    "elementwise": "bright_black",
+    "combine": "bold",
+    "elementwise": "yellow",
+    "moments": "green",
+    "position": "bright_blue",
+    "sources": "bright_blue",
     "attention": "red",
 }
 """Colours of a terminal by family of primitives; others are white."""

@@ -140,7 +140,7 @@ class _Folder:
         reached = [self._reach(ref.call, piece) for ref in refs]
         often = Counter(number for numbers in reached for number in numbers)
         branches = [sorted(n for n in numbers if often[n] == 1) for numbers in reached]
-        if not all(branches) or len(set(refs)) < len(refs):
+        if not all(branches):
             return
         if any(not self._is_closed(branch, join) for branch in branches):
             return

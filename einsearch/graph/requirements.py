@@ -127,10 +127,12 @@ def _outcome(call: Call, known: list[Fact]) -> tuple[Fact, ...]:
     affine = _is_affine(call, known)
     stuck = not trainable and all(fact.frozen for fact in known)
     empty = not trainable and _is_product(call) and any(fact.zero for fact in known)
-    moving = any(fact.signal.variance > 0 for fact in known)
+    varying = [fact.signal.variance > 0 for fact in known]
+    # What is at zero only until its parameters are trained says nothing of later.
+    settled = any(varying) and all(v or f.frozen for v, f in zip(varying, known, strict=True))
     outcomes = []
     for signal in signals:
-        flat = not trainable and moving and signal.variance == 0
+        flat = not trainable and settled and signal.variance == 0
         frozen = stuck or empty or flat
         zero = empty or (frozen and signal.second_moment == 0)
         depends = not frozen and any(fact.depends for fact in known)

@@ -21,7 +21,11 @@ PALETTE: Final = {
     "activation": ("#fef3c7", "#d97706"),
     "pool": ("#cffafe", "#0891b2"),
     "routing": ("#f3e8ff", "#9333ea"),
-    "elementwise": ("#f1f5f9", "#64748b"),
+    "combine": ("#f1f5f9", "#475569"),
+    "elementwise": ("#fef3c7", "#d97706"),
+    "moments": ("#dcfce7", "#16a34a"),
+    "position": ("#e0e7ff", "#4f46e5"),
+    "sources": ("#e0e7ff", "#4f46e5"),
     "attention": ("#fee2e2", "#dc2626"),
     "input": ("#1e293b", "#1e293b"),
     "output": ("#1e293b", "#1e293b"),
@@ -68,7 +72,7 @@ class _Picture:
         right = max(self.layout.x[n] + self.widths[n] / 2 + 70 for n in self.graph)
         self.shift = _MARGIN - left
         self.width = right - left + 2 * _MARGIN
-        self.height = (max(self.layout.layer.values()) + 1) * _ROW + 2 * _MARGIN
+        self.height = max(self.layout.layer.values()) * _ROW + 3 * _MARGIN + _HEIGHT / 2
 
     def _graph(self) -> nx.MultiDiGraph[Any]:
         import networkx as nx

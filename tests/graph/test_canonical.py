@@ -238,17 +238,52 @@ def test_equal_branches_joined_in_two_ways() -> None:
     assert canonical_hash(joined([(3, 1), (1, 0)])) == canonical_hash(joined([(0, 1), (0, 2)]))
 
 
+def _products(pairs: list[tuple[int, int]], convolutions: int, name: str = "mul") -> str:
+    """Hash of a sum of products of equal convolutions, each with its own weights."""
+    lines: list[Line] = [("conv2d", (4, 3), [INPUT])] * convolutions
+    lines = [*lines, *[(name, (), pair) for pair in pairs]]
+    return canonical_hash(program(SPEC, [*lines, ("add", (), range(convolutions, len(lines)))]))
+
+
+def test_place_of_an_operand_tells_equal_layers_apart() -> None:
+    """1 > 2, 1 > 3 and 1 > 2, 3 > 1: only the places of the operands differ."""
+    star, path = [(0, 1), (0, 2)], [(0, 1), (2, 0)]
+    assert _products(star, 3, "matmul") != _products(path, 3, "matmul")
+    assert _products(star, 3) == _products(path, 3)
+
+
+def test_differences_far_from_where_they_show() -> None:
+    """A path of seven, and a ring of four beside a path of three: as many of every degree."""
+    path = [(n, n + 1) for n in range(6)]
+    ring = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6)]
+    assert _products(path, 7) != _products(ring, 7)
+
+
+def test_shared_weights_tell_equal_layers_apart() -> None:
+    lines: list[Line] = [("conv2d", (4, 3), [INPUT])] * 4
+    written = program(SPEC, [*lines, ("add", (), range(4))])
+
+    def keyed(keys: str) -> str:
+        return canonical_hash(
+            rebuild(
+                written,
+                lambda n, c: Call(
+                    c.primitive, c.args, c.inputs, c.specs, c.outputs, (keys + "x")[n]
+                ),
+            )
+        )
+
+    different = ["abcd", "aabc", "aabb", "aaab", "aaaa"]
+    assert len({keyed(keys) for keys in different}) == len(different)
+    assert keyed("abba") == keyed("aabb")
+
+
 def test_known_limit_of_colour_refinement() -> None:
     """What the documentation says cannot be told apart: a ring of six, two rings of three."""
 
-    def rings(pairs: list[tuple[int, int]]) -> str:
-        lines: list[Line] = [("conv2d", (4, 3), [INPUT])] * 6
-        lines = [*lines, *[("mul", (), pair) for pair in pairs]]
-        return canonical_hash(program(SPEC, [*lines, ("add", (), range(6, 12))]))
-
     six = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)]
     three = [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3)]
-    assert rings(six) == rings(three)
+    assert _products(six, 6) == _products(three, 6)
 
 
 def test_five_thousand_calls_in_a_row() -> None:

@@ -82,6 +82,28 @@ def test_a_line_crosses_lanes_without_touching_them() -> None:
     )
 
 
+def test_lanes_are_used_again() -> None:
+    written = program(
+        image(6, 8, 8),
+        [
+            ("split", (3, 0), [INPUT]),
+            ("add", (), [Ref(0, 0), Ref(0, 1)]),
+            ("split", (2, 1), [1]),
+            ("concat", (1,), [Ref(2, 1), Ref(2, 0)]),
+            ("mul", (), [3, Ref(0, 2)]),
+        ],
+    )
+    assert draw_text(written).splitlines()[2:9] == [
+        "├─┬─╮",
+        "├─╯ │",
+        "●   │  add          image:2x8x8",
+        "●   │  split(2, 1)  image:2x4x8",
+        "├─╮ │",
+        "├─╯ │",
+        "●   │  concat(1)    image:2x8x8",
+    ]
+
+
 def test_repeats_have_a_bracket() -> None:
     text = draw_text(series(image(3, 8, 8), *[("conv2d", 3, 3), ("relu",)] * 4))
     assert text.splitlines()[1:5] == [

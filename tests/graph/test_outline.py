@@ -68,6 +68,13 @@ def test_branches_that_differ_are_all_drawn() -> None:
     assert len(sketch.items) == 3
 
 
+def test_branches_that_others_read_are_all_drawn() -> None:
+    lines: list[Line] = [("conv2d", (4, 3), [INPUT])] * 2
+    sketch = outline(program(SPEC, [*lines, ("add", (), [0, 1]), ("mul", (), [2, 1])]))
+    assert sketch.groups == ()
+    assert [item.reads for item in sketch.items][-1] == (Ref(2, 0), Ref(1, 0))
+
+
 def test_shared_weights_are_said() -> None:
     chain = series(SPEC, *[("conv2d", 4, 3)] * 3)
     tied = rebuild(

@@ -37,6 +37,19 @@ def test_networks_that_learn_have_all(written: Program) -> None:
     assert violation(written, ALL) is None
 
 
+def test_a_factor_that_is_zero_until_it_is_trained_passes_the_input_on() -> None:
+    """The offset of a norm of a constant is zero at first; what it multiplies is not lost."""
+    written = of(("constant", (1.0,), [INPUT]), ("norm", (), [0]), ("mul", (), [1, INPUT]))
+    assert violation(written, ("input", "parameters")) is None
+    assert "dies at mul" in str(violation(written, ("gradient",)))
+
+
+def test_softmax_of_one_element_is_constant() -> None:
+    written = series(image(3, 8, 1), ("conv2d", 3, 3), ("softmax",), ("relu",))
+    assert "does not depend on the input: softmax" in str(violation(written, ("input",)))
+    assert "trainable" in str(violation(written, ("parameters",)))
+
+
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
