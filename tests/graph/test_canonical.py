@@ -246,10 +246,10 @@ def _products(pairs: list[tuple[int, int]], convolutions: int, name: str = "mul"
 
 
 def test_place_of_an_operand_tells_equal_layers_apart() -> None:
-    """1 > 2, 1 > 3 and 1 > 2, 3 > 1: only the places of the operands differ."""
-    star, path = [(0, 1), (0, 2)], [(0, 1), (2, 0)]
-    assert _products(star, 3, "matmul") != _products(path, 3, "matmul")
-    assert _products(star, 3) == _products(path, 3)
+    """1 > 2 > 3 > 1, and 1 > 2 > 3 with 1 > 3: every layer is read twice in both."""
+    ring, order = [(0, 1), (1, 2), (2, 0)], [(0, 1), (1, 2), (0, 2)]
+    assert _products(ring, 3, "matmul") != _products(order, 3, "matmul")
+    assert _products(ring, 3) == _products(order, 3)
 
 
 def test_differences_far_from_where_they_show() -> None:
