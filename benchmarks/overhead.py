@@ -1,0 +1,170 @@
+"""What a trial costs beside its evaluation: ask, describe, record, tell, with a free objective.
+
+    python benchmarks/overhead.py [--trials 2000] [--searcher random evolution]
+
+CPU milliseconds a trial, in the first and in the last tenth of the search, on bit strings (the
+machinery alone) and on grammars (drawing, varying and hashing networks included). The record is
+a journal on disk, flushed before the searcher hears of a result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from einsearch.derivation.limits import Limits
+from einsearch.grammar.load import load_grammar_file
+from einsearch.resources import find_resource, resource_folder
+from einsearch.searchers.base import SearchSpace
+from einsearch.searchers.registry import all_searchers, make_searcher
+from einsearch.specs import image
+from einsearch.study.describing import Describe, Description, describe
+from einsearch.study.events import Budget, Callbacks
+from einsearch.study.folder import RunFolder
+from einsearch.study.inline import InlineExecutor
+from einsearch.study.loop import Options, run_study
+from einsearch.study.objective import ObjectiveWork, derivation_payload
+from einsearch.study.opening import drive
+from einsearch.study.searchspace import search_space
+from einsearch.trial import Trial
+
+PEERS = {
+    "Optuna 5.0, random, in memory": 1.7,
+    "Optuna 5.0, random, journal file": 11.2,
+    "Optuna 5.0, TPE (500 trials), journal file": 43.0,
+    "NePS 0.16, random or evolution": 195.0,
+}
+"""CPU milliseconds a trial, measured on a 2-core machine."""
+
+BITS = 60
+GRAMMARS = {"nasbench201": 300, "einspace": 60}
+"""Packaged grammars, and the limit on nodes to draw from them under."""
+DIRECTIONS = {"score": "maximize"}
+
+
+class Case(NamedTuple):
+    """A space, what describes its derivations, and what they are worth."""
+
+    space: SearchSpace
+    describe: Describe
+    objective: Callable[[Any], float]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A string of bits in place of a network."""
+
+    bits: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(map(str, self.bits))
+
+    @property
+    def decisions(self) -> tuple[tuple[str, str, int], ...]:
+        return tuple((f"bits/{place}", "{0, 1}", bit) for place, bit in enumerate(self.bits))
+
+
+def bits() -> Case:
+    """Strings of 60 bits; a mutation turns one over."""
+
+    def sample(rng: np.random.Generator) -> Any:
+        return Bits(tuple(rng.integers(2, size=BITS).tolist()))
+
+    def mutate(parent: Any, rng: np.random.Generator) -> Any:
+        place = int(rng.integers(BITS))
+        return Bits((*parent.bits[:place], 1 - parent.bits[place], *parent.bits[place + 1 :]))
+
+    def crossover(left: Any, right: Any, rng: np.random.Generator) -> Any:
+        cut = int(rng.integers(1, BITS))
+        children = left.bits[:cut] + right.bits[cut:], right.bits[:cut] + left.bits[cut:]
+        return tuple(map(Bits, children))
+
+    space = SearchSpace(sample, mutate, crossover, directions=DIRECTIONS)
+    return Case(space, lambda derived: Description(derived.text), lambda d: float(sum(d.bits)))
+
+
+def grammar(name: str, nodes: int) -> Case:
+    """A packaged grammar on 3x32x32 images."""
+    path = find_resource("grammars", name, ".ein")
+    if path is None:
+        raise SystemExit(f"there is no packaged grammar {name}")
+    loaded = load_grammar_file(path, resource_folder("grammars"))
+    space = search_space(
+        loaded, image(3, 32, 32), directions=DIRECTIONS, limits=Limits(nodes=nodes, depth=20)
+    )
+    return Case(space, describe, lambda derived: -abs(derived.nodes - 30.0))
+
+
+class Clock(Callbacks):
+    """CPU time after every trial, duplicates included."""
+
+    def __init__(self) -> None:
+        self.seconds = [time.process_time()]
+
+    def on_trial(self, trial: Trial) -> None:
+        self.seconds.append(time.process_time())
+
+    def milliseconds(self, first: float, last: float) -> float:
+        """Mean a trial between two fractions of the search."""
+        one, other = (round(part * (len(self.seconds) - 1)) for part in (first, last))
+        return 1e3 * (self.seconds[other] - self.seconds[one]) / (other - one)
+
+
+def measure(case: Case, searcher: str, trials: int) -> Clock:
+    """Runs one search in a run folder of its own."""
+    clock = Clock()
+    work = ObjectiveWork(case.objective, case.space.recall, "score")
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder.create(Path(folder) / "run")
+        with drive(run, DIRECTIONS) as driving:
+            run_study(
+                lambda: make_searcher(searcher, case.space),
+                InlineExecutor(work),
+                driving.record,
+                Budget(trials),
+                Options(callbacks=clock, describe=case.describe, payload=derivation_payload),
+            )
+    return clock
+
+
+def report(names: Sequence[str], trials: int) -> None:
+    """Measures and prints everything."""
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{trials} trials, CPU milliseconds a trial\n")
+    print(f"{'space':<12} {'searcher':<12} {'mean':>7} {'first 10 %':>11} {'last 10 %':>11}")
+    worst = 0.0
+    cases = {"bits": bits(), **{name: grammar(name, nodes) for name, nodes in GRAMMARS.items()}}
+    for label, case in cases.items():
+        for name in names:
+            clock = measure(case, name, trials)
+            mean, early, late = (clock.milliseconds(*p) for p in ((0, 1), (0, 0.1), (0.9, 1)))
+            worst = max(worst, mean)
+            print(f"{label:<12} {name:<12} {mean:>7.2f} {early:>11.2f} {late:>11.2f}")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\npeak memory of the driver: {memory:.0f} MiB")
+    print(f"\nothers, and how many times our worst mean ({worst:.2f}) they take:")
+    for name, milliseconds in PEERS.items():
+        print(f"  {name:<44} {milliseconds:>7.1f}  x{milliseconds / worst:.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--searcher", nargs="+", default=list(all_searchers()))
+    arguments = parser.parse_args()
+    report(arguments.searcher, arguments.trials)
+
+
+if __name__ == "__main__":
+    main()
