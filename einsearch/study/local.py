@@ -7,32 +7,23 @@ time limit is killed and replaced, as is one that died; its job becomes a failur
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import pickle
 import queue
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from einsearch.errors import EinsearchError
 from einsearch.study.executor import Failure, Finished, Job, Report, WorkFactory, shorten
-from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings, run_worker
+from einsearch.study.process import Event, WorkerProcess
+from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings
 from einsearch.trial import FailureKind
 
-_FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
-"""Signals that no candidate gets for what it computes."""
 _MOST_STARTS: Final = 3
 """Workers that may be killed in a row while they start, before the machine is given up."""
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 """Between looks at whether workers live: a child of theirs can keep the pipe of a dead one open."""
-
-_Event = tuple["_Worker", Message | None]
 
 
 class LocalExecutor:
@@ -63,13 +54,15 @@ class LocalExecutor:
         self._seconds = math.inf if seconds is None else seconds
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
-        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._failed_starts = 0
-        self._workers = [_Worker(self._settings, self._events) for _ in range(workers)]
+        self._capacity = workers
+        self._workers: list[WorkerProcess] = []
+        self._hire()
 
     @property
     def capacity(self) -> int:
-        return len(self._workers)
+        return self._capacity
 
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
@@ -93,7 +86,7 @@ class LocalExecutor:
         self._waiting = deque(job for job in self._waiting if job.number != number)
         for worker in list(self._workers):
             if worker.job is not None and worker.job.number == number:
-                self._replace(worker)
+                self._dismiss(worker)
         self._arrived = deque(event for event in self._arrived if event.number != number)
 
     def close(self) -> None:
@@ -106,7 +99,7 @@ class LocalExecutor:
     def _has_jobs(self) -> bool:
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
 
-    def _next_event(self, seconds: float) -> _Event | None:
+    def _next_event(self, seconds: float) -> Event | None:
         try:
             return self._events.get(timeout=seconds)
         except queue.Empty:
@@ -124,7 +117,7 @@ class LocalExecutor:
                 if not worker.process.is_alive():
                     self._events.put((worker, None))
 
-    def _handle(self, worker: _Worker, message: Message | None) -> None:
+    def _handle(self, worker: WorkerProcess, message: Message | None) -> None:
         if worker not in self._workers:
             return  # it was killed meanwhile
         match message:
@@ -139,7 +132,7 @@ class LocalExecutor:
             case None:
                 self._bury(worker)
 
-    def _receive(self, worker: _Worker, is_last: bool, content: bytes) -> None:
+    def _receive(self, worker: WorkerProcess, is_last: bool, content: bytes) -> None:
         if worker.job is None:
             return
         try:
@@ -153,7 +146,14 @@ class LocalExecutor:
         if is_last:
             worker.release()
 
+    def _hire(self) -> None:
+        """Starts processes for those that are missing."""
+        while len(self._workers) < self._capacity:
+            self._workers.append(WorkerProcess(self._settings, self._events))
+
     def _assign(self) -> None:
+        if self._has_jobs():
+            self._hire()
         for worker in self._workers:
             if self._waiting and worker.is_ready and worker.job is None:
                 worker.take(self._waiting.popleft(), self._seconds)
@@ -163,99 +163,35 @@ class LocalExecutor:
             if time.monotonic() >= worker.deadline:
                 message = f"killed after {self._seconds:g} s"
                 self._fail(worker, (FailureKind.TIME_LIMIT, message))
-                self._replace(worker)
+                self._dismiss(worker)
 
-    def _bury(self, worker: _Worker) -> None:
-        """Takes note of the death of a worker, and puts another in its place."""
-        code = worker.exit_code()
+    def _bury(self, worker: WorkerProcess) -> None:
+        """Takes note of the death of a worker."""
+        death = worker.death()
+        self._workers.remove(worker)
         if worker.job is not None:
-            self._fail(worker, _cause_of_death(code), is_machine_fault=-code in _FROM_OUTSIDE)
+            self._fail(worker, death.failure, is_machine_fault=death.is_machine_fault)
         elif not worker.is_ready:
             self._failed_starts += 1
-            if code > 0 or self._failed_starts >= _MOST_STARTS:
+            if not death.is_machine_fault or self._failed_starts >= _MOST_STARTS:
                 self.close()
                 raise EinsearchError(
-                    f"a worker process ended before it was ready: {_cause_of_death(code)[1]}. A "
-                    'script that searches with workers needs its calls under "if __name__ == '
+                    f"a worker process ended before it was ready: {death.failure[1]}. A script "
+                    'that searches with workers needs its calls under "if __name__ == '
                     "'__main__':\"; otherwise see its output"
                 )
-        self._replace(worker)
 
-    def _fail(self, worker: _Worker, failure: Failure, *, is_machine_fault: bool = False) -> None:
+    def _fail(
+        self, worker: WorkerProcess, failure: Failure, *, is_machine_fault: bool = False
+    ) -> None:
         if worker.job is not None:
             seconds = time.monotonic() - worker.began
             number = worker.job.number
             self._arrived.append(Finished(number, None, failure, is_machine_fault, seconds))
 
-    def _replace(self, worker: _Worker) -> None:
+    def _dismiss(self, worker: WorkerProcess) -> None:
         worker.kill()
-        self._workers[self._workers.index(worker)] = _Worker(self._settings, self._events)
-
-
-class _Worker:
-    """The driver's side of one worker process; a thread of it receives what the process sends.
-
-    A thread, because a process that stops in the middle of a message would block its receiver.
-    """
-
-    def __init__(self, settings: Settings, events: queue.SimpleQueue[_Event]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=True)
-        with _ctrl_c_held():
-            self.process.start()
-        theirs.close()
-        self.is_ready = False
-        self.job: Job | None = None
-        self.began = math.inf
-        self.deadline = math.inf
-        threading.Thread(target=self._receive, args=(events,), daemon=True).start()
-
-    def _receive(self, events: queue.SimpleQueue[_Event]) -> None:
-        with suppress(Exception):  # the end of the process, or nonsense in its pipe
-            while True:
-                events.put((self, self.connection.recv()))
-        events.put((self, None))
-
-    def take(self, job: Job, seconds: float) -> None:
-        """Sends a job. To a dead worker too: its death is an event under way."""
-        self.job = job
-        self.began = time.monotonic()
-        self.deadline = self.began + seconds
-        with suppress(OSError):
-            self.connection.send(job)
-
-    def release(self) -> None:
-        """Its job has ended."""
-        self.job = None
-        self.deadline = math.inf
-
-    def exit_code(self) -> int:
-        """How the process ended; one that only closed its pipe is killed."""
-        self.process.join(_SECONDS_BETWEEN_LOOKS)
-        self.kill()
-        return self.process.exitcode or 0
-
-    def kill(self) -> None:
-        """Ends the process and its children at once."""
-        if self.process.pid is not None and hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        self.process.join()
-
-
-@contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """A process started here is born with Ctrl-C blocked: no traceback of a half-started one."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._workers.remove(worker)
 
 
 def _pickled(factory: WorkFactory) -> bytes:
@@ -266,14 +202,3 @@ def _pickled(factory: WorkFactory) -> bytes:
             f"this objective cannot be sent to worker processes: {error}. Define it at the top of "
             "a module, or search without workers"
         ) from None
-
-
-def _cause_of_death(code: int) -> Failure:
-    if code >= 0:
-        return FailureKind.DIED, f"the process ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    hint = "; most often because the machine ran out of memory" if name == "SIGKILL" else ""
-    return FailureKind.DIED, f"the process was ended by {name}{hint}"

@@ -175,7 +175,7 @@ class TestExecutorsWithProcesses:
     @pytest.mark.parametrize(
         ("text", "message", "is_machine_fault"),
         [
-            ("sigkill", "SIGKILL; most often because the machine ran out of memory", True),
+            ("sigkill", "SIGKILL, which often means that memory ran out", True),
             ("sigsegv", "SIGSEGV", False),
             ("quit", "exit code 7", False),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
 from einsearch.errors import TaskError
@@ -77,6 +77,17 @@ def start_child_then_hang(job: Job, report: ReportBack) -> NoReturn:
     hang()
 
 
+def leave_orphan(job: Job, report: ReportBack) -> NoReturn:
+    """Dies, while a child out of reach keeps the pipe to the driver open."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    report(1, {"pid": child})
+    os._exit(7)
+
+
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
     time.sleep(60)
@@ -86,7 +97,11 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "square": lambda job, report: job.number**2,
     "job": lambda job, report: job,
     "pid": lambda job, report: os.getpid(),
-    "state": lambda job, report: (STATE["built"], os.environ.get("OMP_NUM_THREADS")),
+    "state": lambda job, report: (
+        STATE["built"],
+        os.environ.get("OMP_NUM_THREADS"),
+        multiprocessing.current_process().daemon,
+    ),
     "big": lambda job, report: bytes(BIG),
     "none": lambda job, report: None,
     "reports": report_epochs,
@@ -104,6 +119,8 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "child": start_child_then_hang,
     "sigkill": lambda job, report: die(signal.SIGKILL),
     "sigsegv": lambda job, report: die(signal.SIGSEGV),
+    "stop": lambda job, report: die(signal.SIGSTOP),
+    "orphan": leave_orphan,
     "quit": lambda job, report: os._exit(7),
     "interrupt": lambda job, report: os.kill(os.getpid(), signal.SIGINT),
     "print": lambda job, report: print(f"said by job {job.number}", flush=True),
@@ -120,12 +137,6 @@ def do(job: Job, report: ReportBack) -> Any:
 def build() -> Work:
     """The factory of well-behaved workers."""
     STATE["built"] += 1
-    return do
-
-
-def build_noting_pid(folder: Path) -> Work:
-    """Leaves a file for each process that builds."""
-    (folder / str(os.getpid())).touch()
     return do
 
 
