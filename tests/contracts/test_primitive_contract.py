@@ -27,7 +27,8 @@ def run(network: Network, tensors: list[Tensor]) -> tuple[Tensor, ...]:
     """The outcome without gradients; what is drawn at random is the same in each run."""
     torch.manual_seed(1)
     with torch.no_grad():
-        return network(*tensors)
+        made: tuple[Tensor, ...] = network(*tensors)
+        return made
 
 
 def same(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> bool:
@@ -196,7 +197,7 @@ def sampled(case: Case, incoming: Signal) -> list[Tensor]:
     made = []
     for seed in range(networks):
         tensors = case.tensors(batch, incoming.mean, incoming.variance)
-        made.append([t.flatten().double() for t in run(case.network(seed), tensors)])
+        made.append([t.detach().flatten().double() for t in run(case.network(seed), tensors)])
         torch.manual_seed(1000 + seed)
     return [torch.stack(port) for port in zip(*made, strict=True)]
 

@@ -92,7 +92,7 @@ def test_arguments_are_values(features: int, rate: float, bias: bool) -> None:
     assert copy == args
     assert hash(copy) == hash(args)
     with pytest.raises(AttributeError):
-        args.features = 3  # type: ignore[misc]
+        args.features = 3
     with pytest.raises(AttributeError):
         _ = args.colour
     with pytest.raises(KeyError):

@@ -98,7 +98,8 @@ class TestEvoNorm:
         scale, offset = torch.randn(64), torch.randn(64)
         state = {"channel_affine_1.weight": scale, "channel_affine_1.bias": offset}
         network.load_state_dict(state | {"parameter_1.value": self.v}, strict=False)
-        return (network(x) - offset.view(-1, 1, 1)) / scale.view(-1, 1, 1)
+        made: Tensor = network(x)
+        return (made - offset.view(-1, 1, 1)) / scale.view(-1, 1, 1)
 
     v = torch.linspace(-1, 2, 64)
 
