@@ -34,16 +34,16 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(8, ge=1)
-    batch: int = Field(64, ge=1)
+    epochs: int = Field(default=8, ge=1)
+    batch: int = Field(default=64, ge=1)
     optimizer: OptimizerName = "adamw"
-    lr: float | None = Field(None, gt=0, allow_inf_nan=False)
-    momentum: float | None = Field(None, ge=0, lt=1)
-    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
+    lr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    momentum: float | None = Field(default=None, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = Field(0.1, ge=0, le=1)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    clip: float | None = Field(1.0, gt=0, allow_inf_nan=False)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    clip: float | None = Field(default=1.0, gt=0, allow_inf_nan=False)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     augment: Literal["none", "shift", "flip"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"

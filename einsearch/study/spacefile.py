@@ -89,7 +89,7 @@ class BudgetSection(_Section):
     """
 
     trials: Annotated[Count, Field(ge=1)] | None = None
-    hours: float | None = Field(None, gt=0, allow_inf_nan=False)
+    hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -107,7 +107,7 @@ class ExecutorSection(_Section):
     """
 
     name: Literal["local", "inline"] = "local"
-    workers: int | None = Field(None, ge=1)
+    workers: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _inline_is_alone(self) -> Self:
@@ -131,8 +131,8 @@ class TrialSection(_Section):
         retries: further attempts where the machine was at fault.
     """
 
-    seconds: float | None = Field(600.0, gt=0, allow_inf_nan=False)
-    retries: int = Field(1, ge=0)
+    seconds: float | None = Field(default=600.0, gt=0, allow_inf_nan=False)
+    retries: int = Field(default=1, ge=0)
 
 
 class FinalSection(_Section):
@@ -144,9 +144,9 @@ class FinalSection(_Section):
         seeds: how many trainings of each.
     """
 
-    top: int = Field(1, ge=0)
-    epochs: int | None = Field(None, ge=1)
-    seeds: int = Field(1, ge=1)
+    top: int = Field(default=1, ge=0)
+    epochs: int | None = Field(default=None, ge=1)
+    seeds: int = Field(default=1, ge=1)
 
 
 class SpaceFile(_Section):
@@ -178,12 +178,12 @@ class SpaceFile(_Section):
     objectives: (
         Annotated[dict[str, Literal["maximize", "minimize"]], Field(min_length=1)] | None
     ) = None
-    searcher: Mapping[str, Any] = Field({"name": DEFAULT_SEARCHER})
+    searcher: Mapping[str, Any] = Field(default={"name": DEFAULT_SEARCHER})
     budget: BudgetSection = BudgetSection(trials=100)
     executor: ExecutorSection = ExecutorSection()
     trial: TrialSection = TrialSection()
     final: FinalSection = FinalSection()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
     _base: Path = PrivateAttr(default_factory=Path)
 
