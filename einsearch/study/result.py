@@ -40,7 +40,7 @@ class Result:
 
 def failed(kind: FailureKind, message: str) -> Result:
     """A failure."""
-    return Result(TrialState.FAILED, reason=f"{kind}: {message}")
+    return Result(TrialState.FAILED, reason=f"{kind}: {message}" if message else str(kind))
 
 
 def from_outcome(outcome: Outcome) -> Result:

@@ -1,0 +1,103 @@
+"""`Run`: what the record of a search says to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from einsearch.study.encoding import Entry
+from einsearch.study.folder import RunFolder
+from einsearch.study.lock import is_locked
+from einsearch.study.opening import read_record
+from einsearch.study.ranking import by_main_objective, pareto_front
+from einsearch.study.record import Record
+from einsearch.study.weights import read_weights
+from einsearch.trial import Trial
+
+
+class Run:
+    """A search that was, or is still under way, as its record is at the moment.
+
+    Attributes:
+        record: the record; its `study` is Optuna's, for plots and dashboard.
+        folder: the files; None for a run in memory.
+    """
+
+    def __init__(self, record: Record, folder: RunFolder | None = None) -> None:
+        self.record = record
+        self.folder = folder
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial, by number."""
+        return self.record.trials
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every trial with its place among the events of the search."""
+        return self.record.entries
+
+    @property
+    def directions(self) -> Mapping[str, str]:
+        """Objective name -> "maximize" or "minimize"; the first is the main one."""
+        return self.record.directions
+
+    @property
+    def directory(self) -> Path | None:
+        """The run folder; None for a run in memory."""
+        return None if self.folder is None else self.folder.path
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial that is best by the main objective; the earliest of equals. None
+        while there is none."""
+        return next(iter(by_main_objective(self.trials, self.directions)), None)
+
+    @property
+    def pareto_front(self) -> list[Trial]:
+        """Complete trials that no other dominates, best first by the main objective."""
+        return pareto_front(self.trials, self.directions)
+
+    @property
+    def architectures(self) -> list[str]:
+        """Texts of the complete trials, best first, each once."""
+        ranked = by_main_objective(self.trials, self.directions)
+        return list(dict.fromkeys(trial.text for trial in ranked))
+
+    @property
+    def state(self) -> str:
+        """ "running" while a driver is at work; else how the last session ended: "trials",
+        "hours", "exhausted" or "interrupted" (a killed one too)."""
+        if self.folder is not None and is_locked(self.folder.path):
+            return "running"
+        end = self.record.read_attribute("end")
+        is_cut_off = any(not trial.state.is_finished for trial in self.trials)
+        return "interrupted" if end is None or is_cut_off else str(end["reason"])
+
+    @property
+    def final(self) -> dict[str, Any] | None:
+        """Results of the full training at the end; None where there was none. Raises RunError."""
+        return None if self.folder is None else self.folder.read_final()
+
+    def weights(self, trial: Trial) -> dict[str, Any] | None:
+        """Weights of a trial, name -> NumPy array; None for a run in memory.
+
+        Raises:
+            RunError: they were not kept: only those of the best trials are.
+        """
+        return None if self.folder is None else read_weights(self.folder, trial.number)
+
+    def __repr__(self) -> str:
+        place = "memory" if self.directory is None else str(self.directory)
+        return f"<Run in {place}: {len(self.trials)} trials, {self.state}>"
+
+
+def open_run(path: Path) -> Run:
+    """A run as its folder has it now; nothing is written, and a driver may be at work.
+
+    Raises:
+        RunError: there is no such folder, it is no run folder, or it is damaged.
+    """
+    folder = RunFolder(path)
+    return Run(read_record(folder), folder)

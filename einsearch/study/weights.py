@@ -1,0 +1,116 @@
+"""`WeightStore`: weights of the best trials, in the run folder, a bounded number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from einsearch.errors import RunError
+from einsearch.study.folder import WEIGHTS, RunFolder
+from einsearch.study.ranking import best_first
+from einsearch.trial import Trial
+
+KEPT: Final = 10
+"""Weights of so many trials are kept unless told otherwise."""
+
+
+class WeightStore:
+    """Keeps the weights of the best trials. With several objectives those that no other kept
+    trial dominates come first.
+
+    Args:
+        folder: of the run.
+        directions: objective name -> "maximize" or "minimize".
+        trials: those recorded so far; files of others, which a crash left, are removed.
+        keep: how many at most.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        directions: Mapping[str, str],
+        trials: Sequence[Trial] = (),
+        keep: int = KEPT,
+    ) -> None:
+        self._folder = folder
+        self._directions = directions
+        self._keep = keep
+        self._kept: list[Trial] = []
+        stored = stored_numbers(folder)
+        for trial in trials:
+            if trial.number in stored and best_first([trial], directions):
+                self._kept.append(trial)
+        for number in stored - {trial.number for trial in self._kept}:
+            self._remove(number)
+        self._trim()
+
+    def offer(self, trial: Trial, weights: Mapping[str, Any]) -> None:
+        """Keeps the weights if the trial is among the best; then the worst of the others goes.
+
+        Args:
+            trial: complete, with its values.
+            weights: name -> NumPy array.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        ranked = best_first([*self._kept, trial], self._directions)[: self._keep]
+        if trial not in ranked:
+            return
+        from safetensors.numpy import save
+
+        name = f"{WEIGHTS}/{file_name(trial.number)}"
+        self._folder.write(name, save(dict(weights), {"text": trial.text, "hash": trial.hash}))
+        self._kept.append(trial)
+        self._trim()
+
+    def _trim(self) -> None:
+        ranked = best_first(self._kept, self._directions)
+        self._kept = ranked[: self._keep]
+        for trial in ranked[self._keep :]:
+            self._remove(trial.number)
+
+    def _remove(self, number: int) -> None:
+        try:
+            (self._folder.weights / file_name(number)).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot remove weights from {self._folder.weights}: {error.strerror}"
+            ) from None
+
+
+def file_name(number: int) -> str:
+    """Of the weights of a trial."""
+    return f"trial-{number}.safetensors"
+
+
+def stored_numbers(folder: RunFolder) -> set[int]:
+    """Numbers of the trials whose weights are in the folder."""
+    stems = (path.stem for path in folder.weights.glob("trial-*.safetensors"))
+    numbers = (stem.removeprefix("trial-") for stem in stems)
+    return {int(number) for number in numbers if number.isdecimal()}
+
+
+def read_weights(folder: RunFolder, number: int) -> dict[str, Any]:
+    """The weights of a trial: name -> NumPy array.
+
+    Raises:
+        RunError: they were not kept (the message says whose were), or the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder.weights / file_name(number)
+    try:
+        weights: dict[str, Any] = load(path.read_bytes())
+    except FileNotFoundError:
+        kept = ", ".join(map(str, sorted(stored_numbers(folder)))) or "none"
+        raise RunError(
+            f"the weights of trial {number} were not kept in {folder.path}; "
+            f"those of these trials were: {kept}"
+        ) from None
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"the weights {path} are damaged: {error}") from None
+    return weights

@@ -1,0 +1,135 @@
+"""Run folders: made whole, opened with one clear message where they cannot be."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from einsearch.errors import RunError
+from einsearch.study.folder import FINAL, VERSIONS, RunFolder
+from einsearch.version import __version__
+
+FILES = {"space.yaml": "version: 1\n", "grammar.ein": "net = relu\n", "blocks/a.ein": "ü\n"}
+
+
+def test_a_new_folder_has_the_files_and_the_versions(tmp_path: Path) -> None:
+    made = RunFolder.create(tmp_path / "runs" / "mine", FILES)
+    opened = RunFolder(made.path)
+    assert opened.info == made.info
+    assert {name: opened.read_text(name) for name in FILES} == FILES
+    assert (opened.storage, opened.study) == (None, "einsearch")
+    assert opened.info["einsearch"] == __version__
+    assert {"torch", "optuna", "numpy"} <= opened.info["packages"].keys()
+    names = {p.relative_to(made.path).as_posix() for p in made.path.rglob("*") if p.is_file()}
+    assert names == {*FILES, VERSIONS}
+
+
+def test_a_record_elsewhere_is_named(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", storage="sqlite:///a.db", study="digits")
+    opened = RunFolder(tmp_path / "run")
+    assert (opened.storage, opened.study) == ("sqlite:///a.db", "digits")
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", ""])
+def test_files_stay_inside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="is not a name inside a folder"):
+        RunFolder.create(tmp_path / "run", {name: ""})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path)
+    with pytest.raises(RunError, match=r"holds a run already: go on with `einsearch resume /"):
+        RunFolder.create(tmp_path)
+
+
+def test_files_of_others_are_not_mixed_with_a_run(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match=r"is not empty \(it has thesis\.txt\): choose another"):
+        RunFolder.create(tmp_path)
+
+
+def test_a_folder_half_made_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, count = Path.replace, 0
+
+    def dying(self: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", dying)
+    files = {name: text for name, text in FILES.items() if "/" not in name}
+    with pytest.raises(KeyboardInterrupt):
+        RunFolder.create(tmp_path / "run", files)
+    with pytest.raises(RunError, match=r"is not a run folder: it has no versions\.json"):
+        RunFolder(tmp_path / "run")
+    RunFolder.create(tmp_path / "run", files)
+    assert RunFolder(tmp_path / "run").read_text("grammar.ein") == FILES["grammar.ein"]
+
+
+def test_a_missing_folder_and_a_file(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"there is no run folder .*nowhere"):
+        RunFolder(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot write in the run folder .*run: Not a directory"):
+        RunFolder.create(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"versions\.json is damaged: Expecting"),
+        ("[]", r"versions\.json is damaged: it holds no JSON object"),
+        ("{}", r"versions\.json is damaged: it lacks format, storage or study"),
+        ('{"format": 1}', "it lacks format, storage or study"),
+        (
+            '{"format": 2, "storage": null, "study": "a", "einsearch": "9.0"}',
+            r"was written by einsearch 9\.0; this is .*, which cannot read it",
+        ),
+    ],
+)
+def test_damaged_versions(tmp_path: Path, content: str, message: str) -> None:
+    RunFolder.create(tmp_path / "run")
+    (tmp_path / "run" / VERSIONS).write_text(content)
+    with pytest.raises(RunError, match=message):
+        RunFolder(tmp_path / "run")
+
+
+def test_missing_and_damaged_texts(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(RunError, match=r"has no space\.yaml: No such file"):
+        folder.read_text("space.yaml")
+    (folder.path / "space.yaml").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(RunError, match=r"space\.yaml is damaged: it is not UTF-8 text"):
+        folder.read_text("space.yaml")
+
+
+def test_final_results_come_back(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    assert folder.read_final() is None
+    folder.write_final({"test": {"accuracy": 0.96}})
+    assert folder.read_final() == {"test": {"accuracy": 0.96}}
+    assert json.loads((folder.path / FINAL).read_text()) == folder.read_final()
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_final({"version": 1})
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"cannot write in the run folder .*No space left on device"):
+        folder.write_final({"version": 2})
+    assert folder.read_final() == {"version": 1}
