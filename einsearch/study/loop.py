@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from einsearch.errors import RunError
-from einsearch.searchers.base import Searcher
 from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
@@ -84,12 +83,7 @@ def run_study(
         RunError: the record cannot be written. Everything before is kept.
         EinsearchError: the searcher or the executor cannot go on; so too.
     """
-    options = options or Options()
-    options.callbacks.on_start(record.trials, record.directions, budget)
-    searcher, note = rebuild(make_searcher, record.entries)
-    if note:
-        options.callbacks.on_note(note)
-    return _Study(searcher, executor, record, budget, options).run()
+    return _Study(make_searcher, executor, record, budget, options or Options()).run()
 
 
 class _Study:
@@ -97,13 +91,13 @@ class _Study:
 
     def __init__(
         self,
-        searcher: Searcher,
+        make_searcher: MakeSearcher,
         executor: Executor,
         record: Record,
         budget: Budget,
         options: Options,
     ) -> None:
-        self.searcher = searcher
+        self.make_searcher = make_searcher
         self.executor = executor
         self.record = record
         self.budget = budget
@@ -136,6 +130,10 @@ class _Study:
         return end
 
     def _search(self) -> StopReason:
+        self.callbacks.on_start(self.record.trials, self.record.directions, self.budget)
+        self.searcher, note = rebuild(self.make_searcher, self.record.entries)
+        if note:
+            self.callbacks.on_note(note)
         for trial in self.record.trials:
             if not trial.state.is_finished:
                 self._admit(trial, None)

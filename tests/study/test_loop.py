@@ -377,6 +377,16 @@ def test_weights_are_offered_before_the_trial_is_recorded() -> None:
     assert offered == [(0, complete, {"w": 0}), (2, complete, {"w": 2})]
 
 
+def test_ctrl_c_while_the_searcher_is_rebuilt_ends_in_order() -> None:
+    def interrupted() -> Climber:
+        raise KeyboardInterrupt
+
+    record = memory()
+    end = run_study(interrupted, inline(), record, Budget(3))
+    assert end.message == "interrupted; 0 trials under way run again on resume"
+    assert record.read_attribute("end") == {"reason": "interrupted", "message": end.message}
+
+
 def test_a_budget_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="a budget of -1 trials: expected 0 or more"):
         Budget(trials=-1)
