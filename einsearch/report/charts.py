@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from einsearch.report import svg
-from einsearch.report.history import best_so_far, counts_by_reason, finished, pareto_front
+from einsearch.report.history import best_so_far, counts_by_reason, finished
+from einsearch.study.ranking import pareto_front
 from einsearch.trial import Trial
 
 BAR_HEIGHT = 26

@@ -1,10 +1,10 @@
-"""Numbers over the trials of a run: best so far, failures by reason, the Pareto front."""
+"""Numbers over the trials of a run: best so far, counts by state and by reason."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from einsearch.trial import Trial, TrialState
 
@@ -49,30 +49,3 @@ def counts_by_reason(trials: Iterable[Trial]) -> dict[str, int]:
     """How many trials failed or were rejected, by `kind_of_reason`; the most frequent first."""
     wanted = (TrialState.FAILED, TrialState.REJECTED)
     return dict(Counter(kind_of_reason(t) for t in trials if t.state in wanted).most_common())
-
-
-def dominates(left: Trial, right: Trial, directions: Mapping[str, str]) -> bool:
-    """Whether `left` is nowhere worse than `right` and somewhere better."""
-    better = False
-    for name, direction in directions.items():
-        sign = 1.0 if direction == "maximize" else -1.0
-        difference = sign * (left.values[name] - right.values[name])
-        if difference < 0:
-            return False
-        better = better or difference > 0
-    return better
-
-
-def pareto_front(trials: Sequence[Trial], directions: Mapping[str, str]) -> list[Trial]:
-    """Complete trials that no other dominates, by number. Quadratic in their count."""
-    candidates = [
-        t
-        for t in trials
-        if t.state is TrialState.COMPLETE
-        and all(math.isfinite(t.values.get(name, math.nan)) for name in directions)
-    ]
-    return [
-        trial
-        for trial in candidates
-        if not any(dominates(other, trial, directions) for other in candidates)
-    ]

@@ -1,0 +1,15 @@
+"""The command line: a thin layer over `einsearch.api`, one file a group of commands.
+
+| file         | commands                                    |
+| ------------ | ------------------------------------------- |
+| main.py      | the program, its errors and exit status     |
+| grammar.py   | check, analyse, primitives, sample, show    |
+| search.py    | search, resume                              |
+| results.py   | trials, best, explain                       |
+| networks.py  | train, export, report                       |
+| board.py     | state of a search while it runs             |
+| progress.py  | the live table, and lines where no terminal |
+| output.py    | JSON, tables, numbers, wrong calls          |
+
+Everything heavy is imported inside the commands, so that `einsearch --help` answers at once.
+"""

@@ -1,0 +1,131 @@
+"""`Board`: the state of a search while it runs, told by callbacks; what a display shows."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from einsearch.report.history import kind_of_reason
+from einsearch.study.duplicates import count_spent
+from einsearch.study.events import Budget, Callbacks, StudyEnd
+from einsearch.trial import Trial, TrialState
+
+LAST = 8
+"""How many finished trials a display shows."""
+
+
+@dataclass
+class Running:
+    """A trial under way.
+
+    Attributes:
+        trial: as proposed.
+        epoch: the last one that ended; 0 before the first.
+        metrics: of that epoch.
+    """
+
+    trial: Trial
+    epoch: int = 0
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Board(Callbacks):
+    """Counts what happens in a search.
+
+    Attributes:
+        objective, direction: the main objective.
+        budget: of the search.
+        spent: trials that used up budget, those of earlier sessions included.
+        best: the best complete trial so far.
+        states: number of finished trials by state.
+        reasons: number of failed and rejected trials by reason.
+        running: trials under way, by number.
+        last: the trials that finished last, the newest last.
+        notes: what people should know, the newest last.
+        end: how it ended; None while it runs.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._spent_before = 0
+        self.objective, self.direction = "", "maximize"
+        self.budget = Budget()
+        self.spent = 0
+        self.best: Trial | None = None
+        self.states: Counter[TrialState] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.running: dict[int, Running] = {}
+        self.last: deque[Trial] = deque(maxlen=LAST)
+        self.notes: deque[str] = deque(maxlen=3)
+        self.end: StudyEnd | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the board was made."""
+        return self._clock() - self._began
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the search will about take; None while nothing can be told."""
+        estimates = []
+        done = self.spent - self._spent_before
+        if self.budget.trials is not None and done > 0:
+            estimates.append((self.budget.trials - self.spent) * self.elapsed / done)
+        if self.budget.hours is not None:
+            estimates.append(max(0.0, self.budget.hours * 3600 - self.elapsed))
+        return min(estimates, default=None)
+
+    def on_start(
+        self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
+    ) -> None:
+        self.objective, self.direction = next(iter(directions.items()))
+        self.budget = budget
+        for trial in trials:
+            if trial.state.is_finished:
+                self._count(trial)
+            else:
+                self.running[trial.number] = Running(trial)
+        self._spent_before = self.spent
+        self._began = self._clock()
+
+    def on_note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def on_proposal(self, trial: Trial) -> None:
+        self.running[trial.number] = Running(trial)
+
+    def on_report(self, number: int, epoch: int, metrics: Mapping[str, Any]) -> None:
+        if number in self.running:
+            self.running[number].epoch = epoch
+            self.running[number].metrics = dict(metrics)
+
+    def on_trial(self, trial: Trial) -> None:
+        self.running.pop(trial.number, None)
+        self._count(trial)
+        self.last.append(trial)
+
+    def on_end(self, end: StudyEnd) -> None:
+        self.end = end
+
+    def value(self, trial: Trial) -> float | None:
+        """A trial's value of the main objective."""
+        return trial.values.get(self.objective)
+
+    def _count(self, trial: Trial) -> None:
+        self.spent += count_spent([trial])
+        self.states[trial.state] += 1
+        if trial.state in (TrialState.FAILED, TrialState.REJECTED):
+            self.reasons[kind_of_reason(trial)] += 1
+        if trial.state is TrialState.COMPLETE and self._is_better(trial):
+            self.best = trial
+
+    def _is_better(self, trial: Trial) -> bool:
+        value = self.value(trial)
+        best = None if self.best is None else self.value(self.best)
+        if value is None or best is None:
+            return value is not None
+        return value > best if self.direction == "maximize" else value < best

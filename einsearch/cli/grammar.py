@@ -1,0 +1,301 @@
+"""Commands on grammars and networks: check, analyse, primitives, sample, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsearch.cli.options import (
+    DEFAULT_INPUT,
+    GrammarArgument,
+    InputOption,
+    JsonOption,
+    SeedOption,
+    read_grammar,
+    read_input,
+    read_text,
+)
+from einsearch.cli.output import (
+    WrongCall,
+    console,
+    count,
+    plural,
+    print_facts,
+    print_json,
+    print_table,
+)
+from einsearch.errors import GrammarError
+
+if TYPE_CHECKING:
+    from einsearch.derivation.analysis import Analysis
+    from einsearch.derivation.derivation import Architecture
+    from einsearch.derivation.limits import Limits
+    from einsearch.primitives.base import Primitive
+
+
+class Format(StrEnum):
+    """What `show` prints."""
+
+    DRAWING = "drawing"
+    SVG = "svg"
+    SOURCE = "source"
+
+
+def check(
+    grammar: GrammarArgument,
+    input: Annotated[
+        str | None,
+        typer.Option("--input", "-i", metavar="SPEC", help="A tensor to derive the seeds on."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Look for mistakes in a grammar.
+
+    Status 1 where there are errors.
+
+    Example: [cyan]einsearch check einspace --input image:3x64x64[/]
+    """
+    spec = None if input is None else read_input(input)
+    try:
+        loaded = read_grammar(grammar)
+    except GrammarError as error:
+        if not json:
+            raise
+        print_json({"grammar": grammar, "problems": [_as_problem(error)]})
+        raise typer.Exit(1) from None
+    problems = loaded.check(spec)
+    failed = any(problem.severity == "error" for problem in problems)
+    if json:
+        print_json({"grammar": grammar, "problems": [asdict(p) for p in problems]})
+    else:
+        for problem in problems:
+            print(f"{problem}\n")
+        size = f"{plural(len(loaded.rules), 'rule')}, {plural(len(loaded.seeds), 'seed')}"
+        verdict = plural(len(problems), "problem") if problems else "no problems"
+        print(f"{grammar}: {size}, {verdict}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _as_problem(error: GrammarError) -> dict[str, Any]:
+    place = error.location
+    return {
+        "severity": "error",
+        "message": error.message,
+        "file": place.file if place else "",
+        "line": place.line if place else 0,
+        "column": place.column if place else 0,
+        "hint": error.hint,
+        "source_line": place.source_line if place else "",
+    }
+
+
+def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
+    """Compute whether draws end, and how large networks are.
+
+    Nothing is drawn. Guards, shapes and limits are ignored. In JSON, null stands for infinite.
+
+    Example: [cyan]einsearch analyse einspace[/]
+    """
+    analysis: Analysis = read_grammar(grammar).analyse()
+    if json:
+        print_json(asdict(analysis))
+        return
+    print_facts(
+        {
+            "rules": str(analysis.rules),
+            "probability that a draw ends": f"{analysis.termination:.4g}",
+            "smallest network": plural(analysis.least_nodes, "node"),
+            "expected nodes as drawn": f"{analysis.drawn_nodes:.4g}",
+            "expected nodes as built": f"{analysis.built_nodes:.4g}  (copies counted)",
+            "growth as drawn": f"{analysis.drawn_growth:.4g}  (below 1: finite)",
+            "growth as built": f"{analysis.built_growth:.4g}",
+        }
+    )
+
+
+def primitives(
+    name: Annotated[str, typer.Argument(help="Only this one, with all it says.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """List the operations that grammars are made of.
+
+    Example: [cyan]einsearch primitives conv2d[/]
+    """
+    from einsearch.errors import ArgumentError
+    from einsearch.primitives.base import all_primitives, get_primitive
+
+    try:
+        found = [get_primitive(name)] if name else list(all_primitives().values())
+    except ArgumentError as error:
+        raise WrongCall(str(error)) from None
+    if json:
+        print_json([_describe(primitive) for primitive in found])
+    elif name:
+        print(f"{found[0].signature()}\n\n{_documentation(found[0])}")
+    else:
+        rows = [(p.signature(), _documentation(p).split("\n", 1)[0]) for p in found]
+        print_table(("primitive", "meaning"), rows)
+
+
+def _documentation(primitive: Primitive) -> str:
+    import inspect
+
+    return inspect.getdoc(type(primitive)) or ""
+
+
+def _describe(primitive: Primitive) -> dict[str, Any]:
+    fewest, most = primitive.arity
+    return {
+        "name": primitive.name,
+        "signature": primitive.signature(),
+        "doc": _documentation(primitive),
+        "tensors": {"fewest": fewest, "most": most},
+        "arguments": [
+            {
+                "name": p.name,
+                "takes": p.expected(),
+                "required": p.is_required,
+                "default": None if p.is_required else p.default,
+            }
+            for p in primitive.parameters
+        ],
+    }
+
+
+def sample(
+    grammar: GrammarArgument,
+    input: InputOption = DEFAULT_INPUT,
+    number: Annotated[int, typer.Option("--number", "-n", help="How many.", min=1)] = 1,
+    seed: SeedOption = 0,
+    nodes: Annotated[int, typer.Option(help="At most so many operations as built.")] = 400,
+    depth: Annotated[int, typer.Option(help="At most so many nested levels.")] = 40,
+    parameters: Annotated[int | None, typer.Option(help="At most so many weights.")] = None,
+    flops: Annotated[int | None, typer.Option(help="At most so many per example.")] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            help="What each must have: input,parameters,nonlinearity,gradient. Empty for nothing.",
+            show_default="as the grammar says",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw networks from a grammar, one line of text each.
+
+    Example: [cyan]einsearch sample einspace --input image:1x8x8 -n 5 --nodes 40[/]
+    """
+    from einsearch.api import Limits, generator
+
+    spec, loaded = read_input(input), read_grammar(grammar)
+    wanted = None if require is None else _requirements(require)
+    rng = generator(seed)
+    limits = _limits(Limits, nodes=nodes, depth=depth, parameters=parameters, flops=flops)
+    drawn = []
+    for _ in range(number):
+        found = loaded.sample(spec, rng, limits=limits, require=wanted)
+        drawn.append(_facts(found) | {"log_probability": found.log_probability})
+        if not json:
+            print(found.text, flush=True)
+    if json:
+        print_json(drawn)
+
+
+def _requirements(text: str) -> Sequence[str]:
+    from einsearch.grammar.model import REQUIREMENTS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in REQUIREMENTS:
+            raise WrongCall(f"--require: {name} is none of {', '.join(REQUIREMENTS)}")
+    return names
+
+
+def _limits(make: type[Limits], **bounds: int | None) -> Limits:
+    try:
+        return make(**bounds)
+    except ValueError as error:
+        raise WrongCall(str(error)) from None
+
+
+def show(
+    network: Annotated[
+        str, typer.Argument(help="A network's text, the name of a seed, or - for stdin.")
+    ],
+    input: InputOption = DEFAULT_INPUT,
+    grammar: Annotated[
+        str | None,
+        typer.Option("--grammar", "-g", help="Whose seeds and rules the text may use."),
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to show it.")] = (
+        Format.DRAWING
+    ),
+    full: Annotated[bool, typer.Option("--full", help="Draw repeated parts every time.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw a network, count it, or print it as PyTorch source.
+
+    Example: [cyan]einsearch show resnet18 --grammar einspace --input image:3x64x64[/]
+    """
+    found = _read_network(network, input, grammar)
+    if json:
+        print_json(_facts(found))
+        return
+    text = _pictured(found, format, full=full, markup=output is None)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
+    elif format is Format.DRAWING:
+        facts = _facts(found)
+        console().print(text, overflow="ignore", crop=False, no_wrap=True)
+        print(
+            f"\n{plural(facts['nodes'], 'node')}, {count(facts['parameters'])} parameters, "
+            f"{count(facts['flops'])} FLOPs, {count(facts['activation_memory'])}B of activations"
+        )
+    else:
+        print(text)
+
+
+def _read_network(network: str, input: str, grammar: str | None) -> Any:
+    from einsearch.api import architecture
+
+    spec, text = read_input(input), read_text(network)
+    loaded = None if grammar is None else read_grammar(grammar)
+    if loaded is not None and text in loaded.seeds:
+        return loaded.seed(text, spec)
+    return architecture(text, spec, loaded)
+
+
+def _pictured(found: Architecture, format: Format, *, full: bool, markup: bool) -> str:
+    from einsearch.compile.source import python_source
+    from einsearch.graph.draw import draw_text
+    from einsearch.graph.svg import draw_svg
+
+    if format is Format.SVG:
+        return draw_svg(found.program, fold=not full)
+    if format is Format.SOURCE:
+        return python_source(found.program).rstrip()
+    return draw_text(found.program, fold=not full, markup=markup)
+
+
+def _facts(found: Architecture) -> dict[str, Any]:
+    from einsearch.graph.graph import ArchitectureGraph
+
+    graph = ArchitectureGraph(found.program)
+    return {
+        "text": found.text,
+        "input": str(found.input),
+        "output": str(found.output),
+        "nodes": found.nodes,
+        "depth": found.depth,
+        "parameters": graph.parameters,
+        "flops": graph.flops,
+        "activation_memory": graph.activation_memory,
+        "hash": graph.canonical_hash,
+    }

@@ -1,0 +1,86 @@
+"""The program `einsearch`: its commands, its errors and its exit status.
+
+Exit status: 0 for done, 1 for "the answer is no" or a failed run, 2 for a wrong call.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from einsearch.cli import grammar, networks, results, search
+from einsearch.cli.output import WrongCall
+from einsearch.errors import EinsearchError
+from einsearch.version import __version__
+
+app = typer.Typer(
+    name="einsearch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+GRAMMARS, SEARCHES, RESULTS = "Grammars and networks", "Searching", "Results of a run"
+
+app.command(rich_help_panel=SEARCHES)(search.search)
+app.command(rich_help_panel=SEARCHES)(search.resume)
+app.command(rich_help_panel=RESULTS)(results.trials)
+app.command(rich_help_panel=RESULTS)(results.best)
+app.command(rich_help_panel=RESULTS)(results.explain)
+app.command(rich_help_panel=RESULTS)(networks.train)
+app.command(rich_help_panel=RESULTS)(networks.export)
+app.command(rich_help_panel=RESULTS)(networks.report)
+app.command(rich_help_panel=GRAMMARS)(grammar.check)
+app.command(rich_help_panel=GRAMMARS)(grammar.analyse)
+app.command(rich_help_panel=GRAMMARS)(grammar.primitives)
+app.command(rich_help_panel=GRAMMARS)(grammar.sample)
+app.command(rich_help_panel=GRAMMARS)(grammar.show)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"einsearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    traceback: Annotated[
+        bool,
+        typer.Option("--traceback", help="Show where in the code an error was raised."),
+    ] = False,
+) -> None:
+    """Search for neural networks in spaces written as grammars.
+
+    Start with [bold]einsearch search digits[/]; it ends with the commands to type next.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the program and exits with its status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # It may stand anywhere in the line, where people add it after an error.
+    shows_traceback = "--traceback" in words
+    words = [word for word in words if word != "--traceback"]
+    try:
+        app(args=words, prog_name="einsearch")
+    except EinsearchError as error:
+        if shows_traceback:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, WrongCall) else 1)
+
+
+if __name__ == "__main__":
+    main()

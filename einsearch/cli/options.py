@@ -1,0 +1,96 @@
+"""Options and arguments that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsearch.cli.output import WrongCall
+from einsearch.errors import GrammarError, ShapeError
+from einsearch.specs import TensorSpec, parse_spec
+
+if TYPE_CHECKING:
+    from einsearch.study.run import Run
+    from einsearch.trial import Trial
+
+DEFAULT_INPUT = "image:3x32x32"
+
+GrammarArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="GRAMMAR", help="An .ein file, or the name of a packaged grammar: einspace."
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+TrialOption = Annotated[
+    int | None, typer.Option("--trial", "-t", help="Number of a trial.", show_default="the best")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+InputOption = Annotated[
+    str,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="SPEC",
+        help="The incoming tensor: image:3x32x32, tokens:128x16 or vector:10.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of all random choices.", min=0)]
+
+
+def read_input(text: str) -> TensorSpec:
+    """The tensor that `--input` names. Raises WrongCall."""
+    try:
+        return parse_spec(text)
+    except ShapeError as error:
+        raise WrongCall(f"--input: {error}") from None
+
+
+def read_grammar(source: str) -> Any:
+    """The grammar that an argument names: a `Grammar` with the methods that `api` binds to it.
+
+    Raises:
+        WrongCall: there is no such file and no such packaged grammar.
+        GrammarError: there is, and it cannot be used.
+    """
+    from einsearch.api import load_grammar
+
+    try:
+        return load_grammar(source)
+    except GrammarError as error:
+        if error.location is None:
+            raise WrongCall(str(error)) from None
+        raise
+
+
+def read_text(argument: str) -> str:
+    """An architecture text, from stdin where the argument is "-"."""
+    return sys.stdin.read().strip() if argument == "-" else argument
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder. Raises WrongCall where there is none, RunError where it is damaged."""
+    from einsearch.api import open_run
+
+    if not folder.is_dir():
+        raise WrongCall(f"there is no run folder {folder}")
+    return open_run(folder)
+
+
+def read_trial(run: Run, number: int | None) -> Trial:
+    """The trial of that number, or the best one.
+
+    Raises:
+        WrongCall: there is no such trial, or none has finished.
+    """
+    if number is None:
+        if run.best is None:
+            raise WrongCall(f"no trial of {run.directory} is complete")
+        return run.best
+    if not 0 <= number < len(run.trials):
+        last = len(run.trials) - 1
+        raise WrongCall(f"{run.directory} has no trial {number}; they run from 0 to {last}")
+    return run.trials[number]

@@ -1,0 +1,172 @@
+"""Commands that read a run: trials, best, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsearch.cli.options import JsonOption, RunArgument, read_run, read_trial
+from einsearch.cli.output import (
+    WrongCall,
+    count,
+    duration,
+    print_facts,
+    print_json,
+    print_table,
+    score,
+)
+from einsearch.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from einsearch.study.run import Run
+
+
+def trials(
+    run: RunArgument,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only trials in this state: failed.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", help="Only so many, the best first.", min=1)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the trials of a run, also of one under way.
+
+    Example: [cyan]einsearch trials runs/digits-1 --top 10[/]
+    """
+    opened = read_run(run)
+    chosen = _chosen(opened, state, top)
+    if json:
+        print_json([trial.as_json() for trial in chosen])
+        return
+    objectives = list(opened.directions)
+    sizes = [name for name in ("parameters", "flops") if name not in objectives]
+    columns = ["trial", *objectives, *sizes, "time", "state", "from", "network or reason"]
+    rows = [_row(trial, objectives, sizes) for trial in chosen]
+    print_table(columns, rows, numbers=2 + len(objectives) + len(sizes))
+
+
+def _chosen(run: Run, state: str | None, top: int | None) -> Sequence[Trial]:
+    from einsearch.study.ranking import best_first
+
+    chosen: Sequence[Trial] = run.trials if top is None else best_first(run.trials, run.directions)
+    if state is not None:
+        names = [str(known) for known in TrialState]
+        if state.upper() not in names:
+            raise WrongCall(f"--state: {state} is none of {', '.join(names).lower()}")
+        chosen = [trial for trial in chosen if trial.state == state.upper()]
+    return chosen[:top]
+
+
+def _row(trial: Trial, objectives: Sequence[str], sizes: Sequence[str]) -> list[str]:
+    parents = f" {', '.join(map(str, trial.parents))}" if trial.parents else ""
+    has_text = trial.state in (TrialState.COMPLETE, TrialState.RUNNING)
+    return [
+        str(trial.number),
+        *(score(trial.values.get(name)) for name in objectives),
+        *(count(getattr(trial, name)) for name in sizes),
+        duration(trial.seconds),
+        str(trial.state).lower(),
+        trial.origin + parents,
+        trial.text if has_text else trial.reason.split("\n", 1)[0],
+    ]
+
+
+def best(run: RunArgument, json: JsonOption = False) -> None:
+    """Draw the best network of a run, with its scores.
+
+    Status 1 where there is none yet.
+
+    Example: [cyan]einsearch best runs/digits-1[/]
+    """
+    from einsearch.cli.summary import print_trial, summary
+
+    opened = read_run(run)
+    if json:
+        print_json(summary(opened))
+    elif opened.best is None:
+        print("no trial is complete yet")
+    else:
+        print_trial(opened, opened.best)
+    if opened.best is None:
+        raise typer.Exit(1)
+
+
+def explain(
+    run: RunArgument,
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="Number of the trial.")],
+    json: JsonOption = False,
+) -> None:
+    """Tell where a trial came from and what became of it.
+
+    Example: [cyan]einsearch explain runs/digits-1 17[/]
+    """
+    from einsearch.cli.summary import print_drawing
+
+    opened = read_run(run)
+    chosen = read_trial(opened, trial)
+    ancestors = lineage(opened.trials, chosen)
+    if json:
+        print_json(_explanation(chosen, ancestors))
+        return
+    print_drawing(opened, chosen)
+    print()
+    values = ", ".join(f"{name} {score(value)}" for name, value in chosen.values.items())
+    spent = ", ".join(f"{name} {duration(value)}" for name, value in chosen.timings.items())
+    facts = {
+        "network": chosen.text,
+        "state": str(chosen.state).lower(),
+        "reason": chosen.reason,
+        "values": values,
+        "time": f"{duration(chosen.seconds)} ({spent})" if spent else duration(chosen.seconds),
+        "size": f"{count(chosen.parameters)} parameters, {count(chosen.flops)} FLOPs",
+        "canonical hash": chosen.hash,
+    }
+    print_facts({name: value for name, value in facts.items() if value})
+    _print_lineage(ancestors, next(iter(opened.directions)))
+    _print_decisions(chosen)
+
+
+def lineage(trials: Sequence[Trial], trial: Trial) -> list[Trial]:
+    """A trial and what it was made from, youngest first; of several parents, all."""
+    found: dict[int, Trial] = {}
+    pending = [trial.number]
+    while pending:
+        number = pending.pop()
+        if number not in found:
+            found[number] = trials[number]
+            pending.extend(trials[number].parents)
+    return sorted(found.values(), key=lambda t: -t.number)
+
+
+def _print_lineage(ancestors: Sequence[Trial], objective: str) -> None:
+    print("\nWhere it came from, youngest first")
+    rows = [
+        [
+            str(trial.number),
+            score(trial.values.get(objective)),
+            " ".join([trial.origin, *map(str, trial.parents)]),
+            trial.text,
+        ]
+        for trial in ancestors
+    ]
+    print_table(("trial", objective, "from", "network"), rows, numbers=2)
+
+
+def _print_decisions(trial: Trial) -> None:
+    print("How it was derived")
+    rows = [[str(value), domain, address] for address, domain, value in trial.decisions]
+    print_table(("choice", "of", "at"), rows)
+
+
+def _explanation(trial: Trial, ancestors: Sequence[Trial]) -> dict[str, Any]:
+    return trial.as_json() | {
+        "seed": trial.seed,
+        "metrics": dict(trial.metrics),
+        "timings": dict(trial.timings),
+        "decisions": [list(decision) for decision in trial.decisions],
+        "lineage": [ancestor.number for ancestor in ancestors],
+    }

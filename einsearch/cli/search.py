@@ -1,0 +1,133 @@
+"""Commands that search: search, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsearch.cli.options import JsonOption, read_run
+from einsearch.cli.output import WrongCall, print_json
+
+if TYPE_CHECKING:
+    from einsearch.study.run import Run
+
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", help="Candidates to evaluate.", show_default="as the file says"),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes.", show_default="as the file says"),
+]
+
+
+def search(
+    space: Annotated[
+        str,
+        typer.Argument(metavar="SPACE", help="A search-space file, or a packaged one: digits."),
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", "-r", help="New run folder.", show_default="runs/SPACE-N"),
+    ] = None,
+    searcher: Annotated[
+        str | None,
+        typer.Option("--searcher", help="Name of the algorithm.", show_default="as the file says"),
+    ] = None,
+    trials: TrialsOption = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor", help="Where candidates run: local.", show_default="as the file says"
+        ),
+    ] = None,
+    workers: WorkersOption = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Seed of the whole search.", show_default="as the file says"),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Search for a network; train the best in full, and test it.
+
+    Ctrl-C stops in order; [cyan]einsearch resume RUN[/] goes on.
+
+    Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
+    """
+    path = find_space(space)
+    folder = run if run is not None else free_folder(path.stem)
+    changes = {"searcher": searcher, "trials": trials, "executor": executor}
+    changes |= {"workers": workers, "seed": seed}
+
+    def begin(callbacks: Any) -> Run:
+        from einsearch.api import search
+
+        return search(path, directory=folder, callbacks=callbacks, **changes)
+
+    _drive(begin, f"Searching {path.stem} in {folder}", folder, json=json)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
+    trials: TrialsOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Go on with a search that was stopped, or give it more trials.
+
+    Example: [cyan]einsearch resume runs/digits-1 --trials 100[/]
+    """
+    if not run.is_dir():
+        raise WrongCall(f"there is no run folder {run}")
+
+    def go_on(callbacks: Any) -> Run:
+        from einsearch.study.launch import resume
+
+        return resume(run, callbacks=callbacks, trials=trials, workers=workers)
+
+    _drive(go_on, f"Going on with {run}", run, json=json)
+
+
+def find_space(name: str) -> Path:
+    """The search-space file that an argument names. Raises WrongCall."""
+    from einsearch.resources import find_resource, resource_names
+
+    path = Path(name)
+    if path.is_file():
+        return path
+    found = find_resource("search_spaces", name, ".yaml")
+    if found is None:
+        known = ", ".join(resource_names("search_spaces", ".yaml"))
+        raise WrongCall(
+            f"there is no search-space file {name}, and no packaged one of that name ({known})"
+        )
+    return found
+
+
+def free_folder(name: str, parent: Path = Path("runs")) -> Path:
+    """The first of runs/NAME-1, runs/NAME-2, ... that does not exist."""
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"
+
+
+def _drive(search: Callable[[Any], Run], title: str, folder: Path, *, json: bool) -> None:
+    """Runs a search with its progress on stderr, then says what came of it."""
+    from einsearch.cli.progress import progress_for
+    from einsearch.cli.summary import print_summary, summary
+
+    try:
+        with progress_for(title) as progress:
+            run = search(progress.callbacks)
+    except KeyboardInterrupt:
+        run = read_run(folder)
+    if json:
+        print_json(summary(run))
+    else:
+        print_summary(run)
+    if run.state == "interrupted" or run.best is None:
+        raise typer.Exit(1)

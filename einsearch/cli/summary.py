@@ -1,0 +1,142 @@
+"""What a run found, as a search and `einsearch best` end: drawing, scores, next commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from einsearch.cli.output import console, count, plural, print_facts, score
+from einsearch.errors import EinsearchError
+from einsearch.report.history import counts_by_reason, counts_by_state
+
+if TYPE_CHECKING:
+    from einsearch.primitives.program import Program
+    from einsearch.study.run import Run
+    from einsearch.trial import Trial
+
+
+def summary(run: Run, trial: Trial | None = None) -> dict[str, Any]:
+    """A run and one trial of it, the best if none is given, as JSON."""
+    shown = trial or run.best
+    return {
+        "directory": str(run.directory) if run.directory else None,
+        "state": run.state,
+        "trials": len(run.trials),
+        "states": counts_by_state(run.trials),
+        "reasons": counts_by_reason(run.trials),
+        "best": None if shown is None else shown.as_json(),
+        "final": None if shown is None else final_of(run, shown),
+    }
+
+
+def final_of(run: Run, trial: Trial) -> Mapping[str, Any] | None:
+    """Results of a trial's full training, or None where there was none."""
+    rows = (run.final or {}).get("networks", ())
+    return next((row for row in rows if row["number"] == trial.number), None)
+
+
+def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
+    """Scores of a full training, by name: the main objective on validation and test data.
+
+    Args:
+        final: a row of the results of full training.
+        objective: the main one; where it is no metric, such as parameters, the first metric stands
+            in for it.
+    """
+    facts = {}
+    for split, name in (("valid", "validation"), ("test", "test")):
+        metrics = final[split]
+        if metrics:
+            metric = objective if objective in metrics else next(iter(metrics))
+            facts[f"{name} {metric}"] = _spread(metric, metrics[metric], final["seeds"])
+    return facts
+
+
+def _spread(metric: str, spread: Mapping[str, float], seeds: int) -> str:
+    shown = _metric(metric, spread["mean"])
+    if seeds == 1:
+        return shown
+    return f"{shown} ± {_metric(metric, spread['deviation'])} over {seeds} seeds"
+
+
+def _metric(name: str, value: float) -> str:
+    """Accuracies in per cent, other metrics as they are."""
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
+
+
+def program_of(run: Run, trial: Trial) -> Program | None:
+    """The network of a trial, or None where the run does not say on which tensor it works."""
+    from einsearch.api import architecture
+    from einsearch.study.trained import folder_of, space_of, task_of
+
+    try:
+        folder = folder_of(run)
+        spec = space_of(folder).objective_input or task_of(folder).input
+    except EinsearchError:
+        return None
+    return architecture(trial.text, spec).program
+
+
+def print_drawing(run: Run, trial: Trial) -> None:
+    """Draws the network of a trial; its text where it cannot be drawn."""
+    from einsearch.graph.draw import draw_text
+
+    program = program_of(run, trial)
+    if program is None:
+        print(trial.text)
+        return
+    screen = console()
+    drawing = draw_text(program, markup=screen.is_terminal)
+    screen.print(drawing, overflow="ignore", crop=False, no_wrap=True, markup=screen.is_terminal)
+
+
+def print_trial(run: Run, trial: Trial) -> None:
+    """Draws the network of a trial and lists its scores."""
+    print_drawing(run, trial)
+    values = ", ".join(f"{name} {score(trial.values.get(name))}" for name in run.directions)
+    facts = {
+        "network": trial.text,
+        "in the search": f"trial {trial.number}: {values}",
+        "size": f"{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs",
+    }
+    final = final_of(run, trial)
+    if final is not None:
+        epochs = plural(final["epochs"], "epoch")
+        facts["trained in full"] = f"{epochs}, {plural(final['seeds'], 'seed')}"
+        facts |= final_facts(final, next(iter(run.directions)))
+    print()
+    print_facts(facts)
+
+
+def print_summary(run: Run) -> None:
+    """What a search found, and what to type next."""
+    best = run.best
+    print()
+    if best is None:
+        counts = counts_by_reason(run.trials).items()
+        reasons = ", ".join(f"{reason} {number}" for reason, number in counts)
+        print(f"No trial is complete. Failures by reason: {reasons or 'none'}")
+    else:
+        print_trial(run, best)
+    states = counts_by_state(run.trials).items()
+    counted = ", ".join(f"{number} {state.lower()}" for state, number in states)
+    print_facts({"trials": f"{len(run.trials)} ({counted})", "run folder": str(run.directory)})
+    print("\nNext:")
+    for command, meaning in next_commands(run).items():
+        print(f"  {command}   {meaning}")
+
+
+def next_commands(run: Run) -> dict[str, str]:
+    """Commands that make sense after a search, and what they do."""
+    folder = run.directory
+    more = {
+        f"einsearch trials {folder}": "all trials",
+        f"einsearch report {folder}": "an HTML page with the course of the search",
+        f"einsearch export {folder} --to exported": "the network as PyTorch source with weights",
+    }
+    if run.state == "interrupted":
+        return {f"einsearch resume {folder}": "go on with the search"} | (more if run.best else {})
+    if run.best is None:
+        return {f"einsearch trials {folder}": "why each trial failed"}
+    total = 2 * len(run.trials)
+    return more | {f"einsearch resume {folder} --trials {total}": "search on"}
