@@ -130,6 +130,7 @@ class Zero(Primitive):
     """Zero everywhere: no connection."""
 
     name = "zero"
+    ignores_input = True
     is_affine = True
     is_multilinear = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
@@ -43,7 +45,11 @@ class Attention(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         length, features = specs[0].shape
-        # Scores are nearly equal at initialisation: values are averaged over the length.
-        square = incoming[0].variance / length + incoming[0].mean ** 2
-        value = square / 3 + 1 / (3 * features)
-        return (Signal(0.0, value / 3 + 1 / (3 * features)),)
+        mean, variance = incoming[0].mean, incoming[0].variance
+        offset = 1 / (3 * features)
+        # What keys differ in makes the scores differ; log-normal weights then average the values
+        # of fewer tokens than there are.
+        scores = (incoming[0].second_moment / 3 + offset) * variance / 3
+        share = min(math.exp(min(scores, 50.0)) / length, 1.0)
+        value = (share * variance + mean**2) / 3 + offset
+        return (Signal(0.0, value / 3 + offset),)

@@ -106,10 +106,12 @@ class Primitive(abc.ABC):
         arity: (fewest, most) incoming tensors.
         commutative: whether the order of the incoming tensors does not matter.
         is_view: whether it only rearranges or passes on its input, so that training keeps nothing.
-        is_source: whether its outcome does not depend on the values of its input: it takes the
-            tensor that enters the enclosing block, for its shape alone.
-        is_affine: whether it is affine in its incoming tensors taken together. `mul` and `matmul`
-            are not, except where at most one operand depends on the network's input.
+        ignores_input: whether it reads the shape of its input alone, never the values.
+        is_source: whether it begins a line of its own in a block: it takes the tensor that enters
+            the block, which it ignores but for the shape.
+        is_affine: whether it is affine in its incoming tensors taken together, in training as in
+            evaluation. `mul` and `matmul` are not, except where at most one operand depends on the
+            network's input.
         is_multilinear: whether it is affine in each incoming tensor when the others are fixed.
         is_random: whether it draws random numbers in training, so that two calls on the same
             tensors differ, as dropout does.
@@ -120,6 +122,7 @@ class Primitive(abc.ABC):
     arity: ClassVar[tuple[int, int]] = (1, 1)
     commutative: ClassVar[bool] = False
     is_view: ClassVar[bool] = False
+    ignores_input: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     is_affine: ClassVar[bool] = False
     is_multilinear: ClassVar[bool] = False
@@ -142,6 +145,10 @@ class Primitive(abc.ABC):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         """Moments of the outgoing tensors at initialisation, one for each."""
+
+    def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        """Whether this call is affine in evaluation; batch norm is, though not in training."""
+        return self.is_affine
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         """Number of trainable scalars; 0 unless overridden."""

@@ -52,6 +52,9 @@ class MomentPrimitive(Primitive):
             raise ShapeError(f"over {args.over} there is only one element to average")
         return specs
 
+    def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        return self.is_affine or str(args.over) == "batch"
+
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.moments import Moment
 

@@ -59,6 +59,9 @@ class BatchNorm(Normalisation):
 
     name = "batch_norm"
 
+    def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        return True
+
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         return _over_batch(specs[0])
 
@@ -84,6 +87,9 @@ class Norm(Normalisation):
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs if specs[0].layout is Layout.IMAGE else _with_several_features(specs)
+
+    def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        return specs[0].layout is Layout.IMAGE
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         spec = specs[0]

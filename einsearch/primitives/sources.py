@@ -13,6 +13,7 @@ class Constant(Primitive):
 
     name = "constant"
     parameters = (Parameter("value", Kind.NUMBER),)
+    ignores_input = True
     is_source = True
     is_affine = True
     is_multilinear = True
@@ -40,6 +41,7 @@ class LearnedParameter(Primitive):
 
     name = "parameter"
     parameters = (Parameter("init", Kind.NUMBER),)
+    ignores_input = True
     is_source = True
     is_affine = True
     is_multilinear = True

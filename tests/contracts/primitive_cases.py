@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from einsearch.primitives.arguments import (
@@ -20,7 +21,7 @@ from einsearch.primitives.arguments import (
     Symbol,
 )
 from einsearch.primitives.base import Primitive, get_primitive, infer_or_reason
-from einsearch.specs import Bundle, image, tokens, vector
+from einsearch.specs import Bundle, TensorSpec, image, tokens, vector
 
 POOL: Final[Bundle] = (
     image(4, 6, 6),
@@ -133,3 +134,38 @@ def cases(name: str) -> tuple[Case, ...]:
     for case in taken:
         kinds.setdefault((case.specs[0].layout, len(case.specs)), case)
     return tuple(dict.fromkeys([*kinds.values(), *taken[:MOST_CASES]]))
+
+
+@st.composite
+def any_call(draw: st.DrawFn, primitive: Primitive) -> tuple[Arguments, Bundle]:
+    """Arguments that fit the schema, and as many tensors as it takes of a layout that it takes."""
+    values = (draw(any_value(parameter)) for parameter in primitive.parameters)
+    known = draw(st.sampled_from(cases(primitive.name))).specs[0]
+    sizes = st.integers(1, 12 if known.rank < 3 else 8)
+    first = resized(known, tuple(draw(sizes) for _ in known.shape))
+    fewest, most = primitive.arity
+    bundle = [first]
+    for _ in range(draw(st.integers(fewest, min(most, 4))) - 1):
+        shape = draw(st.sampled_from([first.shape, first.shape[::-1]]))
+        bundle.append(draw(st.sampled_from([first, resized(known, shape)])))
+    return primitive.bind(*values), tuple(bundle)
+
+
+def any_value(parameter: Parameter) -> st.SearchStrategy[Any]:
+    """Values of one parameter, small integers and numbers among them."""
+    low, high = parameter.minimum, parameter.maximum
+    values: dict[Kind, st.SearchStrategy[Any]] = {
+        Kind.INT: st.integers(int(max(low, -6)), int(min(high, 6))),
+        Kind.NUMBER: st.floats(max(low, -3.0), min(high, 3.0)),
+    }
+    listed = st.sampled_from(_VALUES[parameter.kind](parameter))
+    fitting = values.get(parameter.kind, listed)
+    return fitting if parameter.is_required else st.just(parameter.default) | fitting
+
+
+def resized(known: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
+    """A tensor of the same layout; where the known one has a grid, of any two sides."""
+    if known.grid is None:
+        return TensorSpec(known.layout, shape)
+    side = max(n for n in range(1, shape[0] + 1) if shape[0] % n == 0 and n * n <= shape[0])
+    return TensorSpec(known.layout, shape, (side, shape[0] // side))

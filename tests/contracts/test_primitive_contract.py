@@ -7,12 +7,23 @@ import pickle
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from einsearch.errors import ShapeError
 from einsearch.primitives.base import Signal, all_primitives, cost, get_primitive, infer_or_reason
-from tests.contracts.primitive_cases import POOL, Case, Network, arguments, attempts, cases
+from tests.contracts.primitive_cases import (
+    POOL,
+    Case,
+    Network,
+    any_call,
+    arguments,
+    attempts,
+    cases,
+)
 
 SIGNALS = (Signal(0.0, 1.0), Signal(2.0, 0.25), Signal(-1.0, 4.0))
 FACTOR = 3.0
@@ -35,9 +46,17 @@ def same(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> bool:
     return all(torch.allclose(a, b, atol=1e-9) for a, b in zip(left, right, strict=True))
 
 
-def is_affine_in(case: Case, chosen: list[int]) -> bool:
+def real_flops(network: Network, tensors: list[Tensor]) -> int:
+    # The counter knows the parts of attention, but not its fused kernel on a CPU.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        network(*tensors)
+    flops: int = counter.get_total_flops()
+    return flops
+
+
+def is_affine_in(case: Case, chosen: list[int], networks: list[Network]) -> bool:
     """Whether an average of operands leads to that average of outcomes, the others fixed."""
-    for network in both_modes(case):
+    for network in networks:
         x = [tensor.double() for tensor in case.tensors()]
         y = [t.double() if i in chosen else x[i] for i, t in enumerate(case.tensors())]
         mixed = [0.3 * a + 0.7 * b for a, b in zip(x, y, strict=True)]
@@ -92,12 +111,29 @@ class TestPrimitive:
 
     def test_counts_its_flops(self, name: str) -> None:
         for case in cases(name):
-            network, tensors = case.network(), case.tensors()
-            # The counter knows the parts of attention, but not its fused kernel on a CPU.
-            with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-                network(*tensors)
             counted = cost(case.primitive, case.args, case.specs).flops
-            assert 2 * counted == counter.get_total_flops(), str(case)
+            assert 2 * counted == real_flops(case.network(), case.tensors()), str(case)
+
+    @settings(max_examples=30)
+    @given(data=st.data())
+    def test_keeps_its_word_for_any_tensors_and_arguments(
+        self, name: str, data: st.DataObject
+    ) -> None:
+        primitive = get_primitive(name)
+        args, specs = data.draw(any_call(primitive))
+        outcome = infer_or_reason(primitive, args, specs)
+        if isinstance(outcome, str):
+            with pytest.raises(ShapeError, match=r"\w"):
+                primitive.infer(specs, args)
+            return
+        assert primitive.infer(specs, args) == outcome
+        case, costs = Case(primitive, args, specs, outcome), cost(primitive, args, specs)
+        for network in both_modes(case):
+            made = run(network, case.tensors())
+            assert [tuple(t.shape) for t in made] == [(2, *spec.shape) for spec in outcome]
+            assert all(torch.isfinite(t).all() for t in made)
+            assert costs.parameters == sum(p.numel() for p in network.parameters())
+            assert 2 * costs.flops == real_flops(network, case.tensors())
 
     def test_outcomes_and_gradients_are_finite(self, name: str) -> None:
         for case in cases(name):
@@ -144,10 +180,21 @@ class TestPrimitive:
 
     def test_flags_tell_what_is_affine(self, name: str) -> None:
         primitive = get_primitive(name)
-        everywhere = all(is_affine_in(case, [*range(len(case.specs))]) for case in cases(name))
-        assert primitive.is_affine is everywhere
-        each = all(is_affine_in(c, [i]) for c in cases(name) for i in range(len(c.specs)))
-        assert primitive.is_multilinear is each
+        together, each = [], []
+        for case in cases(name):
+            operands, networks = [*range(len(case.specs))], both_modes(case)
+            together.append(is_affine_in(case, operands, networks))
+            each += [is_affine_in(case, [operand], networks) for operand in operands]
+        assert primitive.is_affine is all(together)
+        assert primitive.is_multilinear is all(each)
+
+    def test_says_which_calls_are_affine_in_evaluation(self, name: str) -> None:
+        for case in cases(name):
+            if case.primitive.affine_at(case.specs, case.args):
+                operands, network = [*range(len(case.specs))], case.network().eval()
+                assert is_affine_in(case, operands, [network]), str(case)
+            else:
+                assert not case.primitive.is_affine, str(case)
 
     def test_flag_tells_what_is_commutative(self, name: str) -> None:
         primitive = get_primitive(name)
@@ -162,11 +209,15 @@ class TestPrimitive:
                 turned.append(same(run(network, tensors), run(network, tensors[::-1])))
         assert primitive.commutative is all(turned)
 
-    def test_sources_read_shapes_alone(self, name: str) -> None:
-        if get_primitive(name).is_source:
-            for case in cases(name):
-                for network in both_modes(case):
-                    assert same(run(network, case.tensors()), run(network, case.tensors()))
+    def test_flag_tells_what_ignores_its_input(self, name: str) -> None:
+        primitive = get_primitive(name)
+        equal = [
+            same(run(network, case.tensors()), run(network, case.tensors()))
+            for case in cases(name)
+            for network in both_modes(case)
+        ]
+        assert primitive.ignores_input is all(equal)
+        assert primitive.ignores_input or not primitive.is_source
 
     def test_views_keep_no_memory_and_make_no_elements(self, name: str) -> None:
         for case in cases(name):

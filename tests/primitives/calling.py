@@ -12,12 +12,12 @@ from einsearch.specs import TensorSpec
 from tests.contracts.primitive_cases import Case, Network
 
 
-def call(name: str, *args: Any, on: TensorSpec | tuple[TensorSpec, ...]) -> Network:
+def call(name: str, *args: Any, on: TensorSpec | tuple[TensorSpec, ...], seed: int = 0) -> Network:
     """`call("conv2d", 8, 3, on=image(3, 6, 6))`: the call with fresh weights."""
     specs = on if isinstance(on, tuple) else (on,)
     primitive = get_primitive(name)
     bound = primitive.bind(*args)
-    return Case(primitive, bound, specs, infer(primitive, bound, specs)).network()
+    return Case(primitive, bound, specs, infer(primitive, bound, specs)).network(seed)
 
 
 def outcome(name: str, *args: Any, of: Tensor | tuple[Tensor, ...], on: Any) -> Any:

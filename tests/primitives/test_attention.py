@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from einsearch.errors import ShapeError
-from einsearch.primitives.base import get_primitive, infer
+from einsearch.primitives.base import Signal, get_primitive, infer
 from einsearch.specs import image, tokens
 from tests.primitives.calling import assert_equal, call
 
@@ -50,3 +50,16 @@ def test_attention_says_why_it_rejects() -> None:
         infer(attention, attention.bind(3), (tokens(5, 8),))
     with pytest.raises(ShapeError, match="it needs tokens"):
         infer(attention, attention.bind(), (image(3, 5, 8),))
+
+
+@pytest.mark.parametrize("variance", [0.01, 1.0, 9.0])
+def test_moments_hold_for_flat_and_for_peaked_weights(variance: float) -> None:
+    spec = tokens(16, 32)
+    made = [
+        call("attention", 4, on=spec, seed=seed)(variance**0.5 * torch.randn(8, 16, 32))[0]
+        for seed in range(12)
+    ]
+    attention = get_primitive("attention")
+    (signal,) = attention.signal((spec,), attention.bind(4), (Signal(0.0, variance),))
+    real = float(torch.stack(made).detach().var())
+    assert real / 2 < signal.variance < 2 * real

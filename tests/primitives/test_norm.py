@@ -93,3 +93,15 @@ def test_what_nothing_would_be_left_of_is_rejected() -> None:
         with pytest.raises(ShapeError, match="leaves nothing of it"):
             infer(primitive, primitive.bind(), (spec,))
     assert infer(get_primitive("norm"), get_primitive("norm").bind(), (image(1, 4, 4),))
+
+
+def test_batch_norm_is_affine_in_evaluation_as_no_other_norm() -> None:
+    affine = {
+        (name, str(spec.layout))
+        for name in ("norm", "batch_norm", "layer_norm", "group_norm", "rms_norm")
+        for spec in (IMAGE, TOKENS, VECTOR)
+        if get_primitive(name).affine_at((spec,), get_primitive(name).bind())
+    }
+    assert affine == {("norm", "image")} | {
+        ("batch_norm", layout) for layout in ("image", "tokens", "vector")
+    }
