@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import abc
 import math
+from typing import Final
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.quadrature import expectation
 from einsearch.specs import Bundle
+
+FLOOR: Final = 1e-5
+"""The kernels keep divisors and what logarithms are taken of this far from 0."""
+
+LEVY_MEDIAN: Final = 2.198
+"""Median of the Levy distribution of scale 1."""
 
 
 class Elementwise(Primitive):
@@ -106,7 +113,7 @@ class SignedLog(Elementwise):
 
     @staticmethod
     def function(x: float) -> float:
-        return math.copysign(1.0, x) * math.log(max(abs(x), 1e-5))
+        return math.copysign(1.0, x) * math.log(max(abs(x), FLOOR))
 
 
 @register
@@ -131,7 +138,22 @@ class SafeDiv(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         top, bottom = incoming
-        # To first order in the spread of the divisor, kept away from 0 as the layer keeps it.
-        scale = max(bottom.second_moment, 1e-10)
+        scale = max(bottom.second_moment, FLOOR**2)
         mean = top.mean * bottom.mean / scale
-        return (Signal(mean, max(top.second_moment / scale - mean**2, 0.0)),)
+        usual = max(top.second_moment / scale - mean**2, 0.0)
+        return (Signal(mean, usual + top.second_moment * _near_zero(bottom, specs[0].elements)),)
+
+
+def _near_zero(divisor: Signal, count: int) -> float:
+    """What the small ones among `count` normal divisors add to the mean of 1 / x^2.
+
+    With density p at 0 that mean tends to a Levy distribution of scale 2 pi count p^2; this is its
+    median, or the mean that the floor allows. Without it, layers that divide by what may be 0
+    would look harmless.
+    """
+    if divisor.variance <= 0:
+        return 0.0
+    spread = math.sqrt(2 * math.pi * divisor.variance)
+    density = math.exp(-(divisor.mean**2) / (2 * divisor.variance)) / spread
+    median = LEVY_MEDIAN * 2 * math.pi * count * density * density
+    return min(median, 4 * density / FLOOR, 1 / FLOOR**2)

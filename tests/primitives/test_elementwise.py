@@ -83,3 +83,16 @@ def test_division_of_constants_has_no_spread() -> None:
     specs = (vector(1), vector(1))
     (signal,) = divide.signal(specs, divide.bind(), (Signal(3.0, 0.0), Signal(-2.0, 0.0)))
     assert signal == Signal(-1.5, 0.0)
+
+
+def test_division_by_what_may_be_zero_spreads_widely() -> None:
+    divide = get_primitive("safe_div")
+    spec = vector(4096)
+    rng = np.random.default_rng(0)
+    around_zero, far_from_it = Signal(0.0, 1.0), Signal(4.0, 0.25)
+    for divisor in (around_zero, far_from_it):
+        bottom = rng.normal(divisor.mean, divisor.variance**0.5, (400, 4096))
+        typical = np.median((1 / bottom).var(1))
+        args = divide.bind(), (Signal(1.0, 0.0), divisor)
+        (signal,) = divide.signal((spec, spec), *args)
+        assert typical / 3 < signal.variance < typical * 3
