@@ -1,10 +1,10 @@
 """What a trial costs beside its evaluation: ask, describe, record, tell, with a free objective.
 
-    python benchmarks/overhead.py [--trials 2000] [--searcher random evolution]
+    python benchmarks/overhead.py [--trials 2000] [--searcher evolution] [--space bits]
 
-CPU milliseconds a trial, in the first and in the last tenth of the search, on bit strings (the
-machinery alone) and on grammars (drawing, varying and hashing networks included). The record is
-a journal on disk, flushed before the searcher hears of a result.
+CPU milliseconds a trial, on the whole and over the 100 trials that lead to each of some marks,
+on bit strings (the machinery alone) and on grammars (drawing, varying and hashing networks
+included). The record is a journal on disk, flushed before the searcher hears of a result.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ from einsearch.trial import Trial
 PEERS = {
     "Optuna 5.0, random, in memory": 1.7,
     "Optuna 5.0, random, journal file": 11.2,
+    "Optuna 5.0, random, SQLite": 73.0,
     "Optuna 5.0, TPE (500 trials), journal file": 43.0,
-    "NePS 0.16, random or evolution": 195.0,
+    "NePS 0.16, random or evolution (191 to 199)": 195.0,
 }
 """CPU milliseconds a trial, measured on a 2-core machine."""
 
+MARKS = (100, 1_000, 10_000)
 BITS = 60
 GRAMMARS = {"nasbench201": 300, "einspace": 60}
 """Packaged grammars, and the limit on nodes to draw from them under."""
@@ -115,10 +117,19 @@ class Clock(Callbacks):
     def on_trial(self, trial: Trial) -> None:
         self.seconds.append(time.process_time())
 
-    def milliseconds(self, first: float, last: float) -> float:
-        """Mean a trial between two fractions of the search."""
-        one, other = (round(part * (len(self.seconds) - 1)) for part in (first, last))
-        return 1e3 * (self.seconds[other] - self.seconds[one]) / (other - one)
+    def milliseconds(self, first: int, last: int) -> float:
+        """Mean a trial between two of them."""
+        return 1e3 * (self.seconds[last] - self.seconds[first]) / (last - first)
+
+    @property
+    def mean(self) -> float:
+        return self.milliseconds(0, len(self.seconds) - 1)
+
+    def before(self, mark: int) -> str:
+        """Mean over the 100 trials that lead to a mark; a dash if the search ended before it."""
+        if mark >= len(self.seconds):
+            return "-"
+        return f"{self.milliseconds(mark - 100, mark):.2f}"
 
 
 def measure(case: Case, searcher: str, trials: int) -> Clock:
@@ -138,19 +149,30 @@ def measure(case: Case, searcher: str, trials: int) -> Clock:
     return clock
 
 
-def report(names: Sequence[str], trials: int) -> None:
+def processor() -> str:
+    """Name of the processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def report(spaces: Sequence[str], names: Sequence[str], trials: int) -> None:
     """Measures and prints everything."""
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{trials} trials, CPU milliseconds a trial\n")
-    print(f"{'space':<12} {'searcher':<12} {'mean':>7} {'first 10 %':>11} {'last 10 %':>11}")
+    marks = "".join(f"{f'at {mark:,}':>11}" for mark in MARKS)
+    print(f"{'space':<12} {'searcher':<12} {'mean':>7}{marks}")
     worst = 0.0
-    cases = {"bits": bits(), **{name: grammar(name, nodes) for name, nodes in GRAMMARS.items()}}
-    for label, case in cases.items():
+    for label in spaces:
+        case = bits() if label == "bits" else grammar(label, GRAMMARS[label])
         for name in names:
             clock = measure(case, name, trials)
-            mean, early, late = (clock.milliseconds(*p) for p in ((0, 1), (0, 0.1), (0.9, 1)))
-            worst = max(worst, mean)
-            print(f"{label:<12} {name:<12} {mean:>7.2f} {early:>11.2f} {late:>11.2f}")
+            worst = max(worst, clock.mean)
+            marked = "".join(f"{clock.before(mark):>11}" for mark in MARKS)
+            print(f"{label:<12} {name:<12} {clock.mean:>7.2f}{marked}", flush=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory of the driver: {memory:.0f} MiB")
     print(f"\nothers, and how many times our worst mean ({worst:.2f}) they take:")
@@ -160,10 +182,12 @@ def report(names: Sequence[str], trials: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--searcher", nargs="+", default=list(all_searchers()))
+    spaces = ["bits", *GRAMMARS]
+    parser.add_argument("--space", nargs="+", choices=spaces, default=spaces)
     arguments = parser.parse_args()
-    report(arguments.searcher, arguments.trials)
+    report(arguments.space, arguments.searcher, arguments.trials)
 
 
 if __name__ == "__main__":
