@@ -96,8 +96,11 @@ def test_a_missing_record_is_not_made_by_reading(tmp_path: Path) -> None:
 def test_the_lock_that_a_killed_driver_left_on_the_journal_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     write_journal(path)
-    (tmp_path / "journal.log.lock").symlink_to(path)
-    record = Record(journal_storage(path, is_driver=True, after_crash=True), directions=DIRECTIONS)
+    lock = tmp_path / "journal.log.lock"
+    lock.symlink_to(path)
+    storage = journal_storage(path, is_driver=True, after_crash=True)
+    assert not lock.is_symlink()
+    record = Record(storage, directions=DIRECTIONS)
     record.propose(trial(3))
     assert len(record.trials) == 4
 
