@@ -6,6 +6,7 @@ time limit is killed and replaced, as is one that died; its job becomes a failur
 
 from __future__ import annotations
 
+import atexit
 import math
 import pickle
 import queue
@@ -58,6 +59,8 @@ class LocalExecutor:
         self._failed_starts = 0
         self._capacity = workers
         self._workers: list[WorkerProcess] = []
+        # Otherwise the exit of a driver that forgot to close waits for work that never ends.
+        atexit.register(self.close)
         self._hire()
 
     @property
@@ -90,6 +93,7 @@ class LocalExecutor:
         self._arrived = deque(event for event in self._arrived if event.number != number)
 
     def close(self) -> None:
+        atexit.unregister(self.close)
         for worker in self._workers:
             worker.kill()
         self._workers.clear()

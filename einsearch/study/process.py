@@ -56,7 +56,8 @@ class WorkerProcess:
     def __init__(self, settings: Settings, events: queue.SimpleQueue[Event]) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=True)
+        # No daemon, which could not have children: data loaders want some.
+        self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=False)
         with _ctrl_c_held():
             self.process.start()
         theirs.close()

@@ -105,8 +105,6 @@ def _leave_terminal(log: Path | None) -> None:
     if hasattr(os, "setpgrp"):
         os.setpgrp()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    # The driver needs a daemon, which it ends when it exits; work may want children all the same.
-    multiprocessing.current_process().daemon = False
     if log is not None:
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
