@@ -27,6 +27,18 @@ def test_recall_takes_the_place_of_ask() -> None:
     assert second.ask() == first.ask()
 
 
+def test_a_searcher_sees_what_is_recalled() -> None:
+    class Keeper(RandomSearcher):
+        recalled: int = -1
+
+        def _recall(self, trial: Trial) -> None:
+            self.recalled = trial.number
+
+    searcher = Keeper(bits_space())
+    searcher.recall(Trial(0, "0", TrialState.RUNNING))
+    assert searcher.recalled == 0
+
+
 def test_recall_out_of_order_is_refused() -> None:
     searcher = RandomSearcher(bits_space())
     with pytest.raises(ValueError, match="expected proposal 0, the record gives 2"):

@@ -62,6 +62,19 @@ def test_the_winner_of_the_tournament_is_the_parent() -> None:
     assert parents_after(searcher) == {1}
 
 
+def test_the_youngest_of_equals_wins() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, crossover=0.0)
+    run(searcher, 3, lambda p: complete(p, ones=1.0))
+    assert parents_after(searcher) == {2}
+
+
+def test_pruned_trials_live_by_their_values() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=200, crossover=0.0)
+    run(searcher, 1, lambda p: finish(proposed(p), TrialState.PRUNED, ones=9.0))
+    run(searcher, 1, lambda p: complete(p, ones=1.0))
+    assert parents_after(searcher) == {0}
+
+
 def test_minimises_where_less_is_better() -> None:
     space = bits_space(directions={"ones": "minimize"})
     searcher = EvolutionSearcher(space, population=3, tournament=200, crossover=0.0)
@@ -117,6 +130,15 @@ def test_crossover_has_two_parents_and_only_their_bits() -> None:
         assert all(bit in (one, other) for bit, one, other in places)
 
 
+def test_either_child_of_a_crossover_may_be_proposed() -> None:
+    space = bits_space(2, seeds=[from_text("00"), from_text("11")])
+    searcher = EvolutionSearcher(space, population=2, tournament=1, crossover=1.0)
+    run(searcher, 2)
+    proposals = [searcher.ask() for _ in range(60)]
+    crossed = {(p.parents, p.derivation.text) for p in proposals if p.origin == "crossover"}
+    assert crossed == {((0, 1), "01"), ((0, 1), "10"), ((1, 0), "01"), ((1, 0), "10")}
+
+
 def test_where_nothing_can_be_exchanged_it_mutates() -> None:
     searcher = EvolutionSearcher(bits_space(), population=1, tournament=1, crossover=1.0)
     assert [proposal.origin for proposal in run(searcher, 3)] == ["sample", "mutate", "mutate"]
@@ -135,6 +157,10 @@ def test_finds_more_ones_than_random_search_would() -> None:
 
 
 def test_keeps_derivations_of_the_living_alone() -> None:
+    def some_die(proposal: Proposal) -> Trial:
+        is_dead = proposal.number % 3 == 0
+        return finish(proposed(proposal), TrialState.FAILED if is_dead else TrialState.COMPLETE)
+
     searcher = EvolutionSearcher(bits_space(), population=5, tournament=2)
-    run(searcher, 200)
+    run(searcher, 200, some_die)
     assert len(searcher._derivations) <= 5

@@ -151,3 +151,7 @@ def test_seeds_that_cannot_start(seed: str, message: str) -> None:
 def test_a_seed_above_a_limit_is_refused_with_the_figure() -> None:
     with pytest.raises(ParseError, match=r"plain cannot .* it has 84 parameters, the limit is 50"):
         seed_derivations(GRAMMAR, SPEC, ["plain"], Limits(parameters=50))
+
+
+def test_a_seed_at_a_limit_may_start() -> None:
+    assert len(seed_derivations(GRAMMAR, SPEC, ["plain"], Limits(nodes=2, parameters=84))) == 1
