@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import numpy as np
 
@@ -70,10 +71,8 @@ def search_space(
     ) -> tuple[Derivation, Derivation]:
         return crossover(left, right, rng, kept, accept, canonical_hash)
 
-    def recall(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
-        return replay(grammar, spec, decisions)
-
-    return SearchSpace(draw, vary, cross, tuple(seeds), directions, recall)
+    # A partial, because worker processes get it too, and a function in here would not pickle.
+    return SearchSpace(draw, vary, cross, tuple(seeds), directions, partial(replay, grammar, spec))
 
 
 def requirement(require: Sequence[str]) -> Accept | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from contextlib import suppress
 from itertools import pairwise
-from typing import cast
 
 import numpy as np
 import pytest
@@ -98,11 +98,12 @@ def test_children_of_two_keep_them_too_and_are_other_networks() -> None:
     assert crossed >= 20
 
 
-def test_recalls_what_decisions_fix() -> None:
+def test_recalls_what_decisions_fix_in_another_process_too() -> None:
     drawn_from = space()
+    recall = pickle.loads(pickle.dumps(drawn_from.recall))
     for derivation in draws(drawn_from, 20):
         plain = [list(decision) for decision in derivation.decisions]
-        again = drawn_from.recall(cast("list[tuple[str, str, object]]", plain))
+        again = recall(plain)
         assert again.text == derivation.text
         assert again.decisions == derivation.decisions
 
