@@ -77,6 +77,7 @@ __all__ = [
     "open_run",
     "parse_grammar",
     "parse_spec",
+    "resume",
     "search",
     "tokens",
     "vector",
@@ -242,11 +243,42 @@ def open_run(directory: str | Path) -> Run:
     return open_recorded(Path(directory))
 
 
+def resume(directory: str | Path, **changes: Any) -> Run:
+    """Goes on with the run of a search-space file; see `einsearch.study.launch.resume`."""
+    from einsearch.study import launch
+
+    return launch.resume(directory, **changes)
+
+
 def export(trial: Trial, format: str, to: str | Path) -> list[Path]:
-    """Writes a trial's trained network in a portable format, verified; see `einsearch export`."""
-    from einsearch.exporting import export_trial
+    """Writes the trained network of a recorded trial in a portable format.
+
+    Args:
+        trial: of a run in a folder, as `run.best`.
+        format: "python", "safetensors", "pt2", "onnx" or "onnx-int8".
+        to: folder that the files go to.
+
+    Raises:
+        ExportError: the format is not to be had, or gives other answers than the network.
+        RunError: the weights of the trial were not kept.
+    """
+    from einsearch.exporters.from_run import export_trial
 
     return export_trial(trial, format, Path(to))
+
+
+def _model(run: Run, trial: Trial | None = None) -> nn.Module:
+    """The trained network of a trial (the best one), head included. Raises RunError."""
+    from einsearch.study.trained import load_trained
+
+    return load_trained(run, trial).network
+
+
+def _resume(run: Run, **changes: Any) -> Run:
+    """Goes on with the run, up to its budget. Raises RunError."""
+    if run.directory is None:
+        raise RunError("a run in memory cannot be resumed: give search a directory")
+    return resume(run.directory, **changes)
 
 
 _METHODS: Mapping[type, Mapping[str, Callable[..., Any]]] = {

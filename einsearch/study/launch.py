@@ -1,0 +1,358 @@
+"""From a search-space file, or a grammar with an objective, to a finished run; and on again.
+
+Every choice that a user leaves out is made here, so that the Python interface and the command line
+cannot differ.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from einsearch.derivation.limits import Limits
+from einsearch.errors import RunError, SpaceFileError
+from einsearch.grammar.load import load_grammar_file
+from einsearch.grammar.model import Grammar
+from einsearch.resources import resource_folder
+from einsearch.searchers.base import SearchSpace
+from einsearch.searchers.registry import DEFAULT_SEARCHER, make_searcher
+from einsearch.specs import TensorSpec
+from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.executor import Executor, WorkFactory
+from einsearch.study.finishing import finish_run
+from einsearch.study.folder import GRAMMAR, SPACE, RunFolder
+from einsearch.study.inline import InlineExecutor
+from einsearch.study.local import LocalExecutor
+from einsearch.study.loop import Options, run_study
+from einsearch.study.objective import (
+    Objective,
+    ObjectiveWork,
+    decisions_payload,
+    derivation_payload,
+)
+from einsearch.study.opening import drive
+from einsearch.study.run import Run, open_run
+from einsearch.study.searchspace import search_space, seed_derivations
+from einsearch.study.spacefile import SpaceFile, load_space_file
+from einsearch.study.training import TrainingWork
+from einsearch.study.weights import WeightStore
+from einsearch.tasks.base import Task
+from einsearch.tasks.registry import make_task
+
+DEFAULT_OBJECTIVE = {"value": "maximize"}
+"""What a number that an objective returns is called, and which way is better."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that is ready to start.
+
+    Attributes:
+        grammar, spec: what is derived, on which tensor.
+        space: what the searcher draws from.
+        searcher: name, or name and options.
+        directions: objective name -> direction.
+        budget: what may be spent.
+        seed: of the whole search.
+        retries: of a trial after a fault of the machine.
+        executor: makes what evaluates candidates; takes the run folder.
+        is_inline: whether candidates are evaluated in the calling process.
+        files: texts that go into the run folder.
+        file, task: of a search-space file; None for an objective.
+    """
+
+    grammar: Grammar
+    spec: TensorSpec
+    space: SearchSpace
+    searcher: str | Mapping[str, Any]
+    directions: Mapping[str, str]
+    budget: Budget
+    seed: int
+    retries: int
+    executor: Callable[[RunFolder | None], Executor]
+    is_inline: bool
+    files: Mapping[str, str]
+    file: SpaceFile | None = None
+    task: Task | None = None
+
+
+def search_file(
+    source: str | Path | SpaceFile,
+    *,
+    directory: str | Path | None = None,
+    callbacks: Callbacks | None = None,
+    storage: str | None = None,
+    **changes: Any,
+) -> Run:
+    """Runs the search that a search-space file describes, its final training included.
+
+    Args:
+        source: the file.
+        directory: run folder, new; None keeps the record in memory.
+        callbacks: are told what happens.
+        storage: URL of an Optuna storage for the record; None for a journal in the folder.
+        changes: `trials`, `hours`, `seed`, `searcher`, `workers`, `executor`, or any section of
+            the file, in place of what the file says.
+
+    Raises:
+        EinsearchError: the file, grammar, task or folder cannot be used.
+    """
+    file = source if isinstance(source, SpaceFile) else load_space_file(source)
+    plan = plan_file(_changed(file, changes))
+    return start(plan, directory, callbacks or Callbacks(), storage)
+
+
+def search_grammar(
+    grammar: Grammar,
+    objective: Objective | None,
+    *,
+    input: TensorSpec,
+    searcher: str | Mapping[str, Any] = DEFAULT_SEARCHER,
+    trials: int | None = 100,
+    hours: float | None = None,
+    seed: int = 0,
+    directions: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+    require: Sequence[str] | None = None,
+    seeds: Sequence[str] = (),
+    directory: str | Path | None = None,
+    workers: int | None = None,
+    seconds: float | None = None,
+    retries: int = 1,
+    callbacks: Callbacks | None = None,
+    storage: str | None = None,
+) -> Run:
+    """Searches a grammar with an objective of the user's.
+
+    Args:
+        grammar: with a start rule.
+        objective: `objective(derivation)` gives a number or {"accuracy": 0.9, ...}. Raising
+            `Reject` records a rejection; any other exception is a failed trial.
+        input: the tensor that enters every network.
+        searcher: name, or {"name": ..., and its options}.
+        trials, hours: the budget; None for no limit.
+        seed: of the whole search.
+        directions: objective name -> "maximize" or "minimize", the main one first.
+        limits, require, seeds: what is drawn.
+        directory: run folder, new; None keeps the record in memory.
+        workers: processes that evaluate; None evaluates here, one candidate at a time.
+        seconds: that one candidate may take in a process.
+        retries: of a trial whose process died by a fault of the machine.
+
+    Raises:
+        EinsearchError: something of this cannot be used.
+    """
+    if objective is None:
+        raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
+    directions = dict(directions or DEFAULT_OBJECTIVE)
+    found = seed_derivations(grammar, input, seeds, limits, require)
+    space = search_space(
+        grammar, input, directions=directions, limits=limits, require=require, seeds=found
+    )
+    factory = partial(_objective_work, objective, space.recall, next(iter(directions)))
+    plan = Plan(
+        grammar=grammar,
+        spec=input,
+        space=space,
+        searcher=searcher,
+        directions=directions,
+        budget=Budget(trials, hours),
+        seed=seed,
+        retries=retries,
+        executor=_executor(factory, workers, seconds),
+        is_inline=workers is None,
+        files=_grammar_files(grammar),
+    )
+    return start(plan, directory, callbacks or Callbacks(), storage)
+
+
+def plan_file(file: SpaceFile) -> Plan:
+    """Everything that a search-space file asks for, loaded and checked.
+
+    Raises:
+        EinsearchError: something of it cannot be used.
+    """
+    grammar = load_file_grammar(file)
+    task = None if file.objective is not None else make_task(file.task, file.base)
+    spec = file.objective_input if task is None else task.input
+    assert spec is not None
+    directions = file.objectives or _own_directions(task)
+    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, file.require)
+    sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
+    space = search_space(
+        grammar,
+        spec,
+        directions=directions,
+        limits=file.limits,
+        require=file.require,
+        seeds=seeds,
+        sizes=sizes,  # type: ignore[arg-type]
+    )
+    seconds = file.trial.seconds
+    if task is not None:
+        factory: WorkFactory = TrainingWork(file.task, file.base, file.training, seconds)
+    else:
+        objective = _import_objective(str(file.objective), file)
+        factory = partial(_objective_work, objective, space.recall, next(iter(directions)))
+    is_inline = file.executor.name == "inline"
+    return Plan(
+        grammar=grammar,
+        spec=spec,
+        space=space,
+        searcher=file.searcher,
+        directions=directions,
+        budget=Budget(file.budget.trials, file.budget.hours),
+        seed=file.seed,
+        retries=file.trial.retries,
+        executor=_executor(factory, None if is_inline else file.executor.processes, seconds),
+        is_inline=is_inline,
+        files={SPACE: _located(file), **_grammar_files(grammar)},
+        file=file,
+        task=task,
+    )
+
+
+def load_file_grammar(file: SpaceFile) -> Grammar:
+    """The grammar that a search-space file names. Raises GrammarError, SpaceFileError."""
+    path = file.grammar_path
+    if path is None:
+        raise SpaceFileError(
+            f"there is no grammar {file.grammar}, packaged or beside the search-space file"
+        )
+    return load_grammar_file(path, resource_folder("grammars"))
+
+
+def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storage: Any) -> Run:
+    """Starts a new run. Raises EinsearchError."""
+    folder = None
+    if directory is not None:
+        folder = RunFolder.create(Path(directory), plan.files, storage)
+    return _go_on(plan, folder, callbacks, storage if folder is None else None)
+
+
+def resume(directory: str | Path, *, callbacks: Callbacks | None = None, **changes: Any) -> Run:
+    """Goes on with the run of a search-space file, up to its budget.
+
+    Args:
+        directory: the run folder.
+        callbacks: are told what happens.
+        changes: `trials`, `hours` or `workers`, in place of what the run was started with.
+
+    Raises:
+        RunError: there is no such run, it is being driven by another process, or it was started
+            from Python with an objective that only Python has.
+    """
+    folder = RunFolder(Path(directory))
+    if not (folder.path / SPACE).exists():
+        raise RunError(
+            f"{folder.path} was started from Python: go on with open_run(...).resume(objective)"
+        )
+    file = load_space_file(folder.path / SPACE)
+    plan = plan_file(_changed(file, changes))
+    return _go_on(plan, folder, callbacks or Callbacks(), None)
+
+
+def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: str | None) -> Run:
+    driving = drive(folder, plan.directions, storage)
+    for note in driving.notes:
+        callbacks.on_note(note)
+    with driving if folder is not None else nullcontext():
+        executor = plan.executor(folder)
+        try:
+            end = _study(plan, driving.record, folder, executor, callbacks)
+        finally:
+            executor.close()
+        run = Run(driving.record, folder)
+        is_whole = end.reason is not StopReason.INTERRUPTED
+        if is_whole and plan.file is not None and plan.task is not None and folder is not None:
+            finish_run(run, plan.file, plan.task, folder, callbacks)
+    return run if folder is None else open_run(folder.path)
+
+
+def _study(
+    plan: Plan, record: Any, folder: RunFolder | None, executor: Executor, callbacks: Callbacks
+) -> StudyEnd:
+    store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
+    options = Options(
+        seed=plan.seed,
+        retries=plan.retries,
+        callbacks=callbacks,
+        payload=derivation_payload if plan.is_inline else decisions_payload,
+        keep=None if store is None else store.offer,
+    )
+    searcher = partial(make_searcher, plan.searcher, plan.space, plan.seed)
+    return run_study(searcher, executor, record, plan.budget, options)
+
+
+def _executor(
+    factory: WorkFactory, workers: int | None, seconds: float | None
+) -> Callable[[RunFolder | None], Executor]:
+    def make(folder: RunFolder | None) -> Executor:
+        if workers is None:
+            return InlineExecutor(factory())
+        log = None if folder is None else folder.path / "workers.log"
+        # Work stops itself first; the process is killed where it does not.
+        allowed = None if seconds is None else seconds + max(5.0, 0.1 * seconds)
+        return LocalExecutor(factory, workers, seconds=allowed, log=log)
+
+    return make
+
+
+def _objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWork:
+    return ObjectiveWork(objective, recall, main)
+
+
+def _own_directions(task: Task | None) -> dict[str, str]:
+    if task is None:
+        return dict(DEFAULT_OBJECTIVE)
+    main = task.metrics[0]
+    return {main.name: main.direction}
+
+
+def _grammar_files(grammar: Grammar) -> dict[str, str]:
+    """The grammar as used: the file itself under a fixed name, imports under their own."""
+    texts = list(grammar.sources.items())
+    return {GRAMMAR: texts[0][1], **dict(texts[1:])} if texts else {}
+
+
+def _located(file: SpaceFile) -> str:
+    """The file as used, whose grammar is the copy in the run folder."""
+    return file.model_copy(update={"grammar": GRAMMAR}).text
+
+
+def _changed(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
+    sections: dict[str, Any] = {}
+    for name, value in changes.items():
+        if value is None:
+            continue
+        if name in ("trials", "hours"):
+            sections.setdefault("budget", {})[name] = value
+        elif name == "workers":
+            sections.setdefault("executor", {})["workers"] = value
+        elif name == "executor" and isinstance(value, str):
+            sections.setdefault("executor", {})["name"] = value
+        elif name == "searcher" and isinstance(value, str):
+            sections["searcher"] = {"name": value}
+        else:
+            sections[name] = value
+    return file.changed(**sections) if sections else file
+
+
+def _import_objective(path: str, file: SpaceFile) -> Objective:
+    module_name, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise SpaceFileError(
+            f"cannot import the objective {path}: {error}",
+            hint="it is written package.module:function; the package must be installed, or its "
+            "folder on PYTHONPATH",
+        ) from None
+    if not callable(found):
+        raise SpaceFileError(f"the objective {path} is no function")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,130 @@
+"""Trained networks of a run: built from its record and weights, or trained again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from einsearch.errors import RunError
+from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.run import Run
+from einsearch.study.spacefile import SpaceFile, load_space_file
+from einsearch.study.weights import read_weights
+from einsearch.tasks.base import Task
+from einsearch.tasks.registry import make_task
+from einsearch.trial import Trial
+
+if TYPE_CHECKING:
+    from einsearch.compile.head import Network
+    from einsearch.evaluate.candidate import Outcome
+    from einsearch.evaluate.final import FinalResult
+    from einsearch.primitives.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network of a run with its weights.
+
+    Attributes:
+        trial: it was found as.
+        program: of the backbone.
+        network: with its head, in evaluation mode.
+        task: what it was trained for.
+        is_final: whether the weights are those of the full training.
+    """
+
+    trial: Trial
+    program: Program
+    network: Network
+    task: Task
+    is_final: bool
+
+
+def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
+    """A network of a run: weights of the full training where there was one.
+
+    Args:
+        run: of a search-space file, in a folder.
+        trial: the best one where None.
+
+    Raises:
+        RunError: the run has no folder, no such trial, or did not keep its weights.
+    """
+    from einsearch.evaluate.network import build_network, load_weights, read_program
+
+    folder = folder_of(run)
+    trial = trial or run.best
+    if trial is None:
+        raise RunError(f"no trial of {folder.path} is complete yet")
+    task = task_of(folder)
+    program = read_program(trial.text, task)
+    network = build_network(program, task, trial.seed)
+    final = _final_weights(run, folder, trial)
+    load_weights(network, read_weights(folder, trial.number) if final is None else final)
+    return TrainedNetwork(trial, program, network.eval(), task, final is not None)
+
+
+def train_again(run: Run, trial: Trial) -> Outcome:
+    """Trains a trial as the search did: the same score on the same machine.
+
+    Raises:
+        RunError: the run has no folder with a search-space file.
+    """
+    from einsearch.evaluate.candidate import Job, evaluate_candidate
+
+    folder = folder_of(run)
+    file = space_of(folder)
+    training = file.training
+    if trial.budget is not None:
+        training = training.with_epochs(round(trial.budget))
+    job = Job(trial.text, training, trial.seed, file.trial.seconds)
+    return evaluate_candidate(job, make_task(file.task, file.base))
+
+
+def train_in_full(run: Run, trial: Trial, epochs: int | None, seeds: int) -> FinalResult:
+    """Trains a trial in full and tests it; nothing is written.
+
+    Args:
+        epochs: those of the file's final training where None.
+        seeds: how many trainings.
+    """
+    from einsearch.evaluate.final import train_final
+
+    folder = folder_of(run)
+    file = space_of(folder)
+    wanted = epochs or file.final.epochs or file.training.epochs
+    task = make_task(file.task, file.base)
+    numbers = [trial.seed + i for i in range(seeds)]
+    return train_final(trial.text, task, file.training.with_epochs(wanted), numbers)
+
+
+def folder_of(run: Run) -> RunFolder:
+    """The folder of a run. Raises RunError where it is in memory."""
+    if run.folder is None:
+        raise RunError("the run is in memory and kept no weights: give search a directory")
+    return run.folder
+
+
+def space_of(folder: RunFolder) -> SpaceFile:
+    """The search-space file as used. Raises RunError where the run has none."""
+    if not (folder.path / SPACE).exists():
+        raise RunError(f"{folder.path} was searched with an objective: einsearch trained nothing")
+    return load_space_file(folder.path / SPACE)
+
+
+def task_of(folder: RunFolder) -> Task:
+    """The task of a run, loaded. Raises RunError, TaskError."""
+    file = space_of(folder)
+    if file.objective is not None:
+        raise RunError(f"{folder.path} was searched with an objective: einsearch trained nothing")
+    return make_task(file.task, file.base)
+
+
+def _final_weights(run: Run, folder: RunFolder, trial: Trial) -> Mapping[str, Any] | None:
+    for row in (run.final or {}).get("networks", ()):
+        if row["number"] == trial.number and row["weights"]:
+            from safetensors.numpy import load_file
+
+            return load_file(folder.path / row["weights"])
+    return None
