@@ -14,6 +14,8 @@ import numpy as np
 
 from einsearch.derivation import edit
 from einsearch.derivation import sample as sampling
+from einsearch.derivation.analysis import Analysis
+from einsearch.derivation.check import Problem
 from einsearch.derivation.derivation import Architecture, Derivation
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.parse import derive_rule, parse
@@ -179,6 +181,21 @@ def _replay(grammar: Grammar, decisions: Iterable[Any], spec: TensorSpec) -> Der
     return replay(grammar, spec, decisions)
 
 
+def _check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
+    """What is wrong with the grammar, errors first; with `spec` its seeds are derived too."""
+    from einsearch.derivation.check import check
+
+    return check(grammar, spec)
+
+
+def _analyse(grammar: Grammar) -> Analysis:
+    """Probability that a draw ends, expected sizes as drawn and as built. Raises GrammarError."""
+    from einsearch.derivation.analysis import analyse
+
+    least = sampling.bounds_of(grammar, None).least_of_rule(grammar.start_rule.key)
+    return analyse(grammar, least)
+
+
 def _mutate(
     derivation: Derivation,
     seed: int | np.random.Generator = 0,
@@ -282,7 +299,14 @@ def _resume(run: Run, **changes: Any) -> Run:
 
 
 _METHODS: Mapping[type, Mapping[str, Callable[..., Any]]] = {
-    Grammar: {"sample": _sample, "parse": _parse, "seed": _seed, "replay": _replay},
+    Grammar: {
+        "check": _check,
+        "analyse": _analyse,
+        "sample": _sample,
+        "parse": _parse,
+        "seed": _seed,
+        "replay": _replay,
+    },
     Architecture: {"graph": _graph},
     Derivation: {"mutate": _mutate, "crossover": _crossover},
     ArchitectureGraph: {"module": _module, "source": _source},
