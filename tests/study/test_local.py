@@ -155,35 +155,35 @@ if __name__ == "__main__":
 @pytest.fixture
 def driver(tmp_path: Path) -> Iterator[Any]:
     """Starts a driver of one worker in a process of its own; gives it and its worker's pid."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[tuple[subprocess.Popen[str], int]] = []
 
     def start(text: str, end: str) -> tuple[subprocess.Popen[str], int]:
         script = tmp_path / "driver.py"
         script.write_text(DRIVER.format(text=text, end=end))
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, str(script)]
-        started.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        )
-        assert started[-1].stdout is not None
-        return started[-1], int(started[-1].stdout.readline())
+        driving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        assert driving.stdout is not None
+        started.append((driving, int(driving.stdout.readline())))
+        return started[-1]
 
     yield start
-    for one in started:
+    for driving, worker in started:
+        driving.kill()
         with suppress(ProcessLookupError):
-            one.kill()
-        one.communicate()
+            os.kill(worker, signal.SIGKILL)
+        driving.communicate()
 
 
 def test_workers_die_with_a_killed_driver(driver: Any) -> None:
-    process, worker = driver("report-hang", "executor.next_finished()")
-    process.kill()
+    driving, worker = driver("report-hang", "executor.next_finished()")
+    driving.kill()
     wait_until_gone(worker)
 
 
 def test_a_driver_that_forgets_to_close_ends_all_the_same(driver: Any) -> None:
-    process, worker = driver("report-hang", "pass")
-    assert process.wait(timeout=60) == 0
+    driving, worker = driver("report-hang", "pass")
+    assert driving.wait(timeout=60) == 0
     wait_until_gone(worker)
 
 
