@@ -8,6 +8,7 @@
 | resuming.py                  | `rebuild`: a searcher as it was when the record ends         |
 | executor.py                  | `Executor`, the contract: `Job` in, `Finished`, `Report` out |
 | inline.py, local.py          | in the calling process; in worker processes of this machine  |
+| process.py, worker.py        | such a process as its driver sees it; what runs inside       |
 | result.py, objective.py      | `Result`: what work gives back; a callable of one's own      |
 | record.py, encoding.py       | `Record`: the trials, kept as an Optuna study                |
 | storage.py, opening.py       | where it is kept, repaired, opened to write or to read       |
@@ -15,4 +16,6 @@
 | lock.py, interrupts.py       | one driver a folder; Ctrl-C waits for the end of a write     |
 | run.py                       | `Run`: what a record says to people                          |
 | spacefile.py                 | a search-space file (YAML) as a `SpaceFile`                  |
+| spacereading.py, yamltext.py | what is wrong with one, and on which line                    |
+| quantities.py                | numbers as people write them: 2M, 200MB, 20..200             |
 """
