@@ -43,6 +43,7 @@ class Board(Callbacks):
         states: number of finished trials by state.
         reasons: number of failed and rejected trials by reason.
         running: trials under way, by number.
+        finishing: trained in full at the end; None before.
         last: the trials that finished last, the newest last.
         notes: what people should know, the newest last.
         end: how it ended; None while it runs.
@@ -59,6 +60,8 @@ class Board(Callbacks):
         self.states: Counter[TrialState] = Counter()
         self.reasons: Counter[str] = Counter()
         self.running: dict[int, Running] = {}
+        self.finishing: Running | None = None
+        self._trials: dict[int, Trial] = {}
         self.last: deque[Trial] = deque(maxlen=LAST)
         self.notes: deque[str] = deque(maxlen=3)
         self.end: StudyEnd | None = None
@@ -99,9 +102,12 @@ class Board(Callbacks):
         self.running[trial.number] = Running(trial)
 
     def on_report(self, number: int, epoch: int, metrics: Mapping[str, Any]) -> None:
-        if number in self.running:
-            self.running[number].epoch = epoch
-            self.running[number].metrics = dict(metrics)
+        running = self.running.get(number)
+        if running is None and self.end is not None:
+            self.finishing = running = Running(self._trials[number])
+        if running is not None:
+            running.epoch = epoch
+            running.metrics = dict(metrics)
 
     def on_trial(self, trial: Trial) -> None:
         self.running.pop(trial.number, None)
@@ -116,6 +122,7 @@ class Board(Callbacks):
         return trial.values.get(self.objective)
 
     def _count(self, trial: Trial) -> None:
+        self._trials[trial.number] = trial
         self.spent += count_spent([trial])
         self.states[trial.state] += 1
         if trial.state in (TrialState.FAILED, TrialState.REJECTED):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 160
-"""Columns of a table that goes into a file or a pipe, where no terminal sets a width."""
+"""Columns of a drawing that goes into a file or a pipe, where no terminal sets a width."""
+
+LONGEST_RULE = 60
+"""Dashes below the name of a column, at most."""
 
 
 class WrongCall(EinsearchError):
@@ -46,25 +50,26 @@ def _finite(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> None:
-    """Prints a table. The first `numbers` columns are set to the right; the last one is cut to
-    what the terminal has left, the others never."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    """Prints a table. The first `numbers` columns are set to the right. On a terminal the last
+    column is cut to what is left of the line; in a file or a pipe nothing is cut."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    room = None
+    if sys.stdout.isatty():
+        taken = sum(widths[:-1]) + 2 * (len(widths) - 1)
+        room = max(12, shutil.get_terminal_size().columns - taken)
+        widths[-1] = min(widths[-1], room)
+    rule = ["-" * min(width, LONGEST_RULE) for width in widths]
+    for row in (columns, rule, *rows):
+        cells = [
+            cell.rjust(width) if index < numbers else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        cells[-1] = _cut(row[-1], room)
+        print("  ".join(cells).rstrip())
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for index, name in enumerate(columns):
-        is_last = index == len(columns) - 1
-        table.add_column(
-            name,
-            justify="right" if index < numbers else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if is_last else None,
-        )
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+
+def _cut(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= width else f"{text[: width - 3]}..."
 
 
 def print_facts(facts: Mapping[str, str]) -> None:

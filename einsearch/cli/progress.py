@@ -176,9 +176,18 @@ def render(title: str, board: Board) -> Group:
     parts: list[Any] = [Text(title, style="bold"), _bar(board), _summary(board)]
     parts += [Text(note, style="bright_black") for note in board.notes]
     parts.append(_table(board))
-    ending = "Ctrl-C stops the search; it can be resumed" if board.end is None else ""
-    parts.append(Text(board.end.message if board.end else ending, style="bright_black"))
+    parts.append(Text(_ending(board), style="bright_black"))
     return Group(*parts)
+
+
+def _ending(board: Board) -> str:
+    if board.end is None:
+        return "Ctrl-C stops the search; it can be resumed"
+    if board.finishing is None:
+        return board.end.message
+    value = board.finishing.metrics.get(board.objective)
+    shown = f", {board.objective} {score(value)}" if isinstance(value, float) else ""
+    return f"{board.end.message}; full training: epoch {board.finishing.epoch}{shown}"
 
 
 def _bar(board: Board) -> Table:

@@ -82,7 +82,7 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
 
     Example: [cyan]einsearch best runs/digits-1[/]
     """
-    from einsearch.cli.summary import print_trial, summary
+    from einsearch.cli.summary import print_drawing, summary, trial_facts
 
     opened = read_run(run)
     if json:
@@ -90,7 +90,9 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
     elif opened.best is None:
         print("no trial is complete yet")
     else:
-        print_trial(opened, opened.best)
+        print_drawing(opened, opened.best)
+        print()
+        print_facts(trial_facts(opened, opened.best))
     if opened.best is None:
         raise typer.Exit(1)
 
@@ -98,6 +100,9 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
 def explain(
     run: RunArgument,
     trial: Annotated[int, typer.Argument(metavar="TRIAL", help="Number of the trial.")],
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="List every choice of the derivation.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Tell where a trial came from and what became of it.
@@ -122,12 +127,19 @@ def explain(
         "reason": chosen.reason,
         "values": values,
         "time": f"{duration(chosen.seconds)} ({spent})" if spent else duration(chosen.seconds),
+        "by epoch": _by_epoch(chosen, next(iter(opened.directions))),
         "size": f"{count(chosen.parameters)} parameters, {count(chosen.flops)} FLOPs",
         "canonical hash": chosen.hash,
     }
     print_facts({name: value for name, value in facts.items() if value})
     _print_lineage(ancestors, next(iter(opened.directions)))
-    _print_decisions(chosen)
+    if decisions:
+        _print_decisions(chosen)
+
+
+def _by_epoch(trial: Trial, objective: str) -> str:
+    history = trial.metrics.get("history", ())
+    return " ".join(score(epoch[objective]) for epoch in history if objective in epoch)
 
 
 def lineage(trials: Sequence[Trial], trial: Trial) -> list[Trial]:
@@ -157,7 +169,7 @@ def _print_lineage(ancestors: Sequence[Trial], objective: str) -> None:
 
 
 def _print_decisions(trial: Trial) -> None:
-    print("How it was derived")
+    print("\nHow it was derived")
     rows = [[str(value), domain, address] for address, domain, value in trial.decisions]
     print_table(("choice", "of", "at"), rows)
 

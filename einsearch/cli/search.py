@@ -123,11 +123,13 @@ def _drive(search: Callable[[Any], Run], title: str, folder: Path, *, json: bool
     try:
         with progress_for(title) as progress:
             run = search(progress.callbacks)
+        is_whole = run.state != "interrupted"
     except KeyboardInterrupt:
-        run = read_run(folder)
+        # Whatever came before is recorded; the full training at the end starts anew on resume.
+        run, is_whole = read_run(folder), False
     if json:
         print_json(summary(run))
     else:
-        print_summary(run)
-    if run.state == "interrupted" or run.best is None:
+        print_summary(run, is_whole=is_whole)
+    if not is_whole or run.best is None:
         raise typer.Exit(1)

@@ -90,9 +90,8 @@ def print_drawing(run: Run, trial: Trial) -> None:
     screen.print(drawing, overflow="ignore", crop=False, no_wrap=True, markup=screen.is_terminal)
 
 
-def print_trial(run: Run, trial: Trial) -> None:
-    """Draws the network of a trial and lists its scores."""
-    print_drawing(run, trial)
+def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
+    """Text, scores and size of a trial, those of its full training included."""
     values = ", ".join(f"{name} {score(trial.values.get(name))}" for name in run.directions)
     facts = {
         "network": trial.text,
@@ -104,29 +103,37 @@ def print_trial(run: Run, trial: Trial) -> None:
         epochs = plural(final["epochs"], "epoch")
         facts["trained in full"] = f"{epochs}, {plural(final['seeds'], 'seed')}"
         facts |= final_facts(final, next(iter(run.directions)))
-    print()
-    print_facts(facts)
+    return facts
 
 
-def print_summary(run: Run) -> None:
-    """What a search found, and what to type next."""
+def print_summary(run: Run, *, is_whole: bool) -> None:
+    """What a search found, and what to type next; `is_whole` if it was not interrupted."""
     best = run.best
+    facts = {}
     print()
     if best is None:
         counts = counts_by_reason(run.trials).items()
         reasons = ", ".join(f"{reason} {number}" for reason, number in counts)
         print(f"No trial is complete. Failures by reason: {reasons or 'none'}")
     else:
-        print_trial(run, best)
+        print_drawing(run, best)
+        print()
+        facts = trial_facts(run, best)
     states = counts_by_state(run.trials).items()
     counted = ", ".join(f"{number} {state.lower()}" for state, number in states)
-    print_facts({"trials": f"{len(run.trials)} ({counted})", "run folder": str(run.directory)})
-    print("\nNext:")
-    for command, meaning in next_commands(run).items():
-        print(f"  {command}   {meaning}")
+    print_facts(
+        facts | {"trials": f"{len(run.trials)}: {counted}", "run folder": str(run.directory)}
+    )
+    print("\nNext")
+    print_facts(
+        {
+            f"  {command}": meaning
+            for command, meaning in next_commands(run, is_whole=is_whole).items()
+        }
+    )
 
 
-def next_commands(run: Run) -> dict[str, str]:
+def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     """Commands that make sense after a search, and what they do."""
     folder = run.directory
     more = {
@@ -134,7 +141,7 @@ def next_commands(run: Run) -> dict[str, str]:
         f"einsearch report {folder}": "an HTML page with the course of the search",
         f"einsearch export {folder} --to exported": "the network as PyTorch source with weights",
     }
-    if run.state == "interrupted":
+    if not is_whole:
         return {f"einsearch resume {folder}": "go on with the search"} | (more if run.best else {})
     if run.best is None:
         return {f"einsearch trials {folder}": "why each trial failed"}

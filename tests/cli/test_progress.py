@@ -1,0 +1,99 @@
+"""How a search is shown: the live table and the lines."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from einsearch.cli.progress import LineProgress, LiveProgress, Progress, progress_for, render
+from einsearch.study.events import Budget, StopReason, StudyEnd
+from einsearch.trial import Trial, TrialState
+
+EVENTFUL = [
+    Trial(0, "linear(8) >> relu", TrialState.COMPLETE, values={"accuracy": 0.91}, parameters=72),
+    Trial(1, "linear(9)", TrialState.FAILED, reason="not-finite: loss is nan\nmore"),
+    Trial(2, "linear(8) >> relu", TrialState.DUPLICATE, values={"accuracy": 0.91}, reason="of 0"),
+]
+
+
+def play(progress: Progress) -> None:
+    """A search of three trials, with one more under way at the end."""
+    with progress:
+        progress.callbacks.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+        for trial in EVENTFUL:
+            progress.callbacks.on_proposal(trial)
+            progress.callbacks.on_trial(trial)
+        progress.callbacks.on_note("trial 1 runs again")
+        progress.callbacks.on_proposal(Trial(3, "[red]gelu[/red]", TrialState.RUNNING))
+        progress.callbacks.on_report(3, 2, {"accuracy": 0.5})
+
+
+def shown(progress: Progress) -> str:
+    screen = Console(file=io.StringIO(), width=120, force_terminal=False)
+    screen.print(render("Searching", progress.board))
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    return str(text)
+
+
+def test_lines_tell_of_every_trial_without_control_characters() -> None:
+    file = io.StringIO()
+    play(LineProgress("Searching", Console(file=file, width=40)))
+    lines = file.getvalue().splitlines()
+    assert lines[0] == "Searching"
+    assert lines[1].startswith("[1/5] trial 0: accuracy 0.91, 72 parameters, 0.0 s, best 0.91")
+    assert lines[2].startswith("[2/5] trial 1: failed (not-finite: loss is nan), 0.0 s, best 0.91")
+    assert lines[3].startswith("[2/5] trial 2: duplicate (of 0)")
+    assert lines[4] == "trial 1 runs again"
+    assert "\x1b" not in file.getvalue()
+
+
+def test_the_table_shows_counts_scores_reasons_and_what_runs() -> None:
+    progress = LineProgress("Searching", Console(file=io.StringIO()))
+    play(progress)
+    text = shown(progress)
+    assert "2/5 trials" in text
+    assert "best accuracy 0.91 (trial 0, 72 parameters)" in text
+    assert "failed 1" in text
+    assert "failures: not-finite 1" in text
+    assert "failed: not-finite: loss is" in text
+    assert "epoch 2" in text
+    assert "[red]gelu[/red]" in text
+    assert "trial 1 runs again" in text
+    assert "Ctrl-C stops the search" in text
+
+
+def test_the_table_ends_with_how_it_ended() -> None:
+    progress = LineProgress("Searching", Console(file=io.StringIO()))
+    play(progress)
+    progress.callbacks.on_end(StudyEnd(StopReason.TRIALS, "the budget of 5 trials is spent"))
+    progress.callbacks.on_report(0, 7, {"accuracy": 0.95})
+    text = shown(progress)
+    assert "the budget of 5 trials is spent; full training: epoch 7, accuracy 0.95" in text
+    assert "Ctrl-C" not in text
+
+
+def test_the_live_table_is_drawn_on_a_terminal() -> None:
+    file = io.StringIO()
+    play(LiveProgress("Searching", Console(file=file, width=120, force_terminal=True)))
+    assert "best accuracy" in file.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_gets_the_table_and_a_file_lines(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal(is_terminal))
+    assert isinstance(progress_for("x"), LiveProgress if is_terminal else LineProgress)
+
+
+class Terminal(io.StringIO):
+    """A stream that says whether it is a terminal."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal

@@ -1,0 +1,130 @@
+"""Commands that read a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from einsearch.api import image, load_grammar, search
+from einsearch.cli.results import lineage
+from einsearch.trial import Trial, TrialState
+from tests.cli.conftest import Command
+
+FIELDS = {
+    "number",
+    "state",
+    "reason",
+    "text",
+    "values",
+    "parents",
+    "origin",
+    "parameters",
+    "flops",
+    "seconds",
+    "budget",
+}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of an objective of Python that always fails."""
+
+    def objective(_: object) -> float:
+        raise ValueError("the oven is cold")
+
+    folder = tmp_path_factory.mktemp("failed") / "run"
+    search(load_grammar("digits"), objective, input=image(1, 8, 8), trials=2, directory=folder)
+    return folder
+
+
+def test_trials_as_json_have_the_fields_of_the_interface(cli: Command, run: Path) -> None:
+    found = json.loads(cli("trials", run, "--json").out)
+    assert [trial["number"] for trial in found] == [0, 1, 2]
+    assert all(trial.keys() >= FIELDS for trial in found)
+
+
+def test_trials_as_a_table(cli: Command, run: Path) -> None:
+    head, rule, *rows = cli("trials", run).out.splitlines()
+    assert " ".join(head.split()) == (
+        "trial accuracy parameters flops time state from network or reason"
+    )
+    assert set(rule) == {"-", " "}
+    assert len(rows) == 3
+    assert all(" conv2d(" in row for row in rows)
+
+
+def test_top_gives_the_best_first(cli: Command, run: Path) -> None:
+    everything = json.loads(cli("trials", run, "--json").out)
+    top = json.loads(cli("trials", run, "--top", 2, "--json").out)
+    values = sorted((trial["values"]["accuracy"] for trial in everything), reverse=True)
+    assert [trial["values"]["accuracy"] for trial in top] == values[:2]
+
+
+def test_states_are_chosen(cli: Command, run: Path, failed: Path) -> None:
+    assert json.loads(cli("trials", run, "--state", "failed", "--json").out) == []
+    assert len(json.loads(cli("trials", failed, "--state", "failed", "--json").out)) == 2
+    status, _, err = cli("trials", run, "--state", "lost")
+    assert status == 2
+    assert "lost is none of running, complete, failed" in err
+
+
+def test_a_failure_is_shown_with_its_reason(cli: Command, failed: Path) -> None:
+    assert "the oven is cold" in cli("trials", failed).out
+    assert "the oven is cold" in cli("explain", failed, 0).out
+
+
+def test_best_draws_the_network_with_its_scores(cli: Command, run: Path) -> None:
+    status, out, _ = cli("best", run)
+    found = json.loads(cli("best", run, "--json").out)
+    assert status == 0
+    assert re.search("● +output", out)
+    assert found["best"]["text"] in out
+    test = found["final"]["test"]["accuracy"]["mean"]
+    assert f"{100 * test:.2f} %" in out
+    assert "over 2 seeds" in out
+
+
+def test_best_says_no_where_nothing_is_complete(cli: Command, failed: Path) -> None:
+    status, out, _ = cli("best", failed)
+    assert status == 1
+    assert out == "no trial is complete yet\n"
+    assert json.loads(cli("best", failed, "--json").out)["reasons"] == {"error": 2}
+
+
+def test_explain_tells_where_a_trial_came_from(cli: Command, run: Path) -> None:
+    status, out, _ = cli("explain", run, 1)
+    found = json.loads(cli("explain", run, 1, "--json").out)
+    assert status == 0
+    assert found["lineage"][0] == 1
+    assert found["decisions"]
+    assert "How it was derived" not in out
+    assert found["decisions"][-1][0] in cli("explain", run, 1, "--decisions").out
+
+
+def test_explain_of_a_missing_trial_is_a_wrong_call(cli: Command, run: Path) -> None:
+    status, _, err = cli("explain", run, 99)
+    assert status == 2
+    assert "has no trial 99; they run from 0 to 2" in err
+
+
+@pytest.mark.parametrize("words", [("trials",), ("best",), ("report",), ("train",), ("export",)])
+def test_a_missing_run_is_a_wrong_call(cli: Command, words: tuple[str, ...]) -> None:
+    status, _, err = cli(*words, "nowhere")
+    assert status == 2
+    assert "there is no run folder nowhere" in err
+
+
+def test_a_folder_that_is_no_run_is_told(cli: Command, tmp_path: Path) -> None:
+    status, _, err = cli("trials", tmp_path)
+    assert status == 1
+    assert "is not a run folder" in err
+
+
+def test_lineage_follows_every_parent_once() -> None:
+    parents = [(), (), (0, 1), (2, 0), (1,)]
+    trials = [Trial(n, "x", TrialState.COMPLETE, parents=p) for n, p in enumerate(parents)]
+    assert [trial.number for trial in lineage(trials, trials[3])] == [3, 2, 1, 0]
+    assert [trial.number for trial in lineage(trials, trials[4])] == [4, 1]

@@ -1,0 +1,122 @@
+"""Searching from the command line, on real data and with real training."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from einsearch.cli.search import find_space, free_folder
+from einsearch.errors import EinsearchError
+from einsearch.study import finishing
+from tests.cli.conftest import Command
+
+
+def test_a_search_ends_with_its_best_network_and_what_to_do_next(
+    cli: Command, space: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    status, out, err = cli("search", space, "--run", folder, "--trials", 2)
+    assert status == 0
+    assert re.search("● +input +image:1x8x8", out)
+    assert "validation accuracy" in out
+    assert "test accuracy" in out
+    assert f"run folder           {folder}" in out
+    assert f"einsearch export {folder} --to exported" in out
+    lines = err.splitlines()
+    assert lines[0] == f"Searching small in {folder}"
+    assert lines[1].startswith("[1/2] trial 0: accuracy ")
+    assert "the budget of 2 trials is spent" in lines
+    assert "\x1b" not in out + err
+
+
+def test_a_search_prints_json(cli: Command, space: Path, tmp_path: Path) -> None:
+    words = ("search", space, "--run", tmp_path / "run", "--trials", 1, "--json", "--seed", 3)
+    found = json.loads(cli(*words).out)
+    assert found["trials"] == 1
+    assert found["state"] == "trials"
+    assert found["best"]["number"] == found["final"]["number"] == 0
+    assert set(found["final"]["test"]["accuracy"]) == {"mean", "deviation"}
+
+
+def test_a_run_goes_on_with_more_trials(cli: Command, space: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    cli("search", space, "--run", folder, "--trials", 1)
+    status, _, err = cli("resume", folder, "--trials", 2)
+    assert status == 0
+    assert "going on after 1 trial" in err
+    assert len(json.loads(cli("trials", folder, "--json").out)) == 2
+
+
+def test_ctrl_c_stops_and_says_how_to_go_on(
+    cli: Command, space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> Mapping[str, Any]:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "_train", interrupt)
+        status, out, _ = cli("search", space, "--run", folder, "--trials", 1)
+    assert status == 1
+    assert "test accuracy" not in out
+    assert f"einsearch resume {folder}" in out
+    status, out, _ = cli("resume", folder, "--trials", 1)
+    assert status == 0
+    assert "test accuracy" in out
+
+
+def test_a_folder_that_holds_a_run_is_not_searched_again(
+    cli: Command, space: Path, run: Path
+) -> None:
+    status, _, err = cli("search", space, "--run", run)
+    assert status == 1
+    assert f"go on with `einsearch resume {run}`" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("search", "nowhere.yaml"), "there is no search-space file nowhere.yaml"),
+        (("resume", "nowhere"), "there is no run folder nowhere"),
+    ],
+)
+def test_what_is_not_there_is_a_wrong_call(
+    cli: Command, words: tuple[str, ...], message: str
+) -> None:
+    status, _, err = cli(*words)
+    assert status == 2
+    assert message in err
+
+
+def test_a_mistake_in_the_file_is_told_with_its_line(
+    cli: Command, space: Path, tmp_path: Path
+) -> None:
+    space.write_text(space.read_text().replace("budget", "buget"))
+    status, _, err = cli("search", space, "--run", tmp_path / "run")
+    assert status == 1
+    assert f"{space}:6:1:" in err
+    assert "budget" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_searcher_is_told(cli: Command, space: Path, tmp_path: Path) -> None:
+    status, _, err = cli("search", space, "--run", tmp_path / "run", "--searcher", "evolutoin")
+    assert status == 1
+    assert "evolution" in err
+
+
+def test_a_packaged_space_is_found_by_name() -> None:
+    assert find_space("digits").name == "digits.yaml"
+    with pytest.raises(EinsearchError, match="digits"):
+        find_space("digit")
+
+
+def test_folders_are_numbered(tmp_path: Path) -> None:
+    assert free_folder("digits", tmp_path) == tmp_path / "digits-1"
+    (tmp_path / "digits-1").mkdir()
+    assert free_folder("digits", tmp_path) == tmp_path / "digits-2"
