@@ -49,7 +49,7 @@ def _powers(low: float, high: float) -> list[float]:
     return [10.0**exponent for exponent in exponents]
 
 
-def _round_steps(low: float, high: float, wanted: int = 5) -> list[float]:
+def _round_steps(low: float, high: float, wanted: int = 6) -> list[float]:
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
