@@ -59,6 +59,7 @@ class Trial:
         budget: fidelity at which `values` were measured (epochs); None for plain objectives.
         timings: seconds by phase: propose, build, train, validate.
         reason: why it failed, was rejected or pruned, or which trial it repeats.
+        directory: run folder that it was read from; empty for a run in memory. Not recorded.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Trial:
     budget: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    directory: str = field(default="", compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """The fields that `einsearch trials --json` prints."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ class Run:
     @property
     def trials(self) -> list[Trial]:
         """Every trial, by number."""
-        return self.record.trials
+        trials = self.record.trials
+        if self.folder is None:
+            return trials
+        place = str(self.folder.path)
+        return [replace(trial, directory=place) for trial in trials]
 
     @property
     def entries(self) -> list[Entry]:

@@ -1,0 +1,45 @@
+"""Exports the trained network of a trial that a run folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from einsearch.errors import RunError
+from einsearch.exporters.base import TrainedModel
+from einsearch.exporters.registry import get_exporter
+from einsearch.study.run import Run, open_run
+from einsearch.study.trained import TrainedNetwork, load_trained
+from einsearch.trial import Trial
+
+EXAMPLES = 256
+"""Validation examples on which 8-bit formats calibrate."""
+
+
+def trained_model(found: TrainedNetwork) -> TrainedModel:
+    """A trained network of a run as exporters take it."""
+    import torch
+
+    metadata = {
+        "architecture": found.trial.text,
+        "task": found.task.describe(),
+        "trial": found.trial.number,
+        "hash": found.trial.hash,
+    }
+    examples = torch.from_numpy(found.task.valid.x[:EXAMPLES])
+    return TrainedModel(found.program, found.task.output, found.network, metadata, examples)
+
+
+def export_trial(trial: Trial, format: str, to: Path) -> list[Path]:
+    """Writes the trained network of a recorded trial; see `einsearch.api.export`."""
+    if not trial.directory:
+        raise RunError(
+            "the trial belongs to no run folder, so its weights were not kept: give search a "
+            "directory, and take the trial from the run"
+        )
+    return export_from_run(open_run(Path(trial.directory)), trial, format, to)
+
+
+def export_from_run(run: Run, trial: Trial, format: str, to: Path) -> list[Path]:
+    """Writes the trained network of a trial of a run; the files, in order of their names."""
+    exporter = get_exporter(format)
+    return exporter.export(trained_model(load_trained(run, trial)), to)
