@@ -158,7 +158,8 @@ def _is_affine(call: Call, known: list[Fact]) -> bool:
     if not all(fact.affine for fact in dependent):
         return False
     alone = len(dependent) <= 1 and call.primitive.is_multilinear
-    return not dependent or call.primitive.is_affine or alone
+    affine = call.primitive.affine_at(call.specs, call.args)
+    return not dependent or affine or alone
 
 
 def _is_product(call: Call) -> bool:

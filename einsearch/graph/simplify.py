@@ -65,7 +65,7 @@ def with_inputs(call: Call, inputs: tuple[Ref, ...]) -> Call:
 
 def reads_shape_only(primitive: Primitive) -> bool:
     """Whether the outcome does not depend on the values of the incoming tensor."""
-    return primitive.is_source or primitive.name == "zero"
+    return primitive.ignores_input
 
 
 def is_trainable(call: Call) -> bool:
