@@ -51,12 +51,12 @@ $(BIN)/python:
 # PyTorch first, and only where there is none: whoever installed another build of it keeps it.
 $(CORE): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' \
-	    || { echo "Installing $(TORCH)"; $(PIP) install --quiet "$(TORCH)"; }
+	    || { echo "Installing $(TORCH)"; $(PIP) install -qq "$(TORCH)"; }
 	@echo "Installing einsearch"
-	@$(PIP) install --quiet --editable .
+	@$(PIP) install -qq --editable .
 	@touch $@
 
 $(DEV): $(CORE)
 	@echo "Installing what the tests and checks need"
-	@$(PIP) install --quiet --editable '.[dev]'
+	@$(PIP) install -qq --editable '.[dev]'
 	@touch $@
