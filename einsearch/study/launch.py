@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from einsearch.derivation.limits import Limits
-from einsearch.errors import RunError, SpaceFileError
+from einsearch.errors import EinsearchError, RunError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
-from einsearch.resources import resource_folder
 from einsearch.searchers.base import SearchSpace
 from einsearch.searchers.registry import DEFAULT_SEARCHER, make_searcher
 from einsearch.specs import TensorSpec
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.finishing import finish_run
-from einsearch.study.folder import GRAMMAR, SPACE, RunFolder
+from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
 from einsearch.study.loop import Options, run_study
@@ -149,7 +149,7 @@ def search_grammar(
     """
     if objective is None:
         raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
-    directions = dict(directions or DEFAULT_OBJECTIVE)
+    directions = _checked_directions(directions)
     found = seed_derivations(grammar, input, seeds, limits, require)
     space = search_space(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found
@@ -166,7 +166,7 @@ def search_grammar(
         retries=retries,
         executor=_executor(factory, workers, seconds),
         is_inline=workers is None,
-        files=_grammar_files(grammar),
+        files=copied_files(grammar),
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
 
@@ -211,7 +211,7 @@ def plan_file(file: SpaceFile) -> Plan:
         retries=file.trial.retries,
         executor=_executor(factory, None if is_inline else file.executor.processes, seconds),
         is_inline=is_inline,
-        files={SPACE: _located(file), **_grammar_files(grammar)},
+        files={SPACE: _located(file, grammar), **copied_files(grammar)},
         file=file,
         task=task,
     )
@@ -224,7 +224,7 @@ def load_file_grammar(file: SpaceFile) -> Grammar:
         raise SpaceFileError(
             f"there is no grammar {file.grammar}, packaged or beside the search-space file"
         )
-    return load_grammar_file(path, resource_folder("grammars"))
+    return load_grammar_file(path, import_folder(path, file.base))
 
 
 def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storage: Any) -> Run:
@@ -314,15 +314,18 @@ def _own_directions(task: Task | None) -> dict[str, str]:
     return {main.name: main.direction}
 
 
-def _grammar_files(grammar: Grammar) -> dict[str, str]:
-    """The grammar as used: the file itself under a fixed name, imports under their own."""
-    texts = list(grammar.sources.items())
-    return {GRAMMAR: texts[0][1], **dict(texts[1:])} if texts else {}
+def _checked_directions(directions: Mapping[str, str] | None) -> dict[str, str]:
+    for name, direction in (directions or {}).items():
+        if direction not in ("maximize", "minimize"):
+            raise EinsearchError(
+                f"the direction of {name} is {direction!r}: expected maximize or minimize"
+            )
+    return dict(directions or DEFAULT_OBJECTIVE)
 
 
-def _located(file: SpaceFile) -> str:
+def _located(file: SpaceFile, grammar: Grammar) -> str:
     """The file as used, whose grammar is the copy in the run folder."""
-    return file.model_copy(update={"grammar": GRAMMAR}).text
+    return file.model_copy(update={"grammar": copied_name(grammar)}).text
 
 
 def _changed(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:

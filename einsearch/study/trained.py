@@ -68,9 +68,13 @@ def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
 def train_again(run: Run, trial: Trial) -> Outcome:
     """Trains a trial as the search did: the same score on the same machine.
 
+    With one thread, as worker processes have: sums in another order give another network.
+
     Raises:
         RunError: the run has no folder with a search-space file.
     """
+    import torch
+
     from einsearch.evaluate.candidate import Job, evaluate_candidate
 
     folder = folder_of(run)
@@ -79,7 +83,12 @@ def train_again(run: Run, trial: Trial) -> Outcome:
     if trial.budget is not None:
         training = training.with_epochs(round(trial.budget))
     job = Job(trial.text, training, trial.seed, file.trial.seconds)
-    return evaluate_candidate(job, make_task(file.task, file.base))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return evaluate_candidate(job, make_task(file.task, file.base))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def train_in_full(run: Run, trial: Trial, epochs: int | None, seeds: int) -> FinalResult:
