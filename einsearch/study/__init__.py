@@ -14,6 +14,10 @@
 | storage.py, opening.py       | where it is kept, repaired, opened to write or to read       |
 | folder.py, weights.py        | `RunFolder`: its files; the weights of the best trials       |
 | lock.py, interrupts.py       | one driver a folder; Ctrl-C waits for the end of a write     |
+| searchspace.py, training.py  | what searchers draw from; training a candidate, as work      |
+| launch.py, finishing.py      | from a file or a grammar to a finished run; full training    |
+| grammarcopy.py               | the grammar as used, and all it imports, in the run folder   |
+| trained.py                   | trained networks of a run, loaded or trained again           |
 | run.py                       | `Run`: what a record says to people                          |
 | spacefile.py                 | a search-space file (YAML) as a `SpaceFile`                  |
 | spacereading.py, yamltext.py | what is wrong with one, and on which line                    |

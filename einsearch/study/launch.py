@@ -19,7 +19,7 @@ from einsearch.errors import EinsearchError, RunError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
-from einsearch.searchers.registry import DEFAULT_SEARCHER, make_searcher
+from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
 from einsearch.specs import TensorSpec
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executor import Executor, WorkFactory
@@ -150,6 +150,7 @@ def search_grammar(
     if objective is None:
         raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
     directions = _checked_directions(directions)
+    check_searcher(searcher)
     found = seed_derivations(grammar, input, seeds, limits, require)
     space = search_space(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found

@@ -1,0 +1,129 @@
+"""From a search-space file to a finished run, and on again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from einsearch.errors import EinsearchError, RunError
+from einsearch.grammar.load import load_grammar_text
+from einsearch.specs import image
+from einsearch.study.launch import resume, search_file, search_grammar
+from einsearch.study.run import open_run
+from einsearch.study.trained import load_trained, train_again
+from einsearch.trial import TrialState
+
+GRAMMAR = load_grammar_text(
+    "language 1\nstart a\na = step | step >> step\n"
+    "step = conv2d({2, 4, 8}, {1, 3}) >> act\nact = relu | gelu | silu\n",
+    "small.ein",
+)
+SPACE = """
+grammar: g.ein
+task: {name: bars, train: 64}
+training: {epochs: 2, batch: 32}
+searcher: {name: evolution, population: 3, tournament: 2}
+budget: {trials: 3}
+executor: inline
+final: {top: 1, epochs: 1, seeds: 2}
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    """A search-space file whose grammar imports from a folder beside it."""
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "blocks/act.ein").write_text("language 1\nact = relu | gelu\n")
+    (tmp_path / "blocks/block.ein").write_text(
+        'language 1\nimport "act.ein" (act)\nblock = conv2d({4, 8}, {1, 3}) >> norm >> act\n'
+    )
+    (tmp_path / "g.ein").write_text(
+        'language 1\nimport "blocks/block.ein" (block)\nstart a\na = block | block >> block\n'
+    )
+    (tmp_path / "space.yaml").write_text(SPACE)
+    return tmp_path / "space.yaml"
+
+
+def score(derivation: Any) -> float:
+    return float(-abs(derivation.nodes - 3))
+
+
+def test_a_file_becomes_a_run_that_resumes_without_its_sources(space: Path, tmp_path: Path) -> None:
+    run = search_file(space, directory=tmp_path / "run")
+    assert [trial.state for trial in run.trials] == [TrialState.COMPLETE] * 3
+    assert run.final is not None
+    (network,) = run.final["networks"]
+    assert network["number"] == (run.best.number if run.best else None)
+    for path in (tmp_path / "g.ein", *(tmp_path / "blocks").iterdir(), space):
+        path.unlink()
+    longer = resume(tmp_path / "run", trials=5)
+    assert sum(trial.state is TrialState.COMPLETE for trial in longer.trials) == 5
+    assert longer.trials[:3] == run.trials
+
+
+def test_an_interrupted_and_resumed_search_equals_a_whole_one(space: Path, tmp_path: Path) -> None:
+    whole = search_file(space, directory=tmp_path / "whole", trials=5)
+    search_file(space, directory=tmp_path / "parts", trials=2)
+    parts = resume(tmp_path / "parts", trials=5)
+    assert [t.text for t in parts.trials] == [t.text for t in whole.trials]
+    assert [t.values for t in parts.trials] == [t.values for t in whole.trials]
+
+
+def test_training_a_trial_again_gives_its_score_whatever_the_threads(
+    space: Path, tmp_path: Path
+) -> None:
+    run = search_file(space, directory=tmp_path / "run", trials=1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        again = train_again(run, run.trials[0])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert again.metrics["cross_entropy"] == run.trials[0].metrics["cross_entropy"]
+
+
+def test_the_best_network_comes_back_with_the_weights_of_the_full_training(
+    space: Path, tmp_path: Path
+) -> None:
+    search_file(space, directory=tmp_path / "run")
+    trained = load_trained(open_run(tmp_path / "run"))
+    assert trained.is_final
+    assert trained.network(torch.zeros(2, 1, 8, 8)).shape == (2, 4)
+
+
+def test_an_objective_of_ones_own_in_memory_and_in_processes(tmp_path: Path) -> None:
+    spec = image(3, 8, 8)
+    here = search_grammar(GRAMMAR, score, input=spec, trials=6)
+    there = search_grammar(
+        GRAMMAR, score, input=spec, trials=6, workers=1, directory=tmp_path / "run"
+    )
+    assert [trial.text for trial in there.trials] == [trial.text for trial in here.trials]
+    assert [trial.values for trial in there.trials] == [trial.values for trial in here.trials]
+    assert here.directory is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"directions": {"value": "up"}}, "the direction of value is 'up': expected maximize"),
+        ({"searcher": "evolutoin"}, "did you mean evolution?"),
+        ({"seeds": ["resnet"]}, "the seeds of small.ein are: none"),
+    ],
+)
+def test_wrong_options_are_named_before_a_folder_is_made(
+    options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EinsearchError) as caught:
+        search_grammar(GRAMMAR, score, input=image(3, 8, 8), directory=tmp_path / "run", **options)
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_is_used_once(tmp_path: Path) -> None:
+    search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
+    with pytest.raises(RunError, match="holds a run already"):
+        search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
