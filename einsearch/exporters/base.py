@@ -117,6 +117,7 @@ class Exporter(abc.ABC):
         """
         self._check_packages()
         model.answer(model.random_input())
+        to = to.resolve()  # the clean process that verifies runs in another folder
         existed = to.exists()
         try:
             to.mkdir(parents=True, exist_ok=True)
