@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.output import console, count, plural, print_facts, score
@@ -135,15 +138,22 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
 
 def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     """Commands that make sense after a search, and what they do."""
-    folder = run.directory
+    folder, program = run.directory, program_as_called(sys.argv[0])
     more = {
-        f"einsearch trials {folder}": "all trials",
-        f"einsearch report {folder}": "an HTML page with the course of the search",
-        f"einsearch export {folder} --to exported": "the network as PyTorch source with weights",
+        f"{program} trials {folder}": "all trials",
+        f"{program} report {folder}": "an HTML page with the course of the search",
+        f"{program} export {folder} --to exported": "the network as PyTorch source with weights",
     }
     if not is_whole:
-        return {f"einsearch resume {folder}": "go on with the search"} | (more if run.best else {})
+        return {f"{program} resume {folder}": "go on with the search"} | (more if run.best else {})
     if run.best is None:
-        return {f"einsearch trials {folder}": "why each trial failed"}
+        return {f"{program} trials {folder}": "why each trial failed"}
     total = 2 * len(run.trials)
-    return more | {f"einsearch resume {folder} --trials {total}": "search on"}
+    return more | {f"{program} resume {folder} --trials {total}": "search on"}
+
+
+def program_as_called(path: str) -> str:
+    """How to call einsearch again: by its path, where typing its name finds no or another one."""
+    found = shutil.which("einsearch")
+    is_found = found is not None and Path(found).resolve() == Path(path).resolve()
+    return path if Path(path).name == "einsearch" and not is_found else "einsearch"

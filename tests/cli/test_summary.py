@@ -1,0 +1,44 @@
+"""What a search ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from einsearch.cli.summary import final_facts, program_as_called
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "einsearch"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_program_is_named_as_it_can_be_typed(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert program_as_called(str(program)) == "einsearch"
+    monkeypatch.setenv("PATH", "")
+    assert program_as_called(str(program)) == str(program)
+    assert program_as_called("/usr/bin/pytest") == "einsearch"
+
+
+def test_accuracies_are_in_per_cent_and_seeds_give_a_spread() -> None:
+    row = {
+        "seeds": 3,
+        "valid": {"accuracy": {"mean": 0.975, "deviation": 0.01}},
+        "test": {"accuracy": {"mean": 0.9612, "deviation": 0.002}},
+    }
+    assert final_facts(row, "accuracy") == {
+        "validation accuracy": "97.50 % ± 1.00 % over 3 seeds",
+        "test accuracy": "96.12 % ± 0.20 % over 3 seeds",
+    }
+
+
+def test_an_objective_that_is_no_metric_leaves_the_first_metric() -> None:
+    row = {"seeds": 1, "valid": {"rmse": {"mean": 0.25, "deviation": 0.0}}, "test": {}}
+    assert final_facts(row, "parameters") == {"validation rmse": "0.25"}
