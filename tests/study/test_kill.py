@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,24 +93,25 @@ def test_a_full_disk_stops_the_search_with_one_message_and_loses_nothing(
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A run folder that this process, for the time, has no right to write to."""
-    path = tmp_path / "run"
-    driver.run(path)
-    is_root = os.geteuid() == 0
-    folders = [path, *path.parents[:3]]
-    modes = [(folder, folder.stat().st_mode) for folder in folders]
-    for folder in folders:
-        folder.chmod(0o555)
-    if is_root:
-        os.seteuid(65534)
-    try:
-        yield path
-    finally:
+def read_only() -> Iterator[Path]:
+    """A run folder that this process, for the time, has no right to write to.
+
+    Not below `tmp_path`, whose parents only root may enter and other test processes use.
+    """
+    with tempfile.TemporaryDirectory() as parent:
+        path = Path(parent) / "run"
+        driver.run(path)
+        Path(parent).chmod(0o755)
+        path.chmod(0o555)
+        is_root = os.geteuid() == 0
         if is_root:
-            os.seteuid(0)
-        for folder, mode in modes:
-            folder.chmod(mode)
+            os.seteuid(65534)
+        try:
+            yield path
+        finally:
+            if is_root:
+                os.seteuid(0)
+            path.chmod(0o755)
 
 
 def test_a_read_only_folder_can_be_read_and_refuses_a_driver(
