@@ -189,7 +189,8 @@ def sample(
 
     Example: [cyan]einsearch sample einspace --input image:1x8x8 -n 5 --nodes 40[/]
     """
-    from einsearch.api import Limits, generator
+    from einsearch.compile.methods import generator
+    from einsearch.derivation.limits import Limits
 
     spec, loaded = read_input(input), read_grammar(grammar)
     wanted = None if require is None else _requirements(require)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from einsearch.compile.methods import bind_methods
 from einsearch.derivation.limits import Limits
 from einsearch.errors import EinsearchError, RunError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
@@ -38,12 +41,17 @@ from einsearch.study.objective import (
 from einsearch.study.opening import drive
 from einsearch.study.run import Run, open_run
 from einsearch.study.searchspace import search_space, seed_derivations
+from einsearch.study.spacefile import VERSION as SPACE_VERSION
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.training import TrainingWork
 from einsearch.study.weights import WeightStore
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 
+NAMELESS = "nameless:objective"
+"""Stands in the settings of a run whose objective cannot be imported."""
+MANY_TRIALS = 10**9
+"""The budget of a search without one."""
 DEFAULT_OBJECTIVE = {"value": "maximize"}
 """What a number that an objective returns is called, and which way is better."""
 
@@ -156,6 +164,19 @@ def search_grammar(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found
     )
     factory = partial(_objective_work, objective, space.recall, next(iter(directions)))
+    settings = _settings(
+        grammar=copied_name(grammar),
+        task={"objective": _name_of(objective), "input": str(input)},
+        limits=asdict(limits or Limits()),
+        require=None if require is None else list(require),
+        seeds=list(seeds),
+        objectives=directions,
+        searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),
+        budget={"trials": MANY_TRIALS if trials is hours is None else trials, "hours": hours},
+        executor={"name": "inline"} if workers is None else {"name": "local", "workers": workers},
+        trial={"seconds": seconds, "retries": retries},
+        seed=seed,
+    )
     plan = Plan(
         grammar=grammar,
         spec=input,
@@ -167,13 +188,17 @@ def search_grammar(
         retries=retries,
         executor=_executor(factory, workers, seconds),
         is_inline=workers is None,
-        files=copied_files(grammar),
+        files={SPACE: settings, **copied_files(grammar)},
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
 
 
-def plan_file(file: SpaceFile) -> Plan:
+def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     """Everything that a search-space file asks for, loaded and checked.
+
+    Args:
+        file: the file.
+        objective: takes the place of the one that the file names.
 
     Raises:
         EinsearchError: something of it cannot be used.
@@ -198,8 +223,8 @@ def plan_file(file: SpaceFile) -> Plan:
     if task is not None:
         factory: WorkFactory = TrainingWork(file.task, file.base, file.training, seconds)
     else:
-        objective = _import_objective(str(file.objective), file)
-        factory = partial(_objective_work, objective, space.recall, next(iter(directions)))
+        scores = objective or _import_objective(str(file.objective))
+        factory = partial(_objective_work, scores, space.recall, next(iter(directions)))
     is_inline = file.executor.name == "inline"
     return Plan(
         grammar=grammar,
@@ -236,25 +261,29 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
-def resume(directory: str | Path, *, callbacks: Callbacks | None = None, **changes: Any) -> Run:
-    """Goes on with the run of a search-space file, up to its budget.
+def resume(
+    directory: str | Path,
+    *,
+    objective: Objective | None = None,
+    callbacks: Callbacks | None = None,
+    **changes: Any,
+) -> Run:
+    """Goes on with a run, up to its budget.
 
     Args:
         directory: the run folder.
+        objective: of a run that was started with one; needed where it cannot be imported by its
+            name, as a lambda.
         callbacks: are told what happens.
         changes: `trials`, `hours` or `workers`, in place of what the run was started with.
 
     Raises:
-        RunError: there is no such run, it is being driven by another process, or it was started
-            from Python with an objective that only Python has.
+        RunError: there is no such run, or it is being driven by another process.
+        SpaceFileError: its objective cannot be imported.
     """
     folder = RunFolder(Path(directory))
-    if not (folder.path / SPACE).exists():
-        raise RunError(
-            f"{folder.path} was started from Python: go on with open_run(...).resume(objective)"
-        )
     file = load_space_file(folder.path / SPACE)
-    plan = plan_file(_changed(file, changes))
+    plan = plan_file(_changed(file, changes), objective)
     return _go_on(plan, folder, callbacks or Callbacks(), None)
 
 
@@ -305,7 +334,22 @@ def _executor(
 
 
 def _objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWork:
+    bind_methods()  # in a worker process nobody else has
     return ObjectiveWork(objective, recall, main)
+
+
+def _settings(**sections: Any) -> str:
+    """A search-space file that says how a search was started from Python."""
+    data = {"version": SPACE_VERSION, **sections}
+    return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _name_of(objective: Objective) -> str:
+    """How an objective is imported; of a lambda or a local function a name that says so."""
+    name = getattr(objective, "__qualname__", "")
+    if not name.isidentifier():
+        return NAMELESS
+    return f"{objective.__module__}:{name}"
 
 
 def _own_directions(task: Task | None) -> dict[str, str]:
@@ -347,7 +391,12 @@ def _changed(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
     return file.changed(**sections) if sections else file
 
 
-def _import_objective(path: str, file: SpaceFile) -> Objective:
+def _import_objective(path: str) -> Objective:
+    if path == NAMELESS:
+        raise SpaceFileError(
+            "the objective of this run has no name that it could be imported by",
+            hint="hand it over: es.open_run(directory).resume(objective=...)",
+        )
     module_name, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from einsearch.errors import RunError
 from einsearch.study.encoding import Entry
 from einsearch.study.folder import RunFolder
 from einsearch.study.lock import is_locked
@@ -15,6 +16,9 @@ from einsearch.study.ranking import by_main_objective, pareto_front
 from einsearch.study.record import Record
 from einsearch.study.weights import read_weights
 from einsearch.trial import Trial
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Run:
@@ -92,6 +96,31 @@ class Run:
             RunError: they were not kept: only those of the best trials are.
         """
         return None if self.folder is None else read_weights(self.folder, trial.number)
+
+    def model(self, trial: Trial | None = None) -> nn.Module:
+        """A trained network, head included, in evaluation mode.
+
+        Args:
+            trial: the best one where None; weights of its full training where there was one.
+
+        Raises:
+            RunError: the run has no folder, or did not keep the weights.
+        """
+        from einsearch.study.trained import load_trained
+
+        return load_trained(self, trial).network
+
+    def resume(self, **changes: Any) -> Run:
+        """Goes on with the run, up to its budget; arguments as of `einsearch.study.launch.resume`.
+
+        Raises:
+            RunError: it is in memory, or another process drives it.
+        """
+        from einsearch.study.launch import resume
+
+        if self.directory is None:
+            raise RunError("a run in memory cannot be resumed: give search a directory")
+        return resume(self.directory, **changes)
 
     def __repr__(self) -> str:
         place = "memory" if self.directory is None else str(self.directory)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+import einsearch as es
 from einsearch.errors import EinsearchError, RunError
 from einsearch.grammar.load import load_grammar_text
 from einsearch.specs import image
@@ -127,3 +128,44 @@ def test_a_folder_is_used_once(tmp_path: Path) -> None:
     search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
     with pytest.raises(RunError, match="holds a run already"):
         search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
+
+
+def flops_by_parameter(derivation: Any) -> float:
+    """An objective that uses the methods which are bound to derivations."""
+    graph = derivation.graph()
+    return float(graph.flops / max(1, graph.parameters))
+
+
+class TestRunsFromPython:
+    """A search of a grammar with an objective, started and gone on with."""
+
+    def search(self, folder: Path, objective: Any, **options: Any) -> Any:
+        grammar = es.parse_grammar(
+            "start x\nx = conv2d({4, 8, 16}, {1, 3}) >> (relu | gelu) | x >> x [0.3]"
+        )
+        return es.search(
+            grammar, objective, input=es.image(1, 4, 4), trials=5, directory=folder, **options
+        )
+
+    def test_an_objective_in_a_worker_has_the_methods(self, tmp_path: Path) -> None:
+        run = self.search(tmp_path / "run", flops_by_parameter, workers=1)
+        assert [t.reason for t in run.trials if t.state is es.TrialState.FAILED] == []
+        assert run.best.values["value"] > 0
+
+    def test_a_named_objective_is_found_again(self, tmp_path: Path) -> None:
+        self.search(tmp_path / "run", flops_by_parameter)
+        run = es.open_run(tmp_path / "run").resume(trials=8)
+        assert sum(t.state is es.TrialState.COMPLETE for t in run.trials) == 8
+
+    def test_a_nameless_objective_must_be_handed_over(self, tmp_path: Path) -> None:
+        self.search(tmp_path / "run", lambda derivation: 1.0)
+        with pytest.raises(es.SpaceFileError, match=r"resume\(objective=\.\.\.\)"):
+            es.open_run(tmp_path / "run").resume(trials=8)
+        run = es.open_run(tmp_path / "run").resume(trials=8, objective=lambda derivation: 1.0)
+        assert sum(t.state is es.TrialState.COMPLETE for t in run.trials) == 8
+
+    def test_a_run_in_memory_cannot_be_resumed(self) -> None:
+        grammar = es.parse_grammar("start x\nx = relu | gelu | silu")
+        run = es.search(grammar, lambda d: 1.0, input=es.image(1, 4, 4), trials=2)
+        with pytest.raises(es.RunError, match="give search a directory"):
+            run.resume()
