@@ -1,7 +1,7 @@
 """Whole searches under a fixed seed, held against golden files.
 
-A change of sampling, mutation, hash or searcher shows here. Where it is meant, write the files anew:
-`python -m tests.golden.test_searches`, and say in the change log that recorded runs differ.
+A change of sampling, mutation, hash or searcher shows here. Where it is meant, write the files
+anew by `python -m tests.golden.test_searches`, and say in the change log that runs differ.
 """
 
 from __future__ import annotations
