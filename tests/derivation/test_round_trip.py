@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.parse import derive_rule, parse
-from einsearch.derivation.recognize import Freedom, same_architecture
 from einsearch.derivation.replay import architecture, replay
+from einsearch.derivation.target import Freedom, same_architecture
 from einsearch.errors import ParseError, ShapeError
 from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
