@@ -113,7 +113,7 @@ def architecture(text: str, spec: TensorSpec, grammar: Grammar | None = None) ->
 
 
 def search(source: str | Path | Grammar, objective: Any = None, **options: Any) -> Run:
-    """Runs a search; see `einsearch.study.launch.search` for every option.
+    """Runs a search; `einsearch.study.launch` has every option.
 
     Args:
         source: a search-space file (YAML), or a grammar with an `objective` of one's own.

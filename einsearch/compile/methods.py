@@ -24,8 +24,7 @@ from einsearch.grammar.model import Grammar
 from einsearch.grammar.modules import nearest
 from einsearch.graph.canonical import canonical_hash
 from einsearch.graph.graph import ArchitectureGraph
-from einsearch.graph.requirements import violation
-from einsearch.primitives.program import Program
+from einsearch.graph.requirements import requirement
 from einsearch.specs import TensorSpec
 
 if TYPE_CHECKING:
@@ -35,12 +34,6 @@ if TYPE_CHECKING:
 def generator(seed: int | np.random.Generator) -> np.random.Generator:
     """A generator from a seed; a generator is passed on."""
     return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
-
-
-def requirement(require: Sequence[str]) -> Callable[[Program], str | None] | None:
-    """The judge of finished programs that asks for what `require` names; None where nothing."""
-    names = tuple(require)
-    return (lambda program: violation(program, names)) if names else None
 
 
 def _sample(

@@ -7,7 +7,6 @@ copies stands as the attribute that it came from; copies that differ otherwise a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -238,14 +237,3 @@ def free_tensors(term: Term) -> bool:
             return True
         pending.extend((part, inside or item.kind == "block") for part in item.parts)
     return False
-
-
-def count_kinds(term: Term) -> Counter[str]:
-    """How often each kind of term stands in a term."""
-    found: Counter[str] = Counter()
-    pending = [term]
-    while pending:
-        item = pending.pop()
-        found[item.kind] += 1
-        pending.extend(item.parts)
-    return found

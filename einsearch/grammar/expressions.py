@@ -342,11 +342,6 @@ class Rule:
     file: str
     at: At
 
-    @property
-    def is_macro(self) -> bool:
-        """Whether it has nothing to choose itself, so that its name means nothing more."""
-        return not isinstance(self.body, Choice)
-
 
 NODE_TYPES = frozenset(
     {

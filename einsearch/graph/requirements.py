@@ -105,6 +105,12 @@ def violation(program: Program, require: tuple[str, ...]) -> str | None:
     return next((reason for check in checks if (reason := check(analysis))), None)
 
 
+def requirement(require: Sequence[str]) -> Callable[[Program], str | None] | None:
+    """The judge of finished programs that asks for what `require` names; None where nothing."""
+    names = tuple(require)
+    return (lambda program: violation(program, names)) if names else None
+
+
 def _requirement(name: str) -> Callable[[Analysis], str | None]:
     if name in REQUIREMENTS:
         return REQUIREMENTS[name]

@@ -1,6 +1,6 @@
 """Imports every file of primitives that ships with einsearch, which registers them."""
 
-from einsearch.primitives import (
+from einsearch.primitives import (  # noqa: F401
     activation,
     attention,
     combine,
@@ -14,19 +14,3 @@ from einsearch.primitives import (
     routing,
     sources,
 )
-
-FAMILIES = (
-    activation,
-    attention,
-    combine,
-    conv,
-    elementwise,
-    linear,
-    moments,
-    norm,
-    pool,
-    position,
-    routing,
-    sources,
-)
-"""The families, each a module."""

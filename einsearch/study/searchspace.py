@@ -20,7 +20,7 @@ from einsearch.errors import ParseError
 from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
 from einsearch.graph.graph import ArchitectureGraph
-from einsearch.graph.requirements import violation
+from einsearch.graph.requirements import requirement
 from einsearch.primitives.program import Program
 from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
@@ -73,12 +73,6 @@ def search_space(
 
     # A partial, because worker processes get it too, and a function in here would not pickle.
     return SearchSpace(draw, vary, cross, tuple(seeds), directions, partial(replay, grammar, spec))
-
-
-def requirement(require: Sequence[str]) -> Accept | None:
-    """The judge of finished programs that asks for what `require` names; None where nothing."""
-    names = tuple(require)
-    return (lambda program: violation(program, names)) if names else None
 
 
 def seed_derivations(
