@@ -17,6 +17,7 @@ from typing import Final
 
 from einsearch.errors import EinsearchError
 from einsearch.study.executor import Failure, Finished, Job, Report, WorkFactory, shorten
+from einsearch.study.packing import Packed, pack
 from einsearch.study.process import Event, WorkerProcess
 from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings
 from einsearch.trial import FailureKind
@@ -31,7 +32,7 @@ class LocalExecutor:
     """An executor on processes of this machine.
 
     Args:
-        factory: builds the work in each process. Picklable.
+        factory: builds the work in each process. Picklable, or packed.
         workers: processes.
         seconds: that a job may run before its process is killed; None for no limit. Work that
             looks at the clock itself should stop a little earlier: a new process costs seconds.
@@ -44,14 +45,15 @@ class LocalExecutor:
 
     def __init__(
         self,
-        factory: WorkFactory,
+        factory: WorkFactory | Packed,
         workers: int = 1,
         *,
         seconds: float | None = None,
         threads: int = 1,
         log: Path | None = None,
     ) -> None:
-        self._settings = Settings(_pickled(factory), threads, log)
+        packed = factory if isinstance(factory, Packed) else pack(factory)
+        self._settings = Settings(packed, threads, log)
         self._seconds = math.inf if seconds is None else seconds
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
@@ -196,13 +198,3 @@ class LocalExecutor:
     def _dismiss(self, worker: WorkerProcess) -> None:
         worker.kill()
         self._workers.remove(worker)
-
-
-def _pickled(factory: WorkFactory) -> bytes:
-    try:
-        return pickle.dumps(factory)
-    except Exception as error:
-        raise EinsearchError(
-            f"this objective cannot be sent to worker processes: {error}. Define it at the top of "
-            "a module, or search without workers"
-        ) from None

@@ -28,10 +28,10 @@ from einsearch.study.executor import (
     Job,
     Report,
     Work,
-    WorkFactory,
     describe_failure,
     shorten,
 )
+from einsearch.study.packing import Packed
 from einsearch.trial import FailureKind
 
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -71,12 +71,12 @@ class Settings:
     """How a worker process is set up.
 
     Attributes:
-        factory: pickled; unpickled only once the threads are limited.
+        factory: unpacked only once the threads are limited.
         threads: that numerical libraries may use.
         log: file that its output is appended to; None for the driver's.
     """
 
-    factory: bytes
+    factory: Packed
     threads: int
     log: Path | None
 
@@ -131,7 +131,7 @@ def _die_with_driver() -> None:
 def _build_work(settings: Settings) -> Work:
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(settings.threads)
-    factory: WorkFactory = pickle.loads(settings.factory)
+    factory = settings.factory.unpack()
     _limit_threads(settings.threads)
     work = factory()
     _limit_threads(settings.threads)
