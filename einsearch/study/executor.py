@@ -76,6 +76,17 @@ class Report:
     metrics: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Resized:
+    """Workers have joined or left.
+
+    Attributes:
+        capacity: how many jobs run at the same time from here on.
+    """
+
+    capacity: int
+
+
 ReportBack = Callable[[int, Mapping[str, Any]], bool]
 """Takes an epoch and its metrics to the driver; True means that the work should end there."""
 
@@ -104,8 +115,9 @@ class Executor(Protocol):
         """Takes a job in; returns at once."""
         ...
 
-    def next_finished(self, timeout: float | None = None) -> Finished | Report | None:
-        """The next end of a job, or report of one, in the order of arrival.
+    def next_finished(self, timeout: float | None = None) -> Finished | Report | Resized | None:
+        """The next end of a job, or report of one, in the order of arrival; or that the capacity
+        has changed.
 
         Args:
             timeout: seconds to wait; None waits for as long as there are jobs.

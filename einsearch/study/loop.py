@@ -18,7 +18,7 @@ from einsearch.errors import RunError
 from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
-from einsearch.study.executor import Executor, Finished, Job, Report
+from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.objective import decisions_payload
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
@@ -196,10 +196,12 @@ class _Study:
         else:
             self.known.wait(trial, number)
 
-    def _handle(self, event: Finished | Report | None) -> None:
+    def _handle(self, event: Finished | Report | Resized | None) -> None:
         if event is None:
             numbers = ", ".join(map(str, self.running))
             raise RunError(f"the executor has lost trials {numbers}; resume the run")
+        if isinstance(event, Resized):
+            return  # more is proposed for the workers that joined
         if isinstance(event, Report):
             self.callbacks.on_report(event.number, event.epoch, event.metrics)
         elif event.is_machine_fault and self.attempts[event.number] < self.options.retries:

@@ -7,18 +7,26 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from einsearch.study.executor import Executor, Finished, Job, Report
+from einsearch.study.cluster import Resources
+from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
+from einsearch.study.ray import RayExecutor
 from einsearch.trial import FailureKind
 from tests.study.work import BIG, build, do
 
 LIMIT = 1.0
 """Seconds that a job may take where one hangs; much more than any other of those tests takes."""
 
+HALF = Resources(cpus=0.5)
+"""So that two workers find room on one core."""
+
 WITH_PROCESSES: dict[str, Callable[[float], Executor]] = {
     "local-1": lambda seconds: LocalExecutor(build, 1, seconds=seconds),
     "local-2": lambda seconds: LocalExecutor(build, 2, seconds=seconds),
+    "ray-2": lambda seconds: RayExecutor(
+        build, 2, resources=HALF, address="local", seconds=seconds
+    ),
 }
 ALL: dict[str, Callable[[float], Executor]] = {
     "inline": lambda seconds: InlineExecutor(do),
@@ -43,11 +51,19 @@ def isolated(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 
 def events(executor: Executor) -> list[Finished | Report]:
-    """Everything that arrives until nothing is left to wait for."""
+    """Everything that arrives until nothing is left to wait for, but changes of capacity."""
     arrived = []
     while (event := executor.next_finished()) is not None:
-        arrived.append(event)
+        if not isinstance(event, Resized):
+            arrived.append(event)
     return arrived
+
+
+def next_event(executor: Executor) -> Finished | Report | None:
+    """What arrives next, but changes of capacity."""
+    while isinstance(event := executor.next_finished(), Resized):
+        pass
+    return event
 
 
 def run(executor: Executor, texts: Sequence[str]) -> dict[int, Finished]:
@@ -76,7 +92,7 @@ class TestEveryExecutor:
     def test_jobs_arrive_as_they_were_sent(self, executor: Executor) -> None:
         job = Job(3, "job", seed=5, budget=2.5, payload={"decisions": [["a", "b", 1]]})
         executor.submit(job)
-        end = executor.next_finished()
+        end = next_event(executor)
         assert isinstance(end, Finished)
         assert end.result == job
 
@@ -123,7 +139,7 @@ class TestEveryExecutor:
         assert end.result == "reported"
 
     def test_nothing_to_wait_for(self, executor: Executor) -> None:
-        assert executor.next_finished() is None
+        assert next_event(executor) is None
         assert executor.next_finished(timeout=60) is None
 
     def test_a_cancelled_job_is_heard_of_no_more(self, executor: Executor) -> None:
@@ -136,7 +152,7 @@ class TestEveryExecutor:
 
     def test_a_cancelled_number_may_come_again(self, executor: Executor) -> None:
         executor.submit(Job(2, "reports"))
-        assert isinstance(executor.next_finished(), Report)
+        assert isinstance(next_event(executor), Report)
         executor.cancel(2)
         assert run(executor, ["none", "none", "square"])[2].result == 4
 
@@ -148,7 +164,7 @@ def test_closing_with_jobs_under_way(name: str) -> None:
         executor.submit(Job(number, "square"))
     executor.close()
     executor.close()
-    assert executor.next_finished() is None
+    assert next_event(executor) is None
 
 
 class TestExecutorsWithProcesses:
@@ -192,7 +208,7 @@ class TestExecutorsWithProcesses:
 
     def test_a_running_job_can_be_cancelled(self, isolated: Executor) -> None:
         isolated.submit(Job(7, "report-hang"))
-        assert isinstance(isolated.next_finished(), Report)
+        assert isinstance(next_event(isolated), Report)
         isolated.cancel(7)
-        assert isolated.next_finished() is None
+        assert next_event(isolated) is None
         assert run_one(isolated, "none").failure is None

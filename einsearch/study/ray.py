@@ -1,0 +1,371 @@
+"""Runs jobs on a Ray cluster: long-lived workers, one candidate at a time each.
+
+A worker is an actor that supervises a process. What a candidate does to the process, the actor
+reports as a value; when the actor itself falls silent or dies, the machine was at fault, and
+another one takes its place wherever there is room. Every wait here has an end, because Ray's own
+may have none when a node is lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final, cast
+
+import ray
+import ray.exceptions
+from ray import cloudpickle
+
+from einsearch.errors import EinsearchError
+from einsearch.study.cluster import Resources, answers, cannot_hold, living, places
+from einsearch.study.executor import (
+    Failure,
+    Finished,
+    Job,
+    Report,
+    Resized,
+    WorkFactory,
+    shorten,
+)
+from einsearch.study.packing import Packed, pack
+from einsearch.study.supervisor import Said, Supervisor, Unable
+from einsearch.trial import FailureKind
+
+SILENCE: Final = 30.0
+"""Seconds without a sign of life after which a worker is given up."""
+_LOOK: Final = 1.0
+"""Seconds between looks at the clock while nothing arrives."""
+_FETCH: Final = 60.0
+"""Seconds that a result may take from its node to the driver."""
+_SURVEY: Final = 5.0
+"""Seconds between looks at which nodes there are, and whether the head answers."""
+_UNANSWERED: Final = 3
+"""Looks in a row at which the head may fail to answer."""
+_MOST_STARTS: Final = 3
+"""Workers in a row that may die while they start, before the cluster is given up."""
+
+
+def _actor_class(resources: Resources) -> Any:
+    """The remote side: a `Supervisor` over the factory's arrays as the node's store holds them."""
+
+    class Actor:
+        def __init__(
+            self, content: bytes, arrays: list[Any], seconds: float | None, threads: int
+        ) -> None:
+            factory = Packed(content, tuple(ray.get(arrays)))
+            self.supervisor = Supervisor(factory, seconds, threads)
+
+        def run(self, job: Job, ticket: int) -> Iterator[Said]:
+            yield from self.supervisor.run(job, ticket)
+
+        @ray.method(concurrency_group="control")
+        def cancel(self, ticket: int) -> None:
+            self.supervisor.cancel(ticket)
+
+        @ray.method(concurrency_group="control")
+        def start(self) -> None:
+            """Returns once the actor lives."""
+
+    asked = dict(resources.request)
+    decorate = cast(Any, ray.remote)(
+        num_cpus=asked.pop("CPU", 0),
+        num_gpus=asked.pop("GPU", 0),
+        memory=asked.pop("memory", None),
+        resources=asked,
+        max_restarts=0,
+        max_task_retries=0,
+        concurrency_groups={"control": 1},
+    )
+    return decorate(Actor)
+
+
+class _Worker:
+    """The driver's side of one actor.
+
+    Attributes:
+        actor: its handle.
+        starting: a reference that is ready once the actor lives; None from then on.
+        job: what it runs; None where it runs nothing, or what was cancelled.
+        stream: what `run` says, as references; None while the worker is free.
+        ticket: of the present attempt.
+        began, heard: `time.monotonic()` when the job was sent, and of the last sign of life.
+    """
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.starting: Any | None = actor.start.remote()
+        self.job: Job | None = None
+        self.stream: Any | None = None
+        self.ticket = 0
+        self.began = math.inf
+        self.heard = math.inf
+
+    @property
+    def is_free(self) -> bool:
+        return self.starting is None and self.stream is None
+
+    @property
+    def reference(self) -> Any | None:
+        """What there is to wait for."""
+        return self.starting or self.stream
+
+    def take(self, job: Job, ticket: int) -> None:
+        self.job, self.ticket = job, ticket
+        self.began = self.heard = time.monotonic()
+        self.stream = self.actor.run.options(num_returns="streaming").remote(job, ticket)
+
+    def release(self) -> None:
+        self.job = self.stream = None
+        self.heard = math.inf
+
+    def next_said(self) -> Said | None:
+        """What it has said; None at the end of its `run`. Raises what Ray raises."""
+        assert self.stream is not None
+        try:
+            reference = next(self.stream)
+        except StopIteration:
+            return None
+        said: Said = ray.get(reference, timeout=_FETCH)
+        return said
+
+    def kill(self) -> None:
+        with suppress(Exception):  # a dead one, or a dead cluster
+            ray.kill(self.actor, no_restart=True)
+
+
+class RayExecutor:
+    """An executor on the nodes of a Ray cluster.
+
+    Nodes may come and go: workers are placed wherever there is room.
+
+    Args:
+        factory: builds the work in each worker. Picklable, or of the calling script.
+        workers: at most so many; None for as many as the cluster has room for.
+        resources: of each worker.
+        address: of the cluster, "auto" for the one of this machine; None for that of the
+            environment variable RAY_ADDRESS, or else a cluster on this machine that lives as
+            long as the executor.
+        seconds: that a job may run before its process is killed; None for no limit.
+        wait: seconds that the cluster may have no node for a worker, as one that scales itself.
+
+    Raises:
+        EinsearchError: there is no cluster, or none of its nodes can hold a worker.
+    """
+
+    def __init__(
+        self,
+        factory: WorkFactory,
+        workers: int | None = None,
+        *,
+        resources: Resources | None = None,
+        address: str | None = None,
+        seconds: float | None = None,
+        wait: float = 0.0,
+    ) -> None:
+        self._resources = resources or Resources()
+        self._wanted = workers
+        self._wait = wait
+        self._waiting: deque[Job] = deque()
+        self._arrived: deque[Finished | Report | Resized] = deque()
+        self._workers: list[_Worker] = []
+        self._tickets = itertools.count()
+        self._failed_starts = 0
+        self._unanswered = 0
+        self._surveyed = -math.inf
+        packed = pack(factory, cloudpickle.dumps)
+        self._owns_cluster = _connect(address)
+        try:
+            self._head = ray.get_runtime_context().gcs_address
+            arrays = [ray.put(array) for array in packed.arrays]
+            self._arguments = (packed.content, arrays, seconds, self._resources.threads)
+            self._class = _actor_class(self._resources)
+            self._room_since = time.monotonic()
+            self._survey()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def capacity(self) -> int:
+        """Workers that live; 1 before the first does."""
+        return max(1, sum(worker.starting is None for worker in self._workers))
+
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._assign()
+
+    def next_finished(self, timeout: float | None = None) -> Finished | Report | Resized | None:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            self._survey()
+            self._assign()
+            if self._arrived:
+                return self._arrived.popleft()
+            seconds = until - time.monotonic()
+            if not self._has_jobs():
+                return None
+            if self._look(max(0.0, min(seconds, _LOOK))):
+                continue
+            self._give_up_silent()
+            if seconds <= 0 and not self._arrived:
+                return None
+
+    def cancel(self, number: int) -> None:
+        self._waiting = deque(job for job in self._waiting if job.number != number)
+        for worker in self._workers:
+            if worker.job is not None and worker.job.number == number:
+                worker.job = None
+                worker.actor.cancel.remote(worker.ticket)
+        self._arrived = deque(
+            event for event in self._arrived if isinstance(event, Resized) or event.number != number
+        )
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+        self._waiting.clear()
+        self._arrived.clear()
+        if self._owns_cluster:
+            self._owns_cluster = False
+            ray.shutdown()
+
+    def _has_jobs(self) -> bool:
+        return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
+
+    def _assign(self) -> None:
+        for worker in self._workers:
+            if self._waiting and worker.is_free:
+                worker.take(self._waiting.popleft(), next(self._tickets))
+
+    def _survey(self) -> None:
+        """Looks, now and then, whether the head answers, and hires for the room there is."""
+        now = time.monotonic()
+        if now - self._surveyed >= _SURVEY:
+            self._surveyed = now
+            self._check_head()
+            self._hire(now)
+
+    def _check_head(self) -> None:
+        self._unanswered = 0 if answers(self._head, _LOOK) else self._unanswered + 1
+        if self._unanswered >= _UNANSWERED:
+            raise EinsearchError(
+                f"the head of the Ray cluster at {self._head} answers no more. Nothing that had "
+                "finished is lost: start the cluster again, and resume the run"
+            )
+
+    def _hire(self, now: float) -> None:
+        nodes = living(ray.nodes())  # type: ignore[no-untyped-call]
+        room = sum(places(self._resources.request, node) for node in nodes)
+        if room > 0:
+            self._room_since = now
+        elif now - self._room_since >= self._wait:
+            raise EinsearchError(cannot_hold(self._resources, nodes))
+        # Those that were asked for are hired at once: a cluster that scales itself sees them wait.
+        target = room if self._wanted is None else self._wanted
+        while len(self._workers) < target:
+            self._workers.append(_Worker(self._class.remote(*self._arguments)))
+
+    def _look(self, seconds: float) -> bool:
+        """Waits for something to happen, and handles it; whether anything did."""
+        waiting = {
+            worker.reference: worker for worker in self._workers if worker.reference is not None
+        }
+        if not waiting:
+            time.sleep(seconds)
+            return False
+        ready, _ = ray.wait(list(waiting), num_returns=1, timeout=seconds, fetch_local=False)
+        for reference in ready:
+            self._hear(waiting[reference])
+        return bool(ready)
+
+    def _hear(self, worker: _Worker) -> None:
+        worker.heard = time.monotonic()
+        try:
+            if worker.starting is not None:
+                ray.get(worker.starting, timeout=_FETCH)
+                worker.starting = None
+                self._failed_starts = 0
+                self._arrived.append(Resized(self.capacity))
+            else:
+                self._take_in(worker, worker.next_said())
+        except EinsearchError:
+            raise
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            self._bury(worker, error)
+        except Exception as error:  # whatever a class of the candidate's does when it is rebuilt
+            message = f"its result cannot be read by the driver: {type(error).__name__}: {error}"
+            self._fail(worker, (FailureKind.ERROR, shorten(message)))
+            self._dismiss(worker)
+
+    def _take_in(self, worker: _Worker, said: Said | None) -> None:
+        match said:
+            case Unable(error):
+                raise error
+            case Finished() | Report() if worker.job is not None:
+                self._arrived.append(said)
+            case None if worker.job is not None:
+                raise ray.exceptions.RayError("its worker ended without a result")
+        if said is None or isinstance(said, Finished):
+            worker.release()
+
+    def _bury(self, worker: _Worker, error: Exception) -> None:
+        """Gives up a worker that died, or was cut off."""
+        message = shorten(f"the worker was lost: {error}")
+        if worker.starting is not None:
+            self._failed_starts += 1
+            if self._failed_starts >= _MOST_STARTS:
+                raise EinsearchError(f"workers of the Ray cluster cannot start: {message}")
+        kind = FailureKind.OUT_OF_MEMORY if is_memory_kill(error) else FailureKind.DIED
+        self._fail(worker, (kind, message), is_machine_fault=True)
+        self._dismiss(worker)
+
+    def _give_up_silent(self) -> None:
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if worker.stream is not None and now - worker.heard > SILENCE:
+                message = f"the worker gave no sign of life for {SILENCE:g} s"
+                self._fail(worker, (FailureKind.DIED, message), is_machine_fault=True)
+                self._dismiss(worker)
+
+    def _fail(self, worker: _Worker, failure: Failure, *, is_machine_fault: bool = False) -> None:
+        if worker.job is not None:
+            seconds = time.monotonic() - worker.began
+            number = worker.job.number
+            self._arrived.append(Finished(number, None, failure, is_machine_fault, seconds))
+
+    def _dismiss(self, worker: _Worker) -> None:
+        worker.kill()
+        self._workers.remove(worker)
+        self._arrived.append(Resized(self.capacity))
+        self._surveyed = -math.inf
+
+
+def is_memory_kill(error: Exception) -> bool:
+    """Whether Ray ended a worker because its node had too little memory left."""
+    text = str(error)
+    return isinstance(error, ray.exceptions.OutOfMemoryError) or "running low on memory" in text
+
+
+def _connect(address: str | None) -> bool:
+    """Joins the cluster; whether it is one of our own, to be shut down.
+
+    Raises:
+        EinsearchError: there is none, or it does not let us in.
+    """
+    if ray.is_initialized():
+        return False
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
+        where = address or "this machine"
+        raise EinsearchError(
+            f"cannot join a Ray cluster at {where}: {shorten(str(error))}. Start one with "
+            '"ray start --head", or leave the address out for one of this machine alone'
+        ) from None
+    return True
