@@ -2,96 +2,78 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import cycle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einsearch.searchers.base import Proposal, Searcher, SearchSpace
-from einsearch.searchers.registry import all_searchers, make_searcher
+from einsearch.searchers.base import Proposal
+from einsearch.searchers.registry import all_searchers, searcher_options
 from einsearch.trial import Trial, TrialState
-from tests.searchers.bits import bits_space, complete, finish, from_text, proposed
-
-SMALL: Mapping[str, Mapping[str, Any]] = {"evolution": {"population": 6, "tournament": 3}}
-"""Options that let a searcher learn within the few trials of a test."""
+from tests.contracts.searching import (
+    check,
+    complete,
+    finish,
+    key,
+    keys,
+    make,
+    play,
+    running,
+    space,
+    tiny_space,
+)
 
 EVERY = pytest.mark.parametrize("name", all_searchers())
-STATES = (TrialState.COMPLETE, TrialState.FAILED, TrialState.REJECTED, TrialState.DUPLICATE)
-
-
-def make(name: str, space: SearchSpace | None = None, seed: int = 0) -> Searcher:
-    return make_searcher({"name": name, **SMALL.get(name, {})}, space or bits_space(), seed)
-
-
-def seeded_space() -> SearchSpace:
-    return bits_space(8, seeds=[from_text("01010101"), from_text("00000000")])
-
-
-def play(searcher: Searcher, count: int, **values: float) -> list[Proposal]:
-    """Asks and tells in turn; trials count their ones unless given other values."""
-    proposals = []
-    for _ in range(count):
-        proposals.append(searcher.ask())
-        searcher.tell(complete(proposals[-1], **values))
-    return proposals
-
-
-def play_states(searcher: Searcher, count: int, state: TrialState) -> list[Proposal]:
-    proposals = []
-    for _ in range(count):
-        proposals.append(searcher.ask())
-        searcher.tell(finish(proposed(proposals[-1]), state))
-    return proposals
-
-
-def check(proposals: Sequence[Proposal], length: int = 12) -> None:
-    """Numbers without a gap, valid candidates, parents that came before."""
-    assert [proposal.number for proposal in proposals] == list(range(len(proposals)))
-    for proposal in proposals:
-        assert len(proposal.derivation.text) == length
-        assert all(0 <= parent < proposal.number for parent in proposal.parents)
-        assert bool(proposal.parents) == (proposal.origin not in ("sample", "seed"))
+STATES = (
+    TrialState.COMPLETE,
+    TrialState.FAILED,
+    TrialState.PRUNED,
+    TrialState.REJECTED,
+    TrialState.DUPLICATE,
+)
 
 
 @EVERY
 def test_equal_seeds_give_equal_searches(name: str) -> None:
-    proposals = play(make(name, seed=3), 40)
+    proposals = play(make(name, space(), seed=3), 40)
     check(proposals)
-    assert proposals == play(make(name, seed=3), 40)
-    assert proposals != play(make(name, seed=4), 40)
+    assert keys(proposals) == keys(play(make(name, space(), seed=3), 40))
+    assert keys(proposals) != keys(play(make(name, space(), seed=4), 40))
 
 
 @EVERY
 def test_seeds_of_the_space_come_first(name: str) -> None:
-    proposals = play(make(name, seeded_space()), 2)
-    assert [proposal.derivation.text for proposal in proposals] == ["01010101", "00000000"]
-    assert {proposal.origin for proposal in proposals} == {"seed"}
+    seeded = space(seeded=True)
+    proposals = play(make(name, seeded), 3)
+    assert [proposal.derivation for proposal in proposals[:2]] == list(seeded.seeds)
+    assert [proposal.origin == "seed" for proposal in proposals] == [True, True, False]
 
 
 @EVERY
+@settings(max_examples=10)
 @given(data=st.data())
 def test_what_is_recalled_and_told_again_goes_on_alike(name: str, data: st.DataObject) -> None:
     """A recorded search of many workers, cut anywhere, is rebuilt from its events."""
-    searcher, outstanding = make(name, seeded_space()), list[Trial]()
+    searcher, outstanding = make(name, space(seeded=True)), list[Trial]()
     events: list[tuple[str, Trial]] = []
-    for wants_ask in data.draw(st.lists(st.booleans(), max_size=60)):
-        if wants_ask or not outstanding:
-            outstanding.append(proposed(searcher.ask()))
+    for choice in data.draw(st.lists(st.integers(0, 11), min_size=4, max_size=40)):
+        if choice < 6 or not outstanding:
+            outstanding.append(running(searcher.ask()))
             events.append(("ask", outstanding[-1]))
         else:
-            place = data.draw(st.integers(0, len(outstanding) - 1))
-            trial = finish(outstanding.pop(place), data.draw(st.sampled_from(STATES)))
+            trial = outstanding.pop(choice % len(outstanding))
+            trial = finish(trial, STATES[choice - 7] if choice > 6 else TrialState.COMPLETE)
             searcher.tell(trial)
             events.append(("tell", trial))
-    rebuilt = make(name, seeded_space())
+    rebuilt = make(name, space(seeded=True))
     for kind, trial in events:
         (rebuilt.recall if kind == "ask" else rebuilt.tell)(trial)
-    for _ in range(12):
+    for _ in range(8):
         proposal = searcher.ask()
-        assert rebuilt.ask() == proposal
+        assert key(rebuilt.ask()) == key(proposal)
         searcher.tell(complete(proposal))
         rebuilt.tell(complete(proposal))
 
@@ -99,36 +81,40 @@ def test_what_is_recalled_and_told_again_goes_on_alike(name: str, data: st.DataO
 @EVERY
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.REJECTED, TrialState.DUPLICATE])
 def test_goes_on_when_nothing_succeeds(name: str, state: TrialState) -> None:
-    check(play_states(make(name), 60, state))
+    check(play(make(name, space()), 40, lambda p: finish(running(p), state)))
 
 
 @EVERY
-def test_goes_on_in_a_space_of_three(name: str) -> None:
-    space = bits_space(alphabet=[(0, 0), (0, 1), (1, 1)])
-    searcher, seen = make(name, space), set[str]()
-    for _ in range(60):
-        proposal = searcher.ask()
+@pytest.mark.parametrize("count", [1, 3])
+def test_goes_on_in_a_tiny_space(name: str, count: int) -> None:
+    """Everything in it is found; all that comes after repeats it."""
+    seen = set[str]()
+
+    def outcome(proposal: Proposal) -> Trial:
         is_new = proposal.derivation.text not in seen
         seen.add(proposal.derivation.text)
-        state = TrialState.COMPLETE if is_new else TrialState.DUPLICATE
-        searcher.tell(finish(proposed(proposal), state))
-    assert seen == {"00", "01", "11"}
+        trial = running(proposal)
+        values = {"worth": float(len(trial.text))}
+        return finish(trial, TrialState.COMPLETE if is_new else TrialState.DUPLICATE, **values)
+
+    check(play(make(name, tiny_space(count)), 60, outcome))
+    assert seen == {1: {"relu"}, 3: {"relu", "tanh", "sigmoid"}}[count]
 
 
 @EVERY
 def test_gives_64_proposals_before_any_result(name: str) -> None:
-    searcher = make(name)
+    searcher = make(name, space())
     proposals = [searcher.ask() for _ in range(64)]
     for proposal in proposals:
         searcher.tell(complete(proposal))
-    check([*proposals, *(searcher.ask() for _ in range(64))])
+    check([*proposals, *(searcher.ask() for _ in range(16))])
 
 
 @EVERY
 def test_takes_results_in_any_order(name: str) -> None:
-    searcher, proposals = make(name), list[Proposal]()
-    for _ in range(6):
-        batch = [searcher.ask() for _ in range(10)]
+    searcher, proposals = make(name, space()), list[Proposal]()
+    for _ in range(5):
+        batch = [searcher.ask() for _ in range(8)]
         proposals += batch
         for proposal in reversed(batch[1:]):
             searcher.tell(complete(proposal))
@@ -138,9 +124,34 @@ def test_takes_results_in_any_order(name: str) -> None:
 @EVERY
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1.0])
 def test_copes_with_values_that_say_nothing(name: str, value: float) -> None:
-    check(play(make(name), 60, ones=value))
+    def outcome(proposal: Proposal) -> Trial:
+        return finish(running(proposal), TrialState.COMPLETE, worth=value)
+
+    check(play(make(name, space()), 40, outcome))
 
 
 @EVERY
-def test_minimises_too(name: str) -> None:
-    check(play(make(name, bits_space(directions={"ones": "minimize"})), 60))
+def test_copes_with_everything_in_turn(name: str) -> None:
+    """Good values, none, such that are not finite, and failures, mixed."""
+    values = cycle([{"worth": 1.5}, {}, {"worth": math.nan}, {"worth": -math.inf}, {"nodes": 2.0}])
+    states = cycle(STATES)
+
+    def outcome(proposal: Proposal) -> Trial:
+        return finish(running(proposal), next(states), **next(values))
+
+    check(play(make(name, space()), 40, outcome))
+
+
+@EVERY
+@pytest.mark.parametrize("objectives", ["minimize", "two"])
+def test_takes_other_objectives(name: str, objectives: str) -> None:
+    check(play(make(name, space(objectives)), 40))
+
+
+@EVERY
+def test_every_option_is_documented(name: str) -> None:
+    documentation = inspect.getdoc(all_searchers()[name])
+    assert documentation
+    _, _, documented = documentation.partition("Args:")
+    for option in searcher_options(name):
+        assert f"    {option}: " in documented or f"    {option}, " in documented, option
