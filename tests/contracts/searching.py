@@ -1,4 +1,4 @@
-"""Spaces, options and plays for the contract of searchers: real grammars, small enough to be fast."""
+"""Spaces, options and plays for the contract of searchers: real grammars, small and fast."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ tail(d) = linear(d) | sigmoid when channels < 4
 """,
     "contract.ein",
 )
-"""Every kind of decision: alternatives with guards, sets, ranges of integers and of reals, `any`."""
+"""Every kind of decision: guarded alternatives, sets, ranges of integers and reals, `any`."""
 
 THREE: Final = load_grammar_text("start network\nnetwork = relu | tanh | sigmoid", "three.ein")
 ONE: Final = load_grammar_text("start network\nnetwork = relu", "one.ein")
