@@ -12,7 +12,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
 
-.PHONY: help search test lint format bench clean
+.PHONY: help search test lint format bench quality clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,7 +35,10 @@ format: $(DEV) ## format the code and fix what can be fixed by itself
 	@$(BIN)/ruff format .
 
 bench: $(CORE) ## speed of sampling, mutating and of the search loop
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/search_quality.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+quality: $(DEV) ## how good every searcher is (hours); tables are read from EINSEARCH_DATA, if set
+	@$(BIN)/python benchmarks/search_quality.py --jobs $(JOBS) --out runs/quality
 
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
