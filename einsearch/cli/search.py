@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from einsearch.cli.output import WrongCall, print_json
 if TYPE_CHECKING:
     from einsearch.study.run import Run
 
+_RAY: Final = "Ray: with --executor ray"
+
 TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", help="Candidates to evaluate.", show_default="as the file says"),
@@ -21,6 +23,45 @@ TrialsOption = Annotated[
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", help="Worker processes.", show_default="as the file says"),
+]
+ExecutorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        help="Where candidates run: local (processes of this machine), ray (a cluster), inline.",
+        show_default="as the file says",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Ray cluster to join; auto for that of this machine.",
+        show_default="one on this machine, for this search",
+        rich_help_panel=_RAY,
+    ),
+]
+CpusOption = Annotated[
+    float | None,
+    typer.Option("--cpus", help="Cores of a worker.", show_default="1", rich_help_panel=_RAY),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus",
+        help="GPUs of a worker; 0.25: four share one.",
+        show_default="0",
+        rich_help_panel=_RAY,
+    ),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        help="Memory of a worker: 4GB.",
+        show_default="not reserved",
+        rich_help_panel=_RAY,
+    ),
 ]
 
 
@@ -38,13 +79,12 @@ def search(
         typer.Option("--searcher", help="Name of the algorithm.", show_default="as the file says"),
     ] = None,
     trials: TrialsOption = None,
-    executor: Annotated[
-        str | None,
-        typer.Option(
-            "--executor", help="Where candidates run: local.", show_default="as the file says"
-        ),
-    ] = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    address: AddressOption = None,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    memory: MemoryOption = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help="Seed of the whole search.", show_default="as the file says"),
@@ -59,8 +99,8 @@ def search(
     """
     path = find_space(space)
     folder = run if run is not None else free_folder(path.stem)
-    changes = {"searcher": searcher, "trials": trials, "executor": executor}
-    changes |= {"workers": workers, "seed": seed}
+    changes = {"searcher": searcher, "trials": trials, "seed": seed}
+    changes |= _where(executor, workers, address, cpus, gpus, memory)
 
     def begin(callbacks: Any) -> Run:
         from einsearch.api import search
@@ -73,7 +113,12 @@ def search(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
     trials: TrialsOption = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    address: AddressOption = None,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Go on with a search that was stopped, or give it more trials.
@@ -86,9 +131,29 @@ def resume(
     def go_on(callbacks: Any) -> Run:
         from einsearch.study.launch import resume
 
-        return resume(run, callbacks=callbacks, trials=trials, workers=workers)
+        where = _where(executor, workers, address, cpus, gpus, memory)
+        return resume(run, callbacks=callbacks, trials=trials, **where)
 
     _drive(go_on, f"Going on with {run}", run, json=json)
+
+
+def _where(
+    executor: str | None,
+    workers: int | None,
+    address: str | None,
+    cpus: float | None,
+    gpus: float | None,
+    memory: str | None,
+) -> dict[str, Any]:
+    """What the options say of where candidates run, in place of what the file says."""
+    return {
+        "executor": executor,
+        "workers": workers,
+        "address": address,
+        "cpus": cpus,
+        "gpus": gpus,
+        "memory": memory,
+    }
 
 
 def find_space(name: str) -> Path:

@@ -17,6 +17,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -89,6 +90,10 @@ class RunFolder:
                 _replace(path / name, text.encode())
             _replace(path / VERSIONS, _json(info))
         return cls(path)
+
+    def discard(self) -> None:
+        """Removes the folder of a run that could not begin."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def journal(self) -> Path:

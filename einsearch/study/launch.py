@@ -7,14 +7,12 @@ cannot differ.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from einsearch.compile.methods import bind_methods
 from einsearch.derivation.limits import Limits
@@ -25,12 +23,11 @@ from einsearch.searchers.base import SearchSpace
 from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
 from einsearch.specs import TensorSpec
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.executing import MakeExecutor, executor_maker, executor_section
 from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.finishing import finish_run
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
-from einsearch.study.inline import InlineExecutor
-from einsearch.study.local import LocalExecutor
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import (
     Objective,
@@ -45,6 +42,7 @@ from einsearch.study.spacefile import VERSION as SPACE_VERSION
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.training import TrainingWork
 from einsearch.study.weights import WeightStore
+from einsearch.study.yamltext import write_yaml
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 
@@ -68,7 +66,7 @@ class Plan:
         budget: what may be spent.
         seed: of the whole search.
         retries: of a trial after a fault of the machine.
-        executor: makes what evaluates candidates; takes the run folder.
+        executor: starts what evaluates candidates.
         is_inline: whether candidates are evaluated in the calling process.
         files: texts that go into the run folder.
         file, task: of a search-space file; None for an objective.
@@ -82,7 +80,7 @@ class Plan:
     budget: Budget
     seed: int
     retries: int
-    executor: Callable[[RunFolder | None], Executor]
+    executor: MakeExecutor
     is_inline: bool
     files: Mapping[str, str]
     file: SpaceFile | None = None
@@ -104,8 +102,8 @@ def search_file(
         directory: run folder, new; None keeps the record in memory.
         callbacks: are told what happens.
         storage: URL of an Optuna storage for the record; None for a journal in the folder.
-        changes: `trials`, `hours`, `seed`, `searcher`, `workers`, `executor`, or any section of
-            the file, in place of what the file says.
+        changes: `trials`, `hours`, `seed`, `searcher`, `executor`, `workers`, `address`, `cpus`,
+            `gpus`, `memory`, or any section of the file, in place of what the file says.
 
     Raises:
         EinsearchError: the file, grammar, task or folder cannot be used.
@@ -130,6 +128,7 @@ def search_grammar(
     seeds: Sequence[str] = (),
     directory: str | Path | None = None,
     workers: int | None = None,
+    executor: str | Mapping[str, Any] | None = None,
     seconds: float | None = None,
     retries: int = 1,
     callbacks: Callbacks | None = None,
@@ -148,7 +147,9 @@ def search_grammar(
         directions: objective name -> "maximize" or "minimize", the main one first.
         limits, require, seeds: what is drawn.
         directory: run folder, new; None keeps the record in memory.
-        workers: processes that evaluate; None evaluates here, one candidate at a time.
+        workers: processes that evaluate. Without them and `executor`, candidates are evaluated
+            here, one at a time.
+        executor: name, or {"name": "ray", "gpus": 0.25, ...} as in a search-space file.
         seconds: that one candidate may take in a process.
         retries: of a trial whose process died by a fault of the machine.
 
@@ -164,6 +165,7 @@ def search_grammar(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found
     )
     factory = partial(_objective_work, objective, space.recall, next(iter(directions)))
+    section = executor_section(executor, workers)
     settings = _settings(
         grammar=copied_name(grammar),
         task={"objective": _name_of(objective), "input": str(input)},
@@ -173,7 +175,7 @@ def search_grammar(
         objectives=directions,
         searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),
         budget={"trials": MANY_TRIALS if trials is hours is None else trials, "hours": hours},
-        executor={"name": "inline"} if workers is None else {"name": "local", "workers": workers},
+        executor=section.model_dump(exclude_defaults=True) | {"name": section.name},
         trial={"seconds": seconds, "retries": retries},
         seed=seed,
     )
@@ -186,8 +188,8 @@ def search_grammar(
         budget=Budget(trials, hours),
         seed=seed,
         retries=retries,
-        executor=_executor(factory, workers, seconds),
-        is_inline=workers is None,
+        executor=executor_maker(section, factory, seconds),
+        is_inline=section.name == "inline",
         files={SPACE: settings, **copied_files(grammar)},
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
@@ -221,11 +223,12 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     )
     seconds = file.trial.seconds
     if task is not None:
-        factory: WorkFactory = TrainingWork(file.task, file.base, file.training, seconds)
+        # Nodes of a cluster may not have the files: there the data itself travels.
+        source = task if file.executor.name == "ray" else file.task
+        factory: WorkFactory = TrainingWork(source, file.base, file.training, seconds)
     else:
         scores = objective or _import_objective(str(file.objective))
         factory = partial(_objective_work, scores, space.recall, next(iter(directions)))
-    is_inline = file.executor.name == "inline"
     return Plan(
         grammar=grammar,
         spec=spec,
@@ -235,8 +238,8 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         budget=Budget(file.budget.trials, file.budget.hours),
         seed=file.seed,
         retries=file.trial.retries,
-        executor=_executor(factory, None if is_inline else file.executor.processes, seconds),
-        is_inline=is_inline,
+        executor=executor_maker(file.executor, factory, seconds),
+        is_inline=file.executor.name == "inline",
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
         file=file,
         task=task,
@@ -275,7 +278,8 @@ def resume(
         objective: of a run that was started with one; needed where it cannot be imported by its
             name, as a lambda.
         callbacks: are told what happens.
-        changes: `trials`, `hours` or `workers`, in place of what the run was started with.
+        changes: `trials`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or `memory`,
+            in place of what the run was started with.
 
     Raises:
         RunError: there is no such run, or it is being driven by another process.
@@ -292,7 +296,7 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
     for note in driving.notes:
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
-        executor = plan.executor(folder)
+        executor = _start_executor(plan, folder, is_new=not driving.record.entries)
         try:
             end = _study(plan, driving.record, folder, executor, callbacks)
         finally:
@@ -302,6 +306,16 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
         if is_whole and plan.file is not None and plan.task is not None and folder is not None:
             finish_run(run, plan.file, plan.task, folder, callbacks)
     return run if folder is None else open_run(folder.path)
+
+
+def _start_executor(plan: Plan, folder: RunFolder | None, *, is_new: bool) -> Executor:
+    try:
+        return plan.executor(folder)
+    except EinsearchError:
+        # So that the same command works once the mistake is mended.
+        if is_new and folder is not None:
+            folder.discard()
+        raise
 
 
 def _study(
@@ -319,20 +333,6 @@ def _study(
     return run_study(searcher, executor, record, plan.budget, options)
 
 
-def _executor(
-    factory: WorkFactory, workers: int | None, seconds: float | None
-) -> Callable[[RunFolder | None], Executor]:
-    def make(folder: RunFolder | None) -> Executor:
-        if workers is None:
-            return InlineExecutor(factory())
-        log = None if folder is None else folder.path / "workers.log"
-        # Work stops itself first; the process is killed where it does not.
-        allowed = None if seconds is None else seconds + max(5.0, 0.1 * seconds)
-        return LocalExecutor(factory, workers, seconds=allowed, log=log)
-
-    return make
-
-
 def _objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWork:
     bind_methods()  # in a worker process nobody else has
     return ObjectiveWork(objective, recall, main)
@@ -341,7 +341,7 @@ def _objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWo
 def _settings(**sections: Any) -> str:
     """A search-space file that says how a search was started from Python."""
     data = {"version": SPACE_VERSION, **sections}
-    return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+    return write_yaml(data)
 
 
 def _name_of(objective: Objective) -> str:
@@ -380,8 +380,8 @@ def _changed(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
             continue
         if name in ("trials", "hours"):
             sections.setdefault("budget", {})[name] = value
-        elif name == "workers":
-            sections.setdefault("executor", {})["workers"] = value
+        elif name in ("workers", "address", "cpus", "gpus", "memory"):
+            sections.setdefault("executor", {})[name] = value
         elif name == "executor" and isinstance(value, str):
             sections.setdefault("executor", {})["name"] = value
         elif name == "searcher" and isinstance(value, str):

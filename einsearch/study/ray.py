@@ -360,12 +360,17 @@ def _connect(address: str | None) -> bool:
     """
     if ray.is_initialized():
         return False
+    if address is not None and ":" in address and not answers(address, _LOOK):
+        raise EinsearchError(
+            f"nobody answers at {address}: expected the address of a Ray cluster's head, as "
+            '"ray start --head" prints it (its port is 6379 unless another was given)'
+        )
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
-        where = address or "this machine"
+        why = shorten(str(error)).rstrip(".")
         raise EinsearchError(
-            f"cannot join a Ray cluster at {where}: {shorten(str(error))}. Start one with "
+            f"cannot join a Ray cluster at {address or 'this machine'}: {why}. Start one with "
             '"ray start --head", or leave the address out for one of this machine alone'
         ) from None
     return True

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -31,6 +30,7 @@ from einsearch.resources import find_resource
 from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import TensorSpec, parse_spec
 from einsearch.study.quantities import Bytes, Count, IntRange
+from einsearch.study.yamltext import read_yaml, write_yaml
 
 VERSION: Final = 1
 
@@ -102,24 +102,43 @@ class ExecutorSection(_Section):
     """Where candidates are evaluated.
 
     Attributes:
-        name: local is worker processes of this machine, inline the calling process.
-        workers: processes; None for one a core.
+        name: local is worker processes of this machine, ray those of a cluster, inline the
+            calling process.
+        workers: processes; None for one a core, or for as many as the cluster has room for.
+        address: of the Ray cluster; "auto" for the one that this machine belongs to, None for
+            one that is started on this machine and ends with the search.
+        cpus, gpus, memory, resources: of each worker of a Ray cluster; a fraction of a GPU shares
+            one, memory is in bytes, `resources` are further ones by name.
+        wait: seconds that the cluster may have no node for a worker before the search ends.
     """
 
-    name: Literal["local", "inline"] = "local"
+    name: Literal["local", "ray", "inline"] = "local"
     workers: int | None = Field(default=None, ge=1)
+    address: str | None = None
+    cpus: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    gpus: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    memory: Annotated[Bytes, Field(ge=1)] | None = None
+    resources: Mapping[str, float] = Field(default_factory=dict)
+    wait: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _inline_is_alone(self) -> Self:
+    def _fits_its_name(self) -> Self:
         if self.name == "inline" and self.workers not in (None, 1):
             raise ValueError("inline runs one candidate at a time: leave workers out")
+        of_ray = ("address", "cpus", "gpus", "memory", "resources", "wait")
+        defaults = type(self).model_fields
+        for name in of_ray if self.name != "ray" else ():
+            if getattr(self, name) != defaults[name].get_default(call_default_factory=True):
+                raise ValueError(f"{name} is of the executor ray, and this is {self.name}")
         return self
 
     @property
-    def processes(self) -> int:
-        """How many candidates run at the same time."""
+    def processes(self) -> int | None:
+        """How many candidates run at the same time; None where the cluster decides."""
         if self.name == "inline":
             return 1
+        if self.name == "ray":
+            return self.workers
         return self.workers or usable_cores()
 
 
@@ -217,7 +236,7 @@ class SpaceFile(_Section):
         data = self.model_dump()
         for name in ("require", "seeds"):
             data[name] = None if data[name] is None else list(data[name])
-        return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+        return write_yaml(data)
 
     def changed(self, **sections: Any) -> SpaceFile:
         """Another one with some sections changed, as the command line does it.
@@ -231,7 +250,7 @@ class SpaceFile(_Section):
         """
         from einsearch.study.spacereading import build_space
 
-        data = yaml.safe_load(self.text)
+        data = read_yaml(self.text, "<space>").data
         for name, value in sections.items():
             merges = isinstance(value, Mapping) and name not in ("searcher", "task")
             data[name] = {**data[name], **value} if merges else value

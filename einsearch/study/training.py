@@ -10,6 +10,7 @@ from typing import Any
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.study.executor import Job, ReportBack, Work
 from einsearch.study.result import Result, from_outcome
+from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 
 
@@ -18,13 +19,14 @@ class TrainingWork:
     """Builds the task where candidates are trained, and gives the work. A `WorkFactory`.
 
     Attributes:
-        task: {name: ..., and its options}, as in a search-space file.
+        task: {name: ..., and its options}, as in a search-space file; or the task itself, whose
+            data then travels to where candidates are trained.
         base: folder that relative paths of the task start from.
         training: of every candidate. A job with a budget trains that many epochs instead.
         seconds: that one candidate may take, looked at between steps; None for no limit.
     """
 
-    task: Mapping[str, Any]
+    task: Mapping[str, Any] | Task
     base: Path
     training: TrainingConfig
     seconds: float | None = None
@@ -34,7 +36,8 @@ class TrainingWork:
         from einsearch.evaluate.candidate import evaluate_candidate
         from einsearch.evaluate.training import check_training
 
-        task = make_task(self.task, self.base)
+        source = self.task
+        task = source if isinstance(source, Task) else make_task(source, self.base)
         check_training(task, self.training)
 
         def work(job: Job, report: ReportBack) -> Result:

@@ -183,8 +183,10 @@ class TestChanges:
         assert load_space_text(FULL).changed(searcher="random").searcher == {"name": "random"}
 
     def test_mistakes_are_explained_without_a_place(self) -> None:
-        with pytest.raises(SpaceFileError, match=r"^executor\.name is 'ray': expected local or"):
-            load_space_text(FULL).changed(executor={"name": "ray"})
+        with pytest.raises(
+            SpaceFileError, match=r"^executor\.name is 'slurm': expected local"
+        ):
+            load_space_text(FULL).changed(executor={"name": "slurm"})
 
     def test_it_is_immutable(self) -> None:
         space = load_space_text(SHORTEST)
@@ -276,10 +278,10 @@ def test_several_mistakes_are_counted() -> None:
             "budget: {trials: 9, epochs: {min: 1}}",
             "3:21: budget has no key epochs|there are trials",
         ),
-        ("executor: ray", "3:11: executor.name is 'ray': expected local or inline"),
+        ("executor: slurm", "3:11: executor.name is 'slurm': expected local, ray or inline"),
         (
-            "executor: {name: ray, gpus: 1}",
-            "3:18: executor.name is 'ray': expected local or inline",
+            "executor: {name: slurm, gpus: 1.0}",
+            "3:18: executor.name is 'slurm': expected local, ray or inline",
         ),
         (
             "executor: {name: inline, workers: 2}",

@@ -1,0 +1,89 @@
+"""From what a user says of where candidates run to the executor that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from einsearch.errors import EinsearchError
+from einsearch.study.executor import Executor, WorkFactory
+from einsearch.study.folder import RunFolder
+from einsearch.study.inline import InlineExecutor
+from einsearch.study.local import LocalExecutor
+from einsearch.study.spacefile import ExecutorSection
+
+MakeExecutor = Callable[[RunFolder | None], Executor]
+"""Starts an executor; output of its processes goes into the run folder, where there is one."""
+
+
+def executor_section(
+    executor: str | Mapping[str, Any] | None, workers: int | None
+) -> ExecutorSection:
+    """Where candidates run as a caller from Python says it; without a word, in its process.
+
+    Raises:
+        EinsearchError: it is no executor, or has no such option.
+    """
+    given: dict[str, Any] = (
+        {"name": executor} if isinstance(executor, str) else dict(executor or {})
+    )
+    if workers is not None:
+        given["workers"] = workers
+    given.setdefault("name", "local" if "workers" in given else "inline")
+    try:
+        return ExecutorSection.model_validate(given)
+    except ValidationError as error:
+        found = error.errors()[0]
+        place = ".".join(["executor", *map(str, found["loc"])])
+        raise EinsearchError(f"{place}: {found['msg']}; found {found['input']!r}") from None
+
+
+def executor_maker(
+    section: ExecutorSection, factory: WorkFactory, seconds: float | None
+) -> MakeExecutor:
+    """What starts the executor that a user asks for.
+
+    Args:
+        section: which, and how.
+        factory: builds the work.
+        seconds: that one candidate may take by its own clock; None for no limit.
+
+    Raises:
+        EinsearchError: by what is returned: it cannot be started.
+    """
+    # Work stops itself first; the process is killed where it does not.
+    allowed = None if seconds is None else seconds + max(5.0, 0.1 * seconds)
+
+    def make(folder: RunFolder | None) -> Executor:
+        if section.name == "inline":
+            return InlineExecutor(factory())
+        if section.name == "ray":
+            return _on_ray(section, factory, allowed)
+        log = None if folder is None else folder.path / "workers.log"
+        return LocalExecutor(factory, section.processes or 1, seconds=allowed, log=log)
+
+    return make
+
+
+def _on_ray(section: ExecutorSection, factory: WorkFactory, seconds: float | None) -> Executor:
+    try:
+        from einsearch.study.ray import RayExecutor
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise EinsearchError(
+            'the executor ray needs Ray, which is not installed: pip install "einsearch[ray]"'
+        ) from None
+    from einsearch.study.cluster import Resources
+
+    resources = Resources(section.cpus, section.gpus, section.memory, section.resources)
+    return RayExecutor(
+        factory,
+        section.workers,
+        resources=resources,
+        address=section.address,
+        seconds=seconds,
+        wait=section.wait,
+    )
