@@ -8,6 +8,9 @@
 | resuming.py                  | `rebuild`: a searcher as it was when the record ends         |
 | executor.py                  | `Executor`, the contract: `Job` in, `Finished`, `Report` out |
 | inline.py, local.py          | in the calling process; in worker processes of this machine  |
+| ray/                         | on the nodes of a Ray cluster                                |
+| packing.py                   | work on its way there, its large arrays beside the pickle    |
+| executing.py                 | which executor a user asks for                               |
 | process.py, worker.py        | such a process as its driver sees it; what runs inside       |
 | result.py, objective.py      | `Result`: what work gives back; a callable of one's own      |
 | record.py, encoding.py       | `Record`: the trials, kept as an Optuna study                |

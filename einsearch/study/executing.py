@@ -69,14 +69,14 @@ def executor_maker(
 
 def _on_ray(section: ExecutorSection, factory: WorkFactory, seconds: float | None) -> Executor:
     try:
-        from einsearch.study.ray import RayExecutor
+        from einsearch.study.ray.executor import RayExecutor
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
         raise EinsearchError(
             'the executor ray needs Ray, which is not installed: pip install "einsearch[ray]"'
         ) from None
-    from einsearch.study.cluster import Resources
+    from einsearch.study.ray.nodes import Resources
 
     resources = Resources(section.cpus, section.gpus, section.memory, section.resources)
     return RayExecutor(

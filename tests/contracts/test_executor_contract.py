@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from einsearch.study.cluster import Resources
 from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
-from einsearch.study.ray import RayExecutor
+from einsearch.study.ray.executor import RayExecutor
+from einsearch.study.ray.nodes import Resources
 from einsearch.trial import FailureKind
 from tests.study.work import BIG, build, do
 

@@ -69,7 +69,7 @@ def test_makers_start_what_was_asked_for() -> None:
 
 
 def test_without_ray_everything_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "einsearch.study.ray", raising=False)
+    monkeypatch.delitem(sys.modules, "einsearch.study.ray.executor", raising=False)
     importing = builtins.__import__
 
     def refuse(name: str, *args: Any, **kwargs: Any) -> Any:

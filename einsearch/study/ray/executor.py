@@ -9,133 +9,34 @@ may have none when a node is lost.
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Final
 
 import ray
 import ray.exceptions
 from ray import cloudpickle
 
 from einsearch.errors import EinsearchError
-from einsearch.study.cluster import Resources, answers, cannot_hold, living, places
-from einsearch.study.executor import (
-    Failure,
-    Finished,
-    Job,
-    Report,
-    Resized,
-    WorkFactory,
-    shorten,
-)
-from einsearch.study.packing import Packed, pack
-from einsearch.study.supervisor import Said, Supervisor, Unable
+from einsearch.study.executor import Failure, Finished, Job, Report, Resized, WorkFactory, shorten
+from einsearch.study.packing import pack
+from einsearch.study.ray.connection import answers, connect, leave
+from einsearch.study.ray.nodes import Resources, cannot_hold, living, places
+from einsearch.study.ray.supervisor import Said, Unable
+from einsearch.study.ray.worker import FETCH, Worker, actor_class
 from einsearch.trial import FailureKind
 
 SILENCE: Final = 30.0
 """Seconds without a sign of life after which a worker is given up."""
 _LOOK: Final = 1.0
 """Seconds between looks at the clock while nothing arrives."""
-_FETCH: Final = 60.0
-"""Seconds that a result may take from its node to the driver."""
 _SURVEY: Final = 5.0
 """Seconds between looks at which nodes there are, and whether the head answers."""
 _UNANSWERED: Final = 3
 """Looks in a row at which the head may fail to answer."""
 _MOST_STARTS: Final = 3
 """Workers in a row that may die while they start, before the cluster is given up."""
-
-
-def _actor_class(resources: Resources) -> Any:
-    """The remote side: a `Supervisor` over the factory's arrays as the node's store holds them."""
-
-    class Actor:
-        def __init__(
-            self, content: bytes, arrays: list[Any], seconds: float | None, threads: int
-        ) -> None:
-            factory = Packed(content, tuple(ray.get(arrays)))
-            self.supervisor = Supervisor(factory, seconds, threads)
-
-        def run(self, job: Job, ticket: int) -> Iterator[Said]:
-            yield from self.supervisor.run(job, ticket)
-
-        @ray.method(concurrency_group="control")
-        def cancel(self, ticket: int) -> None:
-            self.supervisor.cancel(ticket)
-
-        @ray.method(concurrency_group="control")
-        def start(self) -> None:
-            """Returns once the actor lives."""
-
-    asked = dict(resources.request)
-    decorate = cast(Any, ray.remote)(
-        num_cpus=asked.pop("CPU", 0),
-        num_gpus=asked.pop("GPU", 0),
-        memory=asked.pop("memory", None),
-        resources=asked,
-        max_restarts=0,
-        max_task_retries=0,
-        concurrency_groups={"control": 1},
-    )
-    return decorate(Actor)
-
-
-class _Worker:
-    """The driver's side of one actor.
-
-    Attributes:
-        actor: its handle.
-        starting: a reference that is ready once the actor lives; None from then on.
-        job: what it runs; None where it runs nothing, or what was cancelled.
-        stream: what `run` says, as references; None while the worker is free.
-        ticket: of the present attempt.
-        began, heard: `time.monotonic()` when the job was sent, and of the last sign of life.
-    """
-
-    def __init__(self, actor: Any) -> None:
-        self.actor = actor
-        self.starting: Any | None = actor.start.remote()
-        self.job: Job | None = None
-        self.stream: Any | None = None
-        self.ticket = 0
-        self.began = math.inf
-        self.heard = math.inf
-
-    @property
-    def is_free(self) -> bool:
-        return self.starting is None and self.stream is None
-
-    @property
-    def reference(self) -> Any | None:
-        """What there is to wait for."""
-        return self.starting or self.stream
-
-    def take(self, job: Job, ticket: int) -> None:
-        self.job, self.ticket = job, ticket
-        self.began = self.heard = time.monotonic()
-        self.stream = self.actor.run.options(num_returns="streaming").remote(job, ticket)
-
-    def release(self) -> None:
-        self.job = self.stream = None
-        self.heard = math.inf
-
-    def next_said(self) -> Said | None:
-        """What it has said; None at the end of its `run`. Raises what Ray raises."""
-        assert self.stream is not None
-        try:
-            reference = next(self.stream)
-        except StopIteration:
-            return None
-        said: Said = ray.get(reference, timeout=_FETCH)
-        return said
-
-    def kill(self) -> None:
-        with suppress(Exception):  # a dead one, or a dead cluster
-            ray.kill(self.actor, no_restart=True)
 
 
 class RayExecutor:
@@ -172,18 +73,19 @@ class RayExecutor:
         self._wait = wait
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report | Resized] = deque()
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._tickets = itertools.count()
         self._failed_starts = 0
         self._unanswered = 0
+        self._is_lost = False
         self._surveyed = -math.inf
         packed = pack(factory, cloudpickle.dumps)
-        self._owns_cluster = _connect(address)
+        self._owns_cluster = connect(address)
         try:
             self._head = ray.get_runtime_context().gcs_address
             arrays = [ray.put(array) for array in packed.arrays]
             self._arguments = (packed.content, arrays, seconds, self._resources.threads)
-            self._class = _actor_class(self._resources)
+            self._class = actor_class(self._resources)
             self._room_since = time.monotonic()
             self._survey()
         except BaseException:
@@ -226,14 +128,14 @@ class RayExecutor:
         )
 
     def close(self) -> None:
-        for worker in self._workers:
+        for worker in self._workers if not self._is_lost else ():
             worker.kill()
         self._workers.clear()
         self._waiting.clear()
         self._arrived.clear()
         if self._owns_cluster:
             self._owns_cluster = False
-            ray.shutdown()
+            leave()
 
     def _has_jobs(self) -> bool:
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
@@ -248,16 +150,23 @@ class RayExecutor:
         now = time.monotonic()
         if now - self._surveyed >= _SURVEY:
             self._surveyed = now
-            self._check_head()
-            self._hire(now)
+            if self._head_answers():
+                self._hire(now)
 
-    def _check_head(self) -> None:
-        self._unanswered = 0 if answers(self._head, _LOOK) else self._unanswered + 1
+    def _head_answers(self) -> bool:
+        """Whether it does. Whatever one asks Ray meanwhile may wait for ever, or end the process.
+
+        Raises:
+            EinsearchError: it has not for too long.
+        """
+        self._unanswered = 0 if answers(self._head) else self._unanswered + 1
         if self._unanswered >= _UNANSWERED:
+            self._is_lost = True
             raise EinsearchError(
                 f"the head of the Ray cluster at {self._head} answers no more. Nothing that had "
                 "finished is lost: start the cluster again, and resume the run"
             )
+        return self._unanswered == 0
 
     def _hire(self, now: float) -> None:
         nodes = living(ray.nodes())  # type: ignore[no-untyped-call]
@@ -269,7 +178,7 @@ class RayExecutor:
         # Those that were asked for are hired at once: a cluster that scales itself sees them wait.
         target = room if self._wanted is None else self._wanted
         while len(self._workers) < target:
-            self._workers.append(_Worker(self._class.remote(*self._arguments)))
+            self._workers.append(Worker(self._class.remote(*self._arguments)))
 
     def _look(self, seconds: float) -> bool:
         """Waits for something to happen, and handles it; whether anything did."""
@@ -284,11 +193,11 @@ class RayExecutor:
             self._hear(waiting[reference])
         return bool(ready)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         worker.heard = time.monotonic()
         try:
             if worker.starting is not None:
-                ray.get(worker.starting, timeout=_FETCH)
+                ray.get(worker.starting, timeout=FETCH)
                 worker.starting = None
                 self._failed_starts = 0
                 self._arrived.append(Resized(self.capacity))
@@ -303,7 +212,7 @@ class RayExecutor:
             self._fail(worker, (FailureKind.ERROR, shorten(message)))
             self._dismiss(worker)
 
-    def _take_in(self, worker: _Worker, said: Said | None) -> None:
+    def _take_in(self, worker: Worker, said: Said | None) -> None:
         match said:
             case Unable(error):
                 raise error
@@ -314,7 +223,7 @@ class RayExecutor:
         if said is None or isinstance(said, Finished):
             worker.release()
 
-    def _bury(self, worker: _Worker, error: Exception) -> None:
+    def _bury(self, worker: Worker, error: Exception) -> None:
         """Gives up a worker that died, or was cut off."""
         message = shorten(f"the worker was lost: {error}")
         if worker.starting is not None:
@@ -333,13 +242,13 @@ class RayExecutor:
                 self._fail(worker, (FailureKind.DIED, message), is_machine_fault=True)
                 self._dismiss(worker)
 
-    def _fail(self, worker: _Worker, failure: Failure, *, is_machine_fault: bool = False) -> None:
+    def _fail(self, worker: Worker, failure: Failure, *, is_machine_fault: bool = False) -> None:
         if worker.job is not None:
             seconds = time.monotonic() - worker.began
             number = worker.job.number
             self._arrived.append(Finished(number, None, failure, is_machine_fault, seconds))
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _dismiss(self, worker: Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
         self._arrived.append(Resized(self.capacity))
@@ -350,27 +259,3 @@ def is_memory_kill(error: Exception) -> bool:
     """Whether Ray ended a worker because its node had too little memory left."""
     text = str(error)
     return isinstance(error, ray.exceptions.OutOfMemoryError) or "running low on memory" in text
-
-
-def _connect(address: str | None) -> bool:
-    """Joins the cluster; whether it is one of our own, to be shut down.
-
-    Raises:
-        EinsearchError: there is none, or it does not let us in.
-    """
-    if ray.is_initialized():
-        return False
-    if address is not None and ":" in address and not answers(address, _LOOK):
-        raise EinsearchError(
-            f"nobody answers at {address}: expected the address of a Ray cluster's head, as "
-            '"ray start --head" prints it (its port is 6379 unless another was given)'
-        )
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
-        why = shorten(str(error)).rstrip(".")
-        raise EinsearchError(
-            f"cannot join a Ray cluster at {address or 'this machine'}: {why}. Start one with "
-            '"ray start --head", or leave the address out for one of this machine alone'
-        ) from None
-    return True

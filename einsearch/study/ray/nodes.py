@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -79,13 +77,3 @@ def cannot_hold(resources: Resources, nodes: Iterable[Mapping[str, float]]) -> s
         f"no node of the cluster can hold a worker of {resources}. Its nodes have: {listed}. "
         "Ask for less with --cpus, --gpus or --memory, or add a node"
     )
-
-
-def answers(address: str, seconds: float) -> bool:
-    """Whether anybody listens at "host:port"."""
-    host, _, port = address.rpartition(":")
-    try:
-        with closing(socket.create_connection((host.strip("[]"), int(port)), timeout=seconds)):
-            return True
-    except (OSError, ValueError):
-        return False

@@ -1,0 +1,69 @@
+"""Joining a Ray cluster, leaving it, and looking whether its head answers.
+
+Ray's own calls may wait for ever when the head is gone, or end the process; nothing here does.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import closing, suppress
+from typing import Final
+
+import ray
+import ray.exceptions
+
+from einsearch.errors import EinsearchError
+from einsearch.study.executor import shorten
+
+SECONDS_TO_ANSWER: Final = 1.0
+"""That a listening head may take."""
+_FAREWELL: Final = 20.0
+"""Seconds that leaving a cluster may take."""
+
+
+def connect(address: str | None) -> bool:
+    """Joins the cluster; whether it is one of our own, to be shut down.
+
+    Raises:
+        EinsearchError: there is none, or it does not let us in.
+    """
+    if ray.is_initialized():
+        return False
+    if address is not None and ":" in address and not answers(address):
+        raise EinsearchError(
+            f"nobody answers at {address}: expected the address of a Ray cluster's head, as "
+            '"ray start --head" prints it (its port is 6379 unless another was given)'
+        )
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
+        why = shorten(str(error)).rstrip(".")
+        raise EinsearchError(
+            f"cannot join a Ray cluster at {address or 'this machine'}: {why}. Start one with "
+            '"ray start --head", or leave the address out for one of this machine alone'
+        ) from None
+    return True
+
+
+def leave() -> None:
+    """Leaves the cluster, be it gone or not."""
+
+    def shut_down() -> None:
+        with suppress(Exception):
+            ray.shutdown()
+
+    thread = threading.Thread(target=shut_down, daemon=True)
+    thread.start()
+    thread.join(_FAREWELL)
+
+
+def answers(address: str) -> bool:
+    """Whether anybody listens at "host:port"."""
+    host, _, port = address.rpartition(":")
+    try:
+        with closing(socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER)):
+            return True
+    except (OSError, ValueError):
+        return False
