@@ -1,7 +1,9 @@
 """Derivations: how a grammar's choices become a network.
 
 `Machine` walks `grammar.expressions` over tensor specs, by the `steps` of each kind of expression
-(`calls`, `rules`, `copies`, `blocks`). `Deriver` makes what it comes to: `sample`, `replay`, `edit`
-(mutation, crossover). `Recognizer` finds how a given architecture is derived: `parse`. A
-`Derivation` is the outcome; `terms` and `text` print it. `Bounds` makes `Limits` hold.
+(`calls`, `rules`, `copies`, `blocks`). `Deriver` makes what it comes to: `sample`, `replay`, and
+edits of a derivation by an `Editor`: `edit` (mutation, crossover), `operators` (mutation at several
+scales, which `keeping`, `near` and `sites` serve). `Recognizer` finds how a given architecture is
+derived: `parse`. A `Derivation` is the outcome; `terms` and `text` print it. `Bounds` makes
+`Limits` hold.
 """

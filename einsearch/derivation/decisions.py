@@ -140,3 +140,8 @@ class Interval:
 
 
 Draw = Options | Interval
+
+
+def is_production(domain: str) -> bool:
+    """Whether a domain, as a `Decision` has it, is of alternatives rather than of values."""
+    return ": " in domain and not domain.startswith(("{", "any: "))

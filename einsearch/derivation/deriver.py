@@ -28,7 +28,7 @@ class Deriver(Machine):
         return None
 
     def enter(self, rule: e.Rule, slots: Environment, path: Path) -> str | None:
-        activate(self, rule)
+        activate(self, rule, path)
         return enter_rule(self, rule, slots, path)
 
     def use(self, shared: Shared) -> None:

@@ -1,37 +1,22 @@
-"""Mutation and crossover: another derivation of one subtree; everything outside stays as it is.
-
-The decisions before the subtree are replayed, the subtree is drawn anew (or taken from another
-derivation), the decisions behind it are replayed on the shapes that result. Where those cannot
-stand, the subtree is drawn again.
-"""
+"""Mutation and crossover of subtrees, which leave everything outside as it is; recombination."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import itemgetter
 from random import Random
 from typing import Final
 
 import numpy as np
 
-from einsearch.derivation.choosing import AtRandom, Never, fast_random
-from einsearch.derivation.derivation import Derivation, from_machine
-from einsearch.derivation.deriver import Deriver, settings_for
+from einsearch.derivation.choosing import AtRandom, fast_random
+from einsearch.derivation.derivation import Derivation
+from einsearch.derivation.editing import Editor, Fingerprint, with_decisions
+from einsearch.derivation.keeping import addressed, same
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.machine import (
-    Activation,
-    Cursor,
-    DeadEnd,
-    Machine,
-    Retarget,
-    Settings,
-)
-from einsearch.derivation.sample import Accept, bounds_of
+from einsearch.derivation.machine import Activation, DeadEnd
+from einsearch.derivation.sample import Accept
 from einsearch.errors import NoCommonSymbol, NoNeighbour
-from einsearch.primitives.program import Program
-
-Fingerprint = Callable[[Program], str]
-"""Canonical hash of a program: equal for networks that are the same."""
 
 MOST_SUBTREES: Final = 60
 """Subtrees tried before a mutation gives up."""
@@ -39,6 +24,8 @@ MOST_REDRAWS: Final = 24
 """How often one subtree is drawn again."""
 MOST_PAIRS: Final = 80
 """Pairs of subtrees tried before a crossover gives up."""
+MOST_MIXTURES: Final = 8
+"""Mixtures tried before a recombination gives up."""
 
 
 def mutate(
@@ -61,27 +48,10 @@ def mutate(
         NoNeighbour: none was found.
     """
     random = fast_random(rng)
-    own = fingerprint(derivation.program)
-    limits = limits or Limits()
-
-    def judge(machine: Machine) -> str | None:
-        program = machine.program
-        if fingerprint(program) == own:
-            return "the same network"
-        return accept(program) if accept is not None else None
-
-    for activation in _random_order(_with_decisions(derivation), random, MOST_SUBTREES):
-        retarget = _retarget(derivation, activation, None)
-        settings = settings_for(
-            derivation.grammar,
-            AtRandom(random),
-            limits,
-            bounds_of(derivation.grammar, limits.depth),
-            accept=judge,
-            retarget=retarget,
-        )
+    editor = Editor(derivation, random, limits, accept, fingerprint)
+    for activation in _random_order(with_decisions(derivation), random, MOST_SUBTREES):
         try:
-            return _derive(derivation, activation, settings, MOST_REDRAWS)
+            return editor.redraw(activation, AtRandom(random), MOST_REDRAWS)
         except DeadEnd:
             continue
     raise NoNeighbour(
@@ -105,58 +75,48 @@ def crossover(
         NoCommonSymbol: there is nothing to exchange, or nothing that gives valid children.
     """
     random = fast_random(rng)
-    parents = {fingerprint(left.program), fingerprint(right.program)}
-
-    def judge(machine: Machine) -> str | None:
-        program = machine.program
-        if fingerprint(program) in parents:
-            return "the same network"
-        return accept(program) if accept is not None else None
-
+    one = Editor(left, random, limits, accept, fingerprint, (right,))
+    two = Editor(right, random, limits, accept, fingerprint, (left,))
     for mine, other in _pairs(left, right, random):
         try:
-            first = _transplant(left, mine, right, other, limits or Limits(), judge)
-            second = _transplant(right, other, left, mine, limits or Limits(), judge)
+            return one.transplant(mine, right, other), two.transplant(other, left, mine)
         except DeadEnd:
             continue
-        return first, second
     raise NoCommonSymbol("no two subtrees of the same rule can be exchanged between these networks")
 
 
-def _transplant(
-    host: Derivation,
-    place: Activation,
-    donor: Derivation,
-    graft: Activation,
-    limits: Limits,
-    judge: Callable[[Machine], str | None],
+def recombine(
+    left: Derivation,
+    right: Derivation,
+    rng: np.random.Generator,
+    limits: Limits | None,
+    accept: Accept | None,
+    fingerprint: Fingerprint,
 ) -> Derivation:
-    inside = Cursor(donor.values, *graft.decisions, is_copy=False)
-    retarget = _retarget(host, place, inside)
-    settings = settings_for(host.grammar, Never(), limits, accept=judge, retarget=retarget)
-    return _derive(host, place, settings, 0)
+    """A child of two parents, place by place: uniform crossover over the addresses of decisions.
 
+    Where the parents agree, so does the child, as far as shapes and limits allow. Of what they
+    decide differently in the same place it has a random share, up to a half, from `right`. It is
+    valid and differs from both.
 
-def _retarget(derivation: Derivation, activation: Activation, inside: Cursor | None) -> Retarget:
-    values = derivation.values
-    after = Cursor(values, activation.decisions[1], len(values), is_copy=False)
-    return Retarget(activation.entry, inside, after, derivation.counted - activation.nodes[1])
-
-
-def _derive(
-    derivation: Derivation, activation: Activation, settings: Settings, most_failures: int
-) -> Derivation:
-    grammar = derivation.grammar
-    machine = Deriver(grammar.start_rule, derivation.input, settings)
-    machine.source = Cursor(derivation.values, 0, activation.decisions[0], is_copy=False)
-    reason = machine.enter(grammar.start_rule, (), machine.context.path)
-    if reason is not None:
-        raise DeadEnd(reason, machine.reasons)
-    return from_machine(machine.run(most_failures), grammar)
-
-
-def _with_decisions(derivation: Derivation) -> list[Activation]:
-    return [a for a in derivation.activations if a.decisions[0] < a.decisions[1]]
+    Raises:
+        NoCommonSymbol: the parents differ in no place, or nothing valid lies between them.
+    """
+    random = fast_random(rng)
+    editor = Editor(left, random, limits, accept, fingerprint, (right,))
+    mine, other = addressed(left.taken), addressed(right.taken)
+    differing = [key for key in mine if key in other and not same(mine[key], other[key])]
+    root = next(a for a in reversed(left.activations) if a.level == 0)
+    for _ in range(MOST_MIXTURES if differing else 0):
+        share = random.uniform(0.0, 0.5)
+        chosen = [key for key in differing if random.random() < share]
+        chosen = chosen or [random.choice(differing)]
+        kept = {**other, **mine, **{key: other[key] for key in chosen}}
+        try:
+            return editor.change(root, kept, {}, MOST_REDRAWS)
+        except DeadEnd:
+            continue
+    raise NoCommonSymbol("nothing valid lies between these two networks")
 
 
 def _random_order(found: list[Activation], random: Random, most: int) -> Iterator[Activation]:
@@ -170,10 +130,10 @@ def _pairs(
 ) -> Iterator[tuple[Activation, Activation]]:
     """Pairs of one rule in random order; those that keep the shapes come up first."""
     by_rule: dict[str, list[Activation]] = {}
-    for activation in _with_decisions(right):
+    for activation in with_decisions(right):
         if activation.level > 0:
             by_rule.setdefault(activation.rule, []).append(activation)
-    mine = [a for a in _with_decisions(left) if a.level > 0 and a.rule in by_rule]
+    mine = [a for a in with_decisions(left) if a.level > 0 and a.rule in by_rule]
     if not mine:
         return
     drawn: list[tuple[bool, int, Activation, Activation]] = []

@@ -132,6 +132,7 @@ class Activation(NamedTuple):
         depth: where it stands.
         incoming, outgoing: specs.
         level: enclosing activations.
+        path: addresses of its decisions begin with it.
     """
 
     entry: int
@@ -142,6 +143,7 @@ class Activation(NamedTuple):
     incoming: Bundle
     outgoing: Bundle
     level: int
+    path: Path
 
 
 class Chooser(Protocol):

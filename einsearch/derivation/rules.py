@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from einsearch.derivation.decisions import Path
 from einsearch.derivation.drawing import decision_position, draw_all, value_of
 from einsearch.derivation.machine import Activation, Context, Cursor, Machine
 from einsearch.derivation.values import Shared
@@ -41,14 +42,14 @@ def enter_rule(m: Machine, rule: e.Rule, slots: tuple[Any, ...], path: Any) -> s
     return _bind_next(m, (rule, 0))
 
 
-def activate(m: Machine, rule: e.Rule) -> None:
+def activate(m: Machine, rule: e.Rule, path: Path) -> None:
     """Notes that a rule is entered; copies are not noted. A `retarget` takes effect here."""
     entry = m.entries
     m.entries += 1
     if m.source is None or not m.source.is_copy:
-        m.push(
-            _leave, (entry, rule.key, len(m.decisions), m.nodes, m.context.depth, m.specs, m.level)
-        )
+        depth = m.context.depth
+        begun = (entry, rule.key, len(m.decisions), m.nodes, depth, m.specs, m.level, path)
+        m.push(_leave, begun)
         m.level += 1
         retarget = m.settings.retarget
         if retarget is not None and retarget.entry == entry:
@@ -58,7 +59,7 @@ def activate(m: Machine, rule: e.Rule) -> None:
 
 
 def _leave(m: Machine, data: tuple[Any, ...]) -> None:
-    entry, rule, decisions, nodes, depth, incoming, level = data
+    entry, rule, decisions, nodes, depth, incoming, level, path = data
     m.level = level
     m.activations.append(
         Activation(
@@ -70,6 +71,7 @@ def _leave(m: Machine, data: tuple[Any, ...]) -> None:
             incoming,
             m.specs,
             level,
+            path,
         )
     )
 

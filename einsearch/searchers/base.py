@@ -43,6 +43,10 @@ def _forgotten(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
     raise EinsearchError(f"this space cannot rebuild a derivation from {len(decisions)} decisions")
 
 
+Mutation = Callable[["Derivation", np.random.Generator], "Derivation"]
+"""Another valid derivation near the given one, with another canonical hash."""
+
+
 @dataclass(frozen=True)
 class SearchSpace:
     """What a searcher may draw from: the grammar, the task's tensor, limits and requirements,
@@ -53,6 +57,10 @@ class SearchSpace:
         mutate: another valid derivation near the given one (other canonical hash), or raises
             NoNeighbour.
         crossover: two children of two parents, or raises NoCommonSymbol.
+        operators: mutations at several scales by name, each as `mutate`; empty where a space has
+            only that one.
+        recombine: a child that has every decision from one of two parents, or raises
+            NoCommonSymbol; None where a space cannot.
         seeds: the start architectures, in order.
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
         recall: the derivation that recorded decisions fix; needed where a search is resumed.
@@ -66,6 +74,8 @@ class SearchSpace:
     seeds: tuple[Derivation, ...] = ()
     directions: Mapping[str, str] = field(default_factory=lambda: {"accuracy": "maximize"})
     recall: Callable[[Sequence[tuple[str, str, Any]]], Derivation] = _forgotten
+    operators: Mapping[str, Mutation] = field(default_factory=dict)
+    recombine: Callable[[Derivation, Derivation, np.random.Generator], Derivation] | None = None
 
     def score(self, trial: Trial) -> float | None:
         """The main objective of a trial, such that more is better; None where it has none.

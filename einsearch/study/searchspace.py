@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from einsearch.derivation.derivation import Derivation
-from einsearch.derivation.edit import crossover, mutate
+from einsearch.derivation.edit import crossover, mutate, recombine
 from einsearch.derivation.limits import Limits
+from einsearch.derivation.operators import OPERATORS, Operator
 from einsearch.derivation.parse import derive_rule, parse
 from einsearch.derivation.replay import replay
 from einsearch.derivation.sample import Accept, sample
@@ -71,8 +72,23 @@ def search_space(
     ) -> tuple[Derivation, Derivation]:
         return crossover(left, right, rng, kept, accept, canonical_hash)
 
+    def mix(left: Derivation, right: Derivation, rng: np.random.Generator) -> Derivation:
+        return recombine(left, right, rng, kept, accept, canonical_hash)
+
+    def vary_by(operator: Operator, parent: Derivation, rng: np.random.Generator) -> Derivation:
+        return operator(parent, rng, kept, accept, canonical_hash)
+
     # A partial, because worker processes get it too, and a function in here would not pickle.
-    return SearchSpace(draw, vary, cross, tuple(seeds), directions, partial(replay, grammar, spec))
+    return SearchSpace(
+        draw,
+        vary,
+        cross,
+        tuple(seeds),
+        directions,
+        partial(replay, grammar, spec),
+        {name: partial(vary_by, operator) for name, operator in OPERATORS.items()},
+        mix,
+    )
 
 
 def seed_derivations(

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einsearch.derivation.edit import crossover, mutate
+from einsearch.derivation.derivation import Derivation
+from einsearch.derivation.edit import crossover, mutate, recombine
 from einsearch.derivation.limits import Limits
+from einsearch.derivation.parse import parse
 from einsearch.derivation.replay import replay
 from einsearch.errors import NoCommonSymbol, NoNeighbour
+from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
 from tests.derivation.spaces import IMAGE, WITH_EVERYTHING, draw, grammar, packaged
 
@@ -89,3 +92,44 @@ def test_shapes_behind_a_mutation_are_inferred_again() -> None:
         channels = child.program.calls[0].outputs[0].features
         assert channels != parent.program.calls[0].outputs[0].features
         assert all(call.outputs[0].features == channels for call in child.program.calls)
+
+
+class TestRecombine:
+    def child(self, left: Derivation, right: Derivation, seed: int) -> Derivation:
+        return recombine(left, right, np.random.default_rng(seed), LIMITS, None, canonical_hash)
+
+    @given(seed=st.integers(0, 2**32))
+    @settings(max_examples=25)
+    @pytest.mark.parametrize("rules", [EINSPACE, EVERYTHING], ids=["einspace", "everything"])
+    def test_children_are_valid_and_differ_from_both(self, rules: Grammar, seed: int) -> None:
+        left, right = draw(rules, seed, limits=LIMITS), draw(rules, seed + 1, limits=LIMITS)
+        try:
+            child = self.child(left, right, seed)
+        except NoCommonSymbol:
+            return
+        hashes = {canonical_hash(found.program) for found in (left, right, child)}
+        assert len(hashes) == 3
+        assert len(child.program.calls) <= 80
+        assert replay(rules, IMAGE, child.decisions).text == child.text
+
+    def test_every_place_is_of_one_parent(self) -> None:
+        rules = grammar("start x\nx = a >> a >> a >> a >> a\na = conv2d({1, 2, 3, 4, 5, 6}, 1)")
+        left, right = draw(rules, 1), draw(rules, 2)
+        for seed in range(40):
+            child = self.child(left, right, seed)
+            pairs = zip(child.values, left.values, right.values, strict=True)
+            assert all(value in both for value, *both in pairs)
+
+    def test_all_of_a_subtree_comes_from_the_parent_that_has_it(self) -> None:
+        rules = grammar("start x\nx = a >> a\na = b | c\nb = relu | tanh\nc = conv2d({1, 2}, 1)")
+        left, right = (
+            parse(rules, "tanh >> tanh", IMAGE),
+            parse(rules, "conv2d(2, 1) >> conv2d(1, 1)", IMAGE),
+        )
+        found = {self.child(left, right, seed).text for seed in range(20)}
+        assert found == {"tanh >> conv2d(1, 1)", "conv2d(2, 1) >> tanh"}
+
+    def test_equal_parents_have_no_child(self) -> None:
+        only = draw(EINSPACE, 3, limits=LIMITS)
+        with pytest.raises(NoCommonSymbol):
+            self.child(only, only, 0)
