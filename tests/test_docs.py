@@ -9,7 +9,7 @@ import pytest
 
 import einsearch as es
 from einsearch.cli.main import app
-from einsearch.study.launch import plan_file
+from einsearch.study.plan import plan_file
 from einsearch.study.spacefile import load_space_file, load_space_text
 
 ROOT = Path(__file__).resolve().parents[1]

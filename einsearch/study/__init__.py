@@ -18,6 +18,7 @@
 | folder.py, weights.py        | `RunFolder`: its files; the weights of the best trials       |
 | lock.py, interrupts.py       | one driver a folder; Ctrl-C waits for the end of a write     |
 | searchspace.py, training.py  | what searchers draw from; training a candidate, as work      |
+| plan.py                      | `Plan`: a search ready to start, from a search-space file    |
 | launch.py, finishing.py      | from a file or a grammar to a finished run; full training    |
 | grammarcopy.py               | the grammar as used, and all it imports, in the run folder   |
 | trained.py                   | trained networks of a run, loaded or trained again           |

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from einsearch.errors import Reject
+from einsearch.compile.methods import bind_methods
+from einsearch.errors import Reject, SpaceFileError
 from einsearch.study.executor import Job, ReportBack, describe_failure
 from einsearch.study.result import Result, failed
 from einsearch.trial import FailureKind, Trial, TrialState
+
+NAMELESS: Final = "nameless:objective"
+"""Stands in the settings of a run whose objective cannot be imported."""
 
 Objective = Callable[[Any], Any]
 """Takes a derivation; returns a number, or objective name -> number. Raising `Reject` rejects the
@@ -63,6 +68,45 @@ def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Resu
             return failed(FailureKind.NOT_FINITE, f"the objective {name} is {number}")
         values[str(name)] = number
     return Result(TrialState.COMPLETE, values)
+
+
+def objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWork:
+    """The work of an objective, built where it runs; arguments as of `ObjectiveWork`."""
+    bind_methods()  # in a worker process nobody else has
+    return ObjectiveWork(objective, recall, main)
+
+
+def name_of(objective: Objective) -> str:
+    """How an objective is imported; of a lambda or a local function a name that says so."""
+    name = getattr(objective, "__qualname__", "")
+    if not name.isidentifier():
+        return NAMELESS
+    return f"{objective.__module__}:{name}"
+
+
+def import_objective(path: str) -> Objective:
+    """The function that "package.module:function" names.
+
+    Raises:
+        SpaceFileError: it cannot be imported, or is no function.
+    """
+    if path == NAMELESS:
+        raise SpaceFileError(
+            "the objective of this run has no name that it could be imported by",
+            hint="hand it over: es.open_run(directory).resume(objective=...)",
+        )
+    module_name, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise SpaceFileError(
+            f"cannot import the objective {path}: {error}",
+            hint="it is written package.module:function; the package must be installed, or its "
+            "folder on PYTHONPATH",
+        ) from None
+    if not callable(found):
+        raise SpaceFileError(f"the objective {path} is no function")
+    return found  # type: ignore[no-any-return]
 
 
 def decisions_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:

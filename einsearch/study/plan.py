@@ -1,0 +1,160 @@
+"""`Plan`: a search that is ready to start; and how a search-space file becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from einsearch.errors import SpaceFileError
+from einsearch.grammar.load import load_grammar_file
+from einsearch.grammar.model import Grammar
+from einsearch.searchers.base import SearchSpace
+from einsearch.specs import TensorSpec
+from einsearch.study.events import Budget
+from einsearch.study.executing import MakeExecutor, executor_maker
+from einsearch.study.executor import WorkFactory
+from einsearch.study.folder import SPACE
+from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
+from einsearch.study.objective import Objective, import_objective, objective_work
+from einsearch.study.searchspace import search_space, seed_derivations
+from einsearch.study.spacefile import SpaceFile
+from einsearch.study.training import TrainingWork
+from einsearch.tasks.base import Task
+from einsearch.tasks.registry import make_task
+
+DEFAULT_OBJECTIVE = {"value": "maximize"}
+"""What a number that an objective returns is called, and which way is better."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that is ready to start.
+
+    Attributes:
+        grammar, spec: what is derived, on which tensor.
+        space: what the searcher draws from.
+        searcher: name, or name and options.
+        directions: objective name -> direction.
+        budget: what may be spent.
+        seed: of the whole search.
+        retries: of a trial after a fault of the machine.
+        executor: starts what evaluates candidates.
+        is_inline: whether candidates are evaluated in the calling process.
+        files: texts that go into the run folder.
+        file, task: of a search-space file; None for an objective.
+    """
+
+    grammar: Grammar
+    spec: TensorSpec
+    space: SearchSpace
+    searcher: str | Mapping[str, Any]
+    directions: Mapping[str, str]
+    budget: Budget
+    seed: int
+    retries: int
+    executor: MakeExecutor
+    is_inline: bool
+    files: Mapping[str, str]
+    file: SpaceFile | None = None
+    task: Task | None = None
+
+
+def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
+    """Everything that a search-space file asks for, loaded and checked.
+
+    Args:
+        file: the file.
+        objective: takes the place of the one that the file names.
+
+    Raises:
+        EinsearchError: something of it cannot be used.
+    """
+    grammar = load_file_grammar(file)
+    task = None if file.objective is not None else make_task(file.task, file.base)
+    spec = file.objective_input if task is None else task.input
+    assert spec is not None
+    directions = file.objectives or _own_directions(task)
+    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, file.require)
+    sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
+    space = search_space(
+        grammar,
+        spec,
+        directions=directions,
+        limits=file.limits,
+        require=file.require,
+        seeds=seeds,
+        sizes=sizes,  # type: ignore[arg-type]
+    )
+    seconds = file.trial.seconds
+    if task is not None:
+        # Nodes of a cluster may not have the files: there the data itself travels.
+        source = task if file.executor.name == "ray" else file.task
+        factory: WorkFactory = TrainingWork(source, file.base, file.training, seconds)
+    else:
+        scores = objective or import_objective(str(file.objective))
+        factory = partial(objective_work, scores, space.recall, next(iter(directions)))
+    return Plan(
+        grammar=grammar,
+        spec=spec,
+        space=space,
+        searcher=file.searcher,
+        directions=directions,
+        budget=Budget(file.budget.trials, file.budget.hours),
+        seed=file.seed,
+        retries=file.trial.retries,
+        executor=executor_maker(file.executor, factory, seconds),
+        is_inline=file.executor.name == "inline",
+        files={SPACE: _located(file, grammar), **copied_files(grammar)},
+        file=file,
+        task=task,
+    )
+
+
+def load_file_grammar(file: SpaceFile) -> Grammar:
+    """The grammar that a search-space file names. Raises GrammarError, SpaceFileError."""
+    path = file.grammar_path
+    if path is None:
+        raise SpaceFileError(
+            f"there is no grammar {file.grammar}, packaged or beside the search-space file"
+        )
+    return load_grammar_file(path, import_folder(path, file.base))
+
+
+def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
+    """A file with what a caller says in place of what it says; None changes nothing.
+
+    Args:
+        changes: `trials`, `hours`, `workers`, `address`, `cpus`, `gpus`, `memory`, or any section.
+
+    Raises:
+        SpaceFileError: as in the file.
+    """
+    sections: dict[str, Any] = {}
+    for name, value in changes.items():
+        if value is None:
+            continue
+        if name in ("trials", "hours"):
+            sections.setdefault("budget", {})[name] = value
+        elif name in ("workers", "address", "cpus", "gpus", "memory"):
+            sections.setdefault("executor", {})[name] = value
+        elif name == "executor" and isinstance(value, str):
+            sections.setdefault("executor", {})["name"] = value
+        elif name == "searcher" and isinstance(value, str):
+            sections["searcher"] = {"name": value}
+        else:
+            sections[name] = value
+    return file.changed(**sections) if sections else file
+
+
+def _own_directions(task: Task | None) -> dict[str, str]:
+    if task is None:
+        return dict(DEFAULT_OBJECTIVE)
+    main = task.metrics[0]
+    return {main.name: main.direction}
+
+
+def _located(file: SpaceFile, grammar: Grammar) -> str:
+    """The file as used, whose grammar is the copy in the run folder."""
+    return file.model_copy(update={"grammar": copied_name(grammar)}).text
