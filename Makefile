@@ -12,17 +12,20 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
 
-.PHONY: help search test lint format bench quality clean
+.PHONY: help search test test-faults lint format bench quality clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 search: $(CORE) ## set up, then search for a network on scikit-learn's digits (minutes)
 	@$(BIN)/einsearch search $(SPACE) --run $(RUN)
 
 test: $(DEV) ## set up, then run all tests
 	@$(BIN)/python -m pytest -n $(JOBS)
+
+test-faults: $(DEV) ## kill parts of a running cluster, many times (a quarter of an hour)
+	@$(BIN)/python -m pytest -s tests/faults/full.py tests/faults
 
 lint: $(DEV) ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
