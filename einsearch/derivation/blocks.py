@@ -6,7 +6,8 @@ from itertools import combinations
 
 from einsearch.derivation.decisions import Options
 from einsearch.derivation.drawing import deepen, too_deep
-from einsearch.derivation.machine import BlockState, Machine, Refs
+from einsearch.derivation.machine import Machine
+from einsearch.derivation.state import BlockState, Refs
 from einsearch.grammar import expressions as e
 
 

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from einsearch.derivation.drawing import draw_all, value_of
-from einsearch.derivation.machine import Machine, Refs
+from einsearch.derivation.machine import Machine
+from einsearch.derivation.state import Refs
 from einsearch.errors import ArgumentError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.primitives.arguments import Arguments

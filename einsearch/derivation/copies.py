@@ -12,7 +12,8 @@ from einsearch.derivation.drawing import (
     too_deep,
     value_of,
 )
-from einsearch.derivation.machine import Machine, Refs, Tie
+from einsearch.derivation.machine import Machine
+from einsearch.derivation.state import Refs, Tie
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
 

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from einsearch.derivation.decisions import Decision
-from einsearch.derivation.machine import Activation, Machine, Taken
+from einsearch.derivation.machine import Machine
+from einsearch.derivation.state import Activation, Taken
 from einsearch.derivation.terms import build_term
 from einsearch.derivation.text import print_term
 from einsearch.grammar.model import Grammar

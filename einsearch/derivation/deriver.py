@@ -8,8 +8,9 @@ from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.calls import emit
 from einsearch.derivation.decisions import Path
 from einsearch.derivation.limits import NO_LIMITS, Limits
-from einsearch.derivation.machine import Chooser, Cursor, Judge, Machine, Retarget, Settings
+from einsearch.derivation.machine import Chooser, Judge, Machine, Settings
 from einsearch.derivation.rules import activate, enter_rule, use
+from einsearch.derivation.state import Cursor, Retarget
 from einsearch.derivation.steps import STEPS
 from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e

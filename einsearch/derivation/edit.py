@@ -14,8 +14,8 @@ from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.editing import Editor, Fingerprint, with_decisions
 from einsearch.derivation.keeping import addressed, same
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.machine import Activation, DeadEnd
 from einsearch.derivation.sample import Accept
+from einsearch.derivation.state import Activation, DeadEnd
 from einsearch.errors import NoCommonSymbol, NoNeighbour
 
 MOST_SUBTREES: Final = 60

@@ -16,16 +16,9 @@ from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.keeping import Keeping, Key, Redraw
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.machine import (
-    Activation,
-    Chooser,
-    Cursor,
-    DeadEnd,
-    Machine,
-    Retarget,
-    Settings,
-)
+from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.sample import Accept, bounds_of
+from einsearch.derivation.state import Activation, Cursor, DeadEnd, Retarget
 from einsearch.primitives.program import Program
 
 Fingerprint = Callable[[Program], str]

@@ -12,7 +12,7 @@ from typing import Any
 
 from einsearch.derivation.choosing import AtRandom
 from einsearch.derivation.decisions import Draw, Options, Path
-from einsearch.derivation.machine import Taken
+from einsearch.derivation.state import Taken
 
 Key = tuple[bytes, str]
 """An address: digest of the path, and label."""

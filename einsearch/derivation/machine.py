@@ -13,137 +13,33 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from einsearch.derivation.bounds import Bounds
-from einsearch.derivation.decisions import Decision, Draw, Path
+from einsearch.derivation.decisions import Draw, Path
 from einsearch.derivation.limits import NO_LIMITS, Limits
+from einsearch.derivation.state import (
+    Activation,
+    BlockState,
+    ChoicePoint,
+    Context,
+    Cursor,
+    DeadEnd,
+    Frame,
+    Refs,
+    Retarget,
+    Step,
+    Taken,
+)
 from einsearch.derivation.values import Environment, Shared
-from einsearch.errors import EinsearchError
 from einsearch.grammar import expressions as e
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle, TensorSpec
 
-Refs = tuple[Ref, ...]
-
-
-class Tie(NamedTuple):
-    """Inside `tied`: calls share the weights of those with the same key and position."""
-
-    key: str
-    first_call: int
-
-
-class Context(NamedTuple):
-    """Where in the grammar the machine is: what names mean, how deep, how often it is copied.
-
-    Attributes:
-        environment: parameters and bindings of the rule, by slot.
-        depth: enclosing branches, copies and blocks.
-        path: addresses of what is decided here begin with it.
-        copies: how many nodes of the network one call stands for; 0 inside a copy that was
-            counted when its original was derived.
-        tie: the innermost `tied`.
-    """
-
-    environment: Environment
-    depth: int
-    path: Path
-    copies: int
-    tie: Tie | None
-
-
-class Cursor(NamedTuple):
-    """Drawn values are read from a list instead of being drawn.
-
-    Attributes:
-        values: the list; the machine's own decisions for a copy (`is_copy`).
-        position, end: what is left of it.
-        is_copy: a copy repeats decisions that are recorded already.
-    """
-
-    values: Sequence[Any]
-    position: int
-    end: int
-    is_copy: bool
-
-
-class BlockState(NamedTuple):
-    """The innermost block being derived: its named tensors, and which were read."""
-
-    incoming: Refs
-    names: tuple[tuple[str, Ref | None], ...]
-    read: frozenset[Ref]
-
-    def tracked(self, ref: Ref) -> bool:
-        return ref in self.incoming or any(ref == known for _, known in self.names)
-
-    def reading(self, refs: Refs) -> BlockState:
-        """The state after `refs` have been read."""
-        new = [ref for ref in refs if ref not in self.read and self.tracked(ref)]
-        return self._replace(read=self.read.union(new)) if new else self
-
-
 Judge = Callable[["Machine"], "str | None"]
 """Sees a finished machine; a text turns it down."""
-
-
-class Frame:
-    """What is to be done when the expression at hand has yielded its tensors."""
-
-    __slots__ = ("context", "data", "next", "rest", "step")
-
-    def __init__(
-        self, step: Step, context: Context, data: Any, next_: Frame | None, pending: int
-    ) -> None:
-        self.step = step
-        self.context = context
-        self.data = data
-        self.next = next_
-        self.rest: int = pending + (next_.rest if next_ is not None else 0)
-
-
-Step = Callable[["Machine", Any], "str | None"]
-"""What a frame or an expression does to the machine; a text is the reason why it cannot."""
-
-
-class Taken(NamedTuple):
-    """A decision with the domain it came from; addresses are spelled out on demand."""
-
-    path: Path
-    label: str
-    domain: str
-    value: Any
-
-    def decision(self) -> Decision:
-        return Decision(f"{self.path}/{self.label}", self.domain, self.value)
-
-
-class Activation(NamedTuple):
-    """One use of a rule in a derivation: which decisions and calls are its own.
-
-    Attributes:
-        entry: how many rules were entered before it; names it in this derivation.
-        rule: key of the rule.
-        decisions: half-open range of its decisions.
-        nodes: how many nodes were counted before and after it.
-        depth: where it stands.
-        incoming, outgoing: specs.
-        level: enclosing activations.
-        path: addresses of its decisions begin with it.
-    """
-
-    entry: int
-    rule: str
-    decisions: tuple[int, int]
-    nodes: tuple[int, int]
-    depth: int
-    incoming: Bundle
-    outgoing: Bundle
-    level: int
-    path: Path
 
 
 class Chooser(Protocol):
@@ -151,26 +47,6 @@ class Chooser(Protocol):
 
     def candidates(self, draw: Draw, path: Path, label: str) -> Iterator[Any]:
         """Values to try, in order."""
-
-
-@dataclass(slots=True)
-class ChoicePoint:
-    """A draw that can be returned to: the registers before it, and the values still to try."""
-
-    registers: tuple[Any, ...]
-    remaining: Iterator[Any]
-    draw: Draw
-    label: str
-    step: Callable[[Machine, Any, Any], str | None]
-    data: Any
-
-
-class DeadEnd(EinsearchError):
-    """No continuation was found; `reasons` counts what stood in the way."""
-
-    def __init__(self, message: str, reasons: Counter[str]) -> None:
-        super().__init__(message)
-        self.reasons = reasons
 
 
 REGISTERS: Final = (
@@ -192,22 +68,6 @@ REGISTERS: Final = (
     "entries",
 )
 LISTS: Final = ("calls", "decisions", "events", "activations")
-
-
-class Retarget(NamedTuple):
-    """Another derivation of one activation.
-
-    Attributes:
-        entry: which activation.
-        inside: where its decisions come from; None: they are drawn.
-        after: where those behind it come from.
-        nodes_after: nodes that the derivation counts behind it.
-    """
-
-    entry: int
-    inside: Cursor | None
-    after: Cursor
-    nodes_after: int
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ from einsearch.derivation.edit import MOST_REDRAWS, MOST_SUBTREES
 from einsearch.derivation.editing import Editor, Fingerprint, with_decisions
 from einsearch.derivation.keeping import Keeping, Key, Redraw, addressed, key_of, moved
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.machine import Activation, DeadEnd, Taken
 from einsearch.derivation.near import near, shuffled
 from einsearch.derivation.sample import Accept
 from einsearch.derivation.sites import find_choice, sites_of, ways_back
+from einsearch.derivation.state import Activation, DeadEnd, Taken
 from einsearch.errors import NoNeighbour
 from einsearch.grammar import expressions as e
 

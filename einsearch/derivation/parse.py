@@ -11,10 +11,11 @@ from einsearch.derivation.derivation import (
     architecture_from_machine,
 )
 from einsearch.derivation.deriver import Deriver, settings_for
-from einsearch.derivation.machine import DeadEnd, Machine
+from einsearch.derivation.machine import Machine
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.replay import replay
 from einsearch.derivation.sample import bounds_of
+from einsearch.derivation.state import DeadEnd
 from einsearch.derivation.target import Freedom, same_architecture, target
 from einsearch.errors import Location, ParseError, ShapeError
 from einsearch.grammar import expressions as e

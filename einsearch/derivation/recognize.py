@@ -18,14 +18,9 @@ from einsearch.derivation.calls import yield_outputs
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Options, Path
 from einsearch.derivation.deriver import settings_for
-from einsearch.derivation.machine import (
-    BlockState,
-    Frame,
-    Machine,
-    Refs,
-    Taken,
-)
+from einsearch.derivation.machine import Machine
 from einsearch.derivation.rules import enter_rule
+from einsearch.derivation.state import BlockState, Frame, Refs, Taken
 from einsearch.derivation.steps import STEPS
 from einsearch.derivation.target import Freedom, Target, Token, resolved_arguments
 from einsearch.derivation.values import Environment, Shared

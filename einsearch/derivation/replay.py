@@ -13,7 +13,7 @@ from einsearch.derivation.derivation import (
     from_machine,
 )
 from einsearch.derivation.deriver import Deriver, settings_for
-from einsearch.derivation.machine import Cursor, DeadEnd
+from einsearch.derivation.state import Cursor, DeadEnd
 from einsearch.errors import ParseError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import architecture_rule

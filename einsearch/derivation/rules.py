@@ -8,7 +8,8 @@ from typing import Any
 
 from einsearch.derivation.decisions import Path
 from einsearch.derivation.drawing import decision_position, draw_all, value_of
-from einsearch.derivation.machine import Activation, Context, Cursor, Machine
+from einsearch.derivation.machine import Machine
+from einsearch.derivation.state import Activation, Context, Cursor
 from einsearch.derivation.values import Shared
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e

@@ -19,7 +19,8 @@ from einsearch.derivation.choosing import AtRandom, fast_random
 from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.machine import DeadEnd, Machine, Settings
+from einsearch.derivation.machine import Chooser, Machine, Settings
+from einsearch.derivation.state import DeadEnd
 from einsearch.errors import InfeasibleSpace
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
@@ -94,6 +95,39 @@ def sample(
         except _TurnedDown as error:
             reasons[str(error)] += 1
     raise InfeasibleSpace(_explain(grammar, spec, reasons))
+
+
+def guided(
+    grammar: Grammar,
+    spec: TensorSpec,
+    limits: Limits | None,
+    accept: Accept | None,
+    chooser: Chooser,
+) -> Derivation:
+    """One derivation whose decisions a chooser takes, in the order of derivation.
+
+    Of the values that the chooser names for a decision, the next one is taken where what followed
+    from the last came to a dead end. Values known to break a limit are not among the draw's
+    `allowed` ones. A finished program that `accept` turns down is a dead end.
+
+    Args:
+        grammar: with a start rule.
+        spec: the tensor that enters the network.
+        limits: that hold for the outcome; `Limits()` where None.
+        accept: turns down finished programs, as `require` does.
+        chooser: where values come from.
+
+    Raises:
+        DeadEnd: no value is left, or too many of them came to nothing.
+    """
+    limits = limits or Limits()
+
+    def judge(machine: Machine) -> str | None:
+        return accept(machine.program) if accept is not None else None
+
+    bounds = bounds_of(grammar, limits.depth)
+    settings = settings_for(grammar, chooser, limits, bounds, accept=judge)
+    return from_machine(start(grammar, spec, settings).run(MOST_RETURNS), grammar)
 
 
 class _TurnedDown(Exception):

@@ -14,8 +14,9 @@ from einsearch.derivation.calls import primitive
 from einsearch.derivation.copies import chain, each, repeat, tied
 from einsearch.derivation.decisions import Options
 from einsearch.derivation.drawing import deepen, too_deep
-from einsearch.derivation.machine import Machine, Refs
+from einsearch.derivation.machine import Machine
 from einsearch.derivation.rules import local_use, rule_call
+from einsearch.derivation.state import Refs
 from einsearch.derivation.values import holds
 from einsearch.grammar import expressions as e
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from einsearch.derivation.derivation import Architecture
-from einsearch.derivation.machine import Refs
+from einsearch.derivation.state import Refs
 from einsearch.primitives.arguments import Kind
 from einsearch.primitives.base import resolve_axis
 from einsearch.primitives.program import INPUT, Call, Program, Ref

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from einsearch.derivation.decisions import Interval, Options, Path
 from einsearch.derivation.keeping import Keeping, addressed, is_allowed, moved, same
-from einsearch.derivation.machine import Taken
+from einsearch.derivation.state import Taken
 from tests.derivation.spaces import WITH_EVERYTHING, draw, grammar
 
 COLOURS = Options(("red", "green", "blue"), (0.5, 0.3, 0.2), (0, 1, 2), "{red, green, blue}")
