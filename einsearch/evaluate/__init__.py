@@ -7,6 +7,8 @@
 | `optimizing.py` | parameter groups, optimisers, the learning rate of a step                   |
 | `data.py`       | a task's arrays as tensors on a device; augmentation                        |
 | `training.py`   | `train`: the loop, giving an `Evaluation`                                   |
+| `checkpoint.py` | `TrainingState`: a training between two epochs, as bytes and back             |
+| `latency.py`    | `measure_latency`: ms of a forward pass for one example                     |
 | `faults.py`     | from an exception to a `FailureKind` and a reason, with the primitive       |
 | `network.py`    | from an architecture to a network with its head, and weights in and out     |
 | `candidate.py`  | `evaluate_candidate`: a `Job` to an `Outcome`, both plain data that pickle  |

@@ -17,11 +17,18 @@ import torch
 from einsearch.compile.check import check_shapes
 from einsearch.compile.head import Network
 from einsearch.compile.module import Backbone
+from einsearch.evaluate.checkpoint import (
+    CheckpointError,
+    TrainingState,
+    pack_state,
+    unpack_state,
+)
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.data import find_device, on_device
 from einsearch.evaluate.faults import CandidateFault, Fault, describe_fault, find_culprit
+from einsearch.evaluate.latency import measure_latency
 from einsearch.evaluate.network import Weights, build_network, read_program
-from einsearch.evaluate.training import Report, check_training, train
+from einsearch.evaluate.training import Evaluation, Report, check_training, train
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
 from einsearch.trial import FailureKind, TrialState
@@ -41,6 +48,11 @@ class Job:
         seconds: time that building and training may take; None for no limit. It is looked at
             between steps, so whoever runs the job must stop a step that hangs.
         keep_weights: whether the outcome carries the weights.
+        until: epoch to halt after, though `training` has more; None for all of them. The outcome
+            then carries a checkpoint.
+        checkpoint: of an earlier outcome of this candidate, to go on from. A damaged one is as
+            none: training begins anew, and gives the same.
+        measures_latency: whether `metrics` have `latency`, in ms for one example.
     """
 
     architecture: Program | str
@@ -48,6 +60,9 @@ class Job:
     seed: int = 0
     seconds: float | None = None
     keep_weights: bool = True
+    until: int | None = None
+    checkpoint: bytes | None = None
+    measures_latency: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,13 +70,16 @@ class Outcome:
     """What came of a job.
 
     Attributes:
-        state: COMPLETE, PRUNED (the report stopped it) or FAILED.
+        state: COMPLETE (it did what was asked), PRUNED (the report stopped it) or FAILED.
         reason: of a failure: its `FailureKind`, a colon, the message.
         metrics: on validation data after the last epoch, and `train_loss`; empty if none ended.
+            With `latency`, where that was asked for.
         history: the same for every epoch that ended, failed candidates' too.
         seconds: wall-clock time of everything.
         timings: seconds by phase: build, train, validate.
         weights: those that gave `metrics`; None after a failure, or if they are not kept.
+        start: epochs that were trained before, as the checkpoint had them.
+        checkpoint: what training goes on from; None unless it halted on the way.
     """
 
     state: TrialState
@@ -71,10 +89,12 @@ class Outcome:
     seconds: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
     weights: Weights | None = None
+    start: int = 0
+    checkpoint: bytes | None = None
 
     @property
     def epochs(self) -> int:
-        """How many epochs ended."""
+        """How many epochs ended, those before `start` included."""
         return len(self.history)
 
 
@@ -103,6 +123,8 @@ class _Candidate:
         self.report = report
         self.began = time.monotonic()
         self.timings: dict[str, float] = {}
+        self.start = 0
+        self.measured: dict[str, float] = {}
         self.history: list[Mapping[str, float]] = []
         self.program: Program | None = None
         self.network: Network | None = None
@@ -123,32 +145,57 @@ class _Candidate:
             history=tuple(self.history),
             seconds=time.monotonic() - self.began,
             timings=self.timings,
+            start=self.start,
         )
 
     def _build_and_train(self) -> Outcome:
-        limit = math.inf if self.job.seconds is None else self.job.seconds
         self.program = read_program(self.job.architecture, self.task)
         self.network = build_network(self.program, self.task, self.job.seed)
         mismatch = check_shapes(cast(Backbone, self.network.backbone), self.program)
         if mismatch is not None:
             raise CandidateFault(FailureKind.SHAPE_MISMATCH, mismatch)
         self.timings["build"] = time.monotonic() - self.began
-        evaluation = train(
+        if self.job.measures_latency:
+            self._measure()
+        try:
+            evaluation = self._train(_read_state(self.job.checkpoint))
+        except CheckpointError:
+            self.network = build_network(self.program, self.task, self.job.seed)
+            evaluation = self._train(None)
+        return Outcome(
+            state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
+            metrics={**evaluation.metrics, **self.measured},
+            history=evaluation.history,
+            seconds=time.monotonic() - self.began,
+            timings={**self.timings, **evaluation.timings},
+            weights=evaluation.weights if self.job.keep_weights else None,
+            start=self.start,
+            checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
+        )
+
+    def _train(self, start: TrainingState | None) -> Evaluation:
+        assert self.network is not None
+        self.history = [] if start is None else list(start.history)
+        self.start = len(self.history)
+        limit = math.inf if self.job.seconds is None else self.job.seconds
+        return train(
             self.network,
             self.task,
             self.job.training,
             self.job.seed,
             report=self._note,
             deadline=self.began + limit,
+            until=self.job.until,
+            start=start,
         )
-        return Outcome(
-            state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
-            metrics=evaluation.metrics,
-            history=evaluation.history,
-            seconds=time.monotonic() - self.began,
-            timings={**self.timings, **evaluation.timings},
-            weights=evaluation.weights if self.job.keep_weights else None,
-        )
+
+    def _measure(self) -> None:
+        assert self.network is not None
+        began = time.monotonic()
+        device = find_device(self.job.training.device)
+        x = on_device(self.task.train, device).x[:1]
+        self.measured["latency"] = measure_latency(self.network.to(device), x)
+        self.timings["measure"] = time.monotonic() - began
 
     def _note(self, epoch: int, metrics: Mapping[str, float]) -> bool:
         self.history.append(metrics)
@@ -161,3 +208,7 @@ class _Candidate:
             return fault
         x = on_device(self.task.train, find_device(self.job.training.device)).x[:_PROBE]
         return fault.at(find_culprit(self.network, self.program, x))
+
+
+def _read_state(checkpoint: bytes | None) -> TrainingState | None:
+    return None if checkpoint is None else unpack_state(checkpoint)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from einsearch.errors import TaskError
+from einsearch.evaluate.checkpoint import TrainingState, capture, restore
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.data import augment, can_augment, find_device, on_device
 from einsearch.evaluate.faults import CandidateFault
@@ -46,8 +47,9 @@ class Evaluation:
         metrics: on validation data after the last epoch, and `train_loss`.
         history: the same after each epoch, with its learning rate `lr` at the end.
         stopped: whether `report` ended it before the last epoch.
-        timings: seconds of `train` and `validate`.
+        timings: seconds of `train` and `validate`, of this call alone.
         weights: after the last epoch, those that gave `metrics`.
+        state: what training goes on from; None after the last epoch of the configuration.
     """
 
     metrics: Mapping[str, float]
@@ -55,10 +57,11 @@ class Evaluation:
     stopped: bool
     timings: Mapping[str, float]
     weights: Weights
+    state: TrainingState | None = None
 
     @property
     def epochs(self) -> int:
-        """How many epochs were trained."""
+        """How many epochs were trained, those before `start` included."""
         return len(self.history)
 
 
@@ -85,44 +88,54 @@ def train(
     *,
     report: Report | None = None,
     deadline: float = math.inf,
+    until: int | None = None,
+    start: TrainingState | None = None,
 ) -> Evaluation:
     """Trains a network in place.
 
     On one device and one thread the outcome depends on the network, the task, the configuration
-    and the seed alone. The global random state stays as it was.
+    and the seed alone, however often training is cut off at `until` and gone on with. The global
+    random state stays as it was.
 
     Args:
         network: maps (batch, *input shape) to (batch, *output shape).
         task: what it learns.
-        config: how.
+        config: how. Its epochs are what the learning rate is scheduled over.
         seed: of the order of examples, augmentation, and layers that draw.
         report: is told every epoch's metrics, and may stop the training.
         deadline: `time.monotonic()` at which it gives up, looked at before every step.
+        until: the epoch to halt after; None for the last one.
+        start: goes on from there, with a network of the same architecture.
 
     Raises:
         CandidateFault: the loss is not finite, or the deadline has passed.
         TaskError: the configuration does not suit the task or the machine.
+        CheckpointError: `start` is the state of another network.
     """
     check_training(task, config)
     device = find_device(config.device)
+    last = config.epochs if until is None else min(until, config.epochs)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         run = _Run(network.to(device), task, config, device, seed, deadline)
+        if start is not None:
+            run.go_on_from(start)
         stopped = False
-        for epoch in range(1, config.epochs + 1):
+        for epoch in range(len(run.history) + 1, last + 1):
             run.train_epoch(epoch)
             metrics = run.validate(epoch)
-            wants_stop = report is not None and report(epoch, metrics)
-            if wants_stop and epoch < config.epochs:
+            if report is not None and report(epoch, metrics) and epoch < last:
                 stopped = True
                 break
-    return Evaluation(
-        metrics=run.history[-1],
-        history=tuple(run.history),
-        stopped=stopped,
-        timings=dict(run.timings),
-        weights=weights_of(network),
-    )
+        state = run.state() if len(run.history) < config.epochs and not stopped else None
+        return Evaluation(
+            metrics=run.history[-1],
+            history=tuple(run.history),
+            stopped=stopped,
+            timings=dict(run.timings),
+            weights=weights_of(network),
+            state=state,
+        )
 
 
 def predict(network: nn.Module, x: torch.Tensor, batch: int) -> NDArray[Any]:
@@ -167,7 +180,7 @@ class _Run:
     device: torch.device
     seed: int
     deadline: float
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[Mapping[str, float]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "validate": 0.0})
 
     def __post_init__(self) -> None:
@@ -178,6 +191,14 @@ class _Run:
         self.generator = torch.Generator().manual_seed(self.seed)
         self.started = time.monotonic()
         self.train_loss = math.nan
+
+    def go_on_from(self, start: TrainingState) -> None:
+        restore(start, self.network, self.optimizer, self.generator, self.device)
+        self.history.extend(start.history)
+
+    def state(self) -> TrainingState:
+        history = tuple(self.history)
+        return capture(self.network, self.optimizer, self.generator, history, self.device)
 
     def train_epoch(self, epoch: int) -> None:
         began = time.monotonic()
@@ -195,7 +216,7 @@ class _Run:
             self._raise_not_finite(self.train_loss, f"epoch {epoch}")
         self.timings["train"] += time.monotonic() - began
 
-    def validate(self, epoch: int) -> dict[str, float]:
+    def validate(self, epoch: int) -> Mapping[str, float]:
         """Metrics of the epoch, added to the history."""
         self._check_deadline(epoch)
         began = time.monotonic()
