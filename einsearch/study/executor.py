@@ -32,6 +32,7 @@ class Job:
         seed: of its weights and its training.
         budget: fidelity (epochs) to evaluate at; None for all there is.
         payload: what else the work needs, such as the decisions.
+        waits: whether the work waits at each report until the driver has judged it.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Job:
     seed: int = 0
     budget: float | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,12 @@ class Resized:
     capacity: int
 
 
+Judge = Callable[[Report], bool]
+"""Says of a report whether its job ends there."""
+
 ReportBack = Callable[[int, Mapping[str, Any]], bool]
-"""Takes an epoch and its metrics to the driver; True means that the work should end there."""
+"""Takes an epoch and its metrics to the driver; True means that the work is to end there, which
+only a job that waits is told."""
 
 Work = Callable[[Job, ReportBack], Any]
 """What is done with a job. It returns a picklable result; an exception becomes a failure, so work
@@ -104,7 +110,13 @@ class Executor(Protocol):
     """Runs jobs somewhere. The driver alone calls it, from one thread.
 
     Every submitted job ends in exactly one `Finished`, after its reports, unless it is cancelled.
+
+    Attributes:
+        judge: asked at each report of a job that waits, in the driver's thread, while
+            `next_finished` runs. None lets all of them go on.
     """
+
+    judge: Judge | None
 
     @property
     def capacity(self) -> int:

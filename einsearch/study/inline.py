@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from einsearch.study.executor import Finished, Job, Report, Work, describe_failure
+from einsearch.study.executor import Finished, Job, Judge, Report, Work, describe_failure
 
 
 class InlineExecutor:
@@ -21,6 +21,7 @@ class InlineExecutor:
     """
 
     def __init__(self, work: Work) -> None:
+        self.judge: Judge | None = None
         self._work = work
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
@@ -47,8 +48,9 @@ class InlineExecutor:
 
     def _run(self, job: Job) -> None:
         def report(epoch: int, metrics: Mapping[str, Any]) -> bool:
-            self._arrived.append(Report(job.number, epoch, dict(metrics)))
-            return False
+            event = Report(job.number, epoch, dict(metrics))
+            self._arrived.append(event)
+            return job.waits and self.judge is not None and self.judge(event)
 
         began = time.monotonic()
         result, failure = None, None

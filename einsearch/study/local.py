@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.errors import EinsearchError
-from einsearch.study.executor import Failure, Finished, Job, Report, WorkFactory, shorten
+from einsearch.study.executor import (
+    Failure,
+    Finished,
+    Job,
+    Judge,
+    Report,
+    WorkFactory,
+    shorten,
+)
 from einsearch.study.packing import Packed, pack
 from einsearch.study.process import Event, WorkerProcess
 from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings
@@ -53,6 +61,7 @@ class LocalExecutor:
         log: Path | None = None,
     ) -> None:
         packed = factory if isinstance(factory, Packed) else pack(factory)
+        self.judge: Judge | None = None
         self._settings = Settings(packed, threads, log)
         self._seconds = math.inf if seconds is None else seconds
         self._waiting: deque[Job] = deque()
@@ -81,7 +90,7 @@ class LocalExecutor:
             self._stop_overdue()
             self._assign()
             if self._arrived:
-                return self._arrived.popleft()
+                return self._deliver(self._arrived.popleft())
             seconds = until - time.monotonic()
             if seconds <= 0 or not self._has_jobs():
                 return None
@@ -101,6 +110,22 @@ class LocalExecutor:
         self._workers.clear()
         self._waiting.clear()
         self._arrived.clear()
+
+    def answer(self, number: int, stops: bool) -> None:
+        """Says to a job that waits at a report whether it ends there. For callers without a
+        `judge`; a number that is not under way is ignored."""
+        for worker in self._workers:
+            if worker.job is not None and worker.job.number == number:
+                worker.answer(stops)
+
+    def _deliver(self, event: Finished | Report) -> Finished | Report:
+        if isinstance(event, Report) and self.judge is not None and self._waits(event.number):
+            self.answer(event.number, self.judge(event))
+        return event
+
+    def _waits(self, number: int) -> bool:
+        jobs = (worker.job for worker in self._workers)
+        return any(job is not None and job.number == number and job.waits for job in jobs)
 
     def _has_jobs(self) -> bool:
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers)

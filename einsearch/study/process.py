@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.study.executor import Failure, Job
-from einsearch.study.worker import Message, Settings, run_worker
+from einsearch.study.worker import Answer, Message, Settings, run_worker
 from einsearch.trial import FailureKind
 
 _SECONDS_TO_END: Final = 1.0
@@ -82,6 +82,11 @@ class WorkerProcess:
         self._kills_before = count_memory_kills()
         with suppress(OSError):
             self.connection.send(job)
+
+    def answer(self, stops: bool) -> None:
+        """Says to a job that waits whether it ends there."""
+        with suppress(OSError):
+            self.connection.send(Answer(stops))
 
     def release(self) -> None:
         """Its job has ended."""

@@ -51,6 +51,13 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the driver says to a report of a job that waits; the only message of its kind."""
+
+    stops: bool
+
+
+@dataclass(frozen=True)
 class Parcel:
     """A pickled message, so that one which cannot be unpickled is still attributed.
 
@@ -164,7 +171,7 @@ def _run(connection: Connection, job: Job, work: Work) -> None:
     def report(epoch: int, metrics: Mapping[str, Any]) -> bool:
         content = pickle.dumps(Report(job.number, epoch, dict(metrics)))
         connection.send(Parcel(False, content))
-        return False
+        return job.waits and connection.recv().stops
 
     began = time.monotonic()
     result, failure = None, None

@@ -138,6 +138,28 @@ class TestEveryExecutor:
         assert isinstance(end, Finished)
         assert end.result == "reported"
 
+    def test_a_job_that_waits_ends_where_the_judge_says(self, executor: Executor) -> None:
+        judged: list[Report] = []
+
+        def judge(report: Report) -> bool:
+            judged.append(report)
+            return report.epoch == 2 + report.number
+
+        executor.judge = judge
+        try:
+            for number in range(3):
+                executor.submit(Job(number, "obey", waits=number != 1))
+            arrived = events(executor)
+        finally:
+            executor.judge = None
+        ends = {event.number: event.result for event in arrived if isinstance(event, Finished)}
+        assert ends == {0: 2, 1: 20, 2: 4}
+        assert [report.epoch for report in judged if report.number == 0] == [1, 2]
+        assert [report.epoch for report in judged if report.number == 2] == [1, 2, 3, 4]
+        assert not [report for report in judged if report.number == 1]
+        reports = [event for event in arrived if isinstance(event, Report)]
+        assert len(reports) == 2 + 19 + 4
+
     def test_nothing_to_wait_for(self, executor: Executor) -> None:
         assert next_event(executor) is None
         assert executor.next_finished(timeout=60) is None

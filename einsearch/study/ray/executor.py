@@ -19,7 +19,16 @@ import ray.exceptions
 from ray import cloudpickle
 
 from einsearch.errors import EinsearchError
-from einsearch.study.executor import Failure, Finished, Job, Report, Resized, WorkFactory, shorten
+from einsearch.study.executor import (
+    Failure,
+    Finished,
+    Job,
+    Judge,
+    Report,
+    Resized,
+    WorkFactory,
+    shorten,
+)
 from einsearch.study.packing import pack
 from einsearch.study.ray.connection import answers, connect, leave
 from einsearch.study.ray.nodes import Resources, cannot_hold, living, places
@@ -68,6 +77,7 @@ class RayExecutor:
         seconds: float | None = None,
         wait: float = 0.0,
     ) -> None:
+        self.judge: Judge | None = None
         self._resources = resources or Resources()
         self._wanted = workers
         self._wait = wait
@@ -107,7 +117,7 @@ class RayExecutor:
             self._survey()
             self._assign()
             if self._arrived:
-                return self._arrived.popleft()
+                return self._deliver(self._arrived.popleft())
             seconds = until - time.monotonic()
             if not self._has_jobs():
                 return None
@@ -136,6 +146,17 @@ class RayExecutor:
         if self._owns_cluster:
             self._owns_cluster = False
             leave()
+
+    def _deliver(self, event: Finished | Report | Resized) -> Finished | Report | Resized:
+        if isinstance(event, Report) and self.judge is not None:
+            for worker in self._workers:
+                if (
+                    worker.job is not None
+                    and worker.job.number == event.number
+                    and worker.job.waits
+                ):
+                    worker.actor.answer.remote(worker.ticket, self.judge(event))
+        return event
 
     def _has_jobs(self) -> bool:
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers)

@@ -7,6 +7,7 @@ answer its driver meanwhile.
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ class Supervisor:
         self._executor = LocalExecutor(factory, 1, seconds=seconds, threads=threads)
         self._lock = threading.Lock()
         self._cancelled: set[int] = set()
+        self._answers: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
 
     def run(self, job: Job, ticket: int) -> Iterator[Said]:
         """Runs a job, and gives what there is to say about it as it happens.
@@ -73,6 +75,7 @@ class Supervisor:
             if self._is_cancelled(ticket):
                 self._executor.cancel(job.number)
                 return
+            self._pass_answers_on(job.number, ticket)
             now = time.monotonic()
             if event is not None:
                 yield event
@@ -88,9 +91,20 @@ class Supervisor:
         with self._lock:
             self._cancelled.add(ticket)
 
+    def answer(self, ticket: int, stops: bool) -> None:
+        """Says to a job that waits at a report whether it ends there. As `cancel`, from any
+        thread."""
+        self._answers.put((ticket, stops))
+
     def close(self) -> None:
         """Kills the process."""
         self._executor.close()
+
+    def _pass_answers_on(self, number: int, ticket: int) -> None:
+        while not self._answers.empty():
+            answered, stops = self._answers.get()
+            if answered == ticket:
+                self._executor.answer(number, stops)
 
     def _is_cancelled(self, ticket: int) -> bool:
         with self._lock:

@@ -37,6 +37,10 @@ def actor_class(resources: Resources) -> Any:
             self.supervisor.cancel(ticket)
 
         @ray.method(concurrency_group="control")
+        def answer(self, ticket: int, stops: bool) -> None:
+            self.supervisor.answer(ticket, stops)
+
+        @ray.method(concurrency_group="control")
         def start(self) -> None:
             """Returns once the actor lives."""
 
