@@ -19,7 +19,7 @@ class TrialState(StrEnum):
     FAILED = "FAILED"
     """Building or training it went wrong; `reason` begins with a `FailureKind`."""
     PRUNED = "PRUNED"
-    """Stopped early because others did better at the same budget."""
+    """Stopped or paused because others did better at the same budget."""
     REJECTED = "REJECTED"
     """Turned down before training, by a filter or by the objective."""
     DUPLICATE = "DUPLICATE"
@@ -50,7 +50,8 @@ class Trial:
         text: the architecture as an expression; parses back.
         decisions: the exact derivation as JSON-ready triples (address, domain, value).
         hash: canonical hash of the simplified graph; equal networks have equal hashes.
-        values: objective name -> value. Empty unless the state is COMPLETE, PRUNED or DUPLICATE.
+        values: objective name -> value. Empty unless the state is COMPLETE, PRUNED or DUPLICATE,
+            or it runs on after a pause.
         metrics: whatever else evaluation reported: losses, epoch-wise scores.
         parents: numbers of the trials that this one was made from.
         origin: how the proposal was made: "sample", "seed", "mutate", "crossover"...
@@ -58,7 +59,10 @@ class Trial:
         seconds: wall-clock time of the evaluation.
         budget: fidelity at which `values` were measured (epochs); None for plain objectives.
         timings: seconds by phase: propose, build, train, validate.
-        reason: why it failed, was rejected or pruned, or which trial it repeats.
+        excess: constraint name -> by how much its value is above the bound, in units of the bound;
+            at most 0 where it is kept. Empty without constraints.
+        reason: why it failed, was rejected or pruned, which trial it repeats, or which constraint
+            it breaks.
         directory: run folder that it was read from; empty for a run in memory. Not recorded.
     """
 
@@ -77,8 +81,19 @@ class Trial:
     seconds: float = 0.0
     budget: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     directory: str = field(default="", compare=False)
+
+    @property
+    def violation(self) -> float:
+        """By how much it breaks its constraints, in units of the bounds; 0 where it keeps all."""
+        return sum(max(0.0, excess) for excess in self.excess.values())
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether it keeps all constraints, as far as they are known."""
+        return self.violation == 0.0
 
     def as_json(self) -> dict[str, Any]:
         """The fields that `einsearch trials --json` prints."""

@@ -5,10 +5,12 @@
 | `text`, `hash`, `origin` | as in `Trial`; columns of their own in a dashboard              |
 | `proposal`               | the rest of what is known before the evaluation                 |
 | `result`                 | state, values and all else that the evaluation gave             |
+| `promoted`               | that the trial goes on after a result: which one, to what epoch |
 
-A trial is finished when it has a `result`, whatever Optuna's state says. Optuna has no state for
-rejected and duplicate trials. Both are FAIL to it: no sampler learns from them, no plot and no
-Pareto front counts a copied value twice; `result` says what they are.
+A trial is finished when it has a `result` and does not go on after it, whatever Optuna's state
+says. Optuna has no state for rejected and duplicate trials. Both are FAIL to it: no sampler learns
+from them, no plot and no Pareto front counts a copied value twice; `result` says what they are.
+A trial that is paused and can go on is RUNNING to Optuna, where a finished one can never change.
 """
 
 from __future__ import annotations
@@ -38,24 +40,60 @@ _FLOAT: Final = "$float"
 
 
 @dataclass(frozen=True)
+class Telling:
+    """A result that the searcher was told.
+
+    Attributes:
+        trial: as it was told.
+        position: among all tellings, from 0.
+        elapsed: seconds on the clock of the search when it came; over all sessions.
+    """
+
+    trial: Trial
+    position: int
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True)
 class Entry:
     """A trial and its place among the events of the search.
 
     Attributes:
-        trial: as recorded.
-        asked_after: how many trials the searcher had been told when it was asked for this one.
-        told_as: position of the trial among those told, from 0; None while it runs.
-        elapsed: seconds on the clock of the search when the result came; over all sessions.
+        trial: as it is. One that goes on after a result is RUNNING again, with the values that
+            it has so far.
+        asked_after: how many results the searcher had been told when it was asked for this one.
+        tellings: its results; several where it was paused and went on.
+        is_open: whether it is paused, and may go on.
     """
 
     trial: Trial
     asked_after: int = 0
-    told_as: int | None = None
-    elapsed: float = 0.0
+    tellings: tuple[Telling, ...] = ()
+    is_open: bool = False
 
     @property
     def is_finished(self) -> bool:
-        return self.told_as is not None
+        return self.trial.state.is_finished
+
+    @property
+    def told_as(self) -> int | None:
+        """Position of the last result among those told; None before the first."""
+        return self.tellings[-1].position if self.tellings else None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds on the clock of the search at the last result."""
+        return self.tellings[-1].elapsed if self.tellings else 0.0
+
+    def finished(self, trial: Trial, position: int, elapsed: float, *, is_open: bool) -> Entry:
+        """With a result."""
+        tellings = (*self.tellings, Telling(trial, position, elapsed))
+        return Entry(trial, self.asked_after, tellings, is_open)
+
+    def promoted(self, budget: float) -> Entry:
+        """Running again, to another budget."""
+        trial = replace(self.trial, state=TrialState.RUNNING, reason="", budget=budget)
+        return replace(self, trial=trial, is_open=False)
 
 
 def encode_proposal(entry: Entry) -> dict[str, Any]:
@@ -83,20 +121,33 @@ def encode_proposal(entry: Entry) -> dict[str, Any]:
 
 def encode_result(entry: Entry) -> dict[str, Any]:
     """What the attribute `result` of a finished trial holds; plain JSON."""
-    trial = entry.trial
-    return plain(  # type: ignore[no-any-return]
-        {
-            "state": str(trial.state),
-            "reason": trial.reason,
-            "values": trial.values,
-            "metrics": trial.metrics,
-            "seconds": trial.seconds,
-            "budget": trial.budget,
-            "timings": trial.timings,
-            "told_as": entry.told_as,
-            "elapsed": entry.elapsed,
-        }
-    )
+    *earlier, last = map(_encode_telling, entry.tellings)
+    if earlier:
+        last["earlier"] = earlier
+    if entry.is_open:
+        last["open"] = True
+    return plain(last)  # type: ignore[no-any-return]
+
+
+def _encode_telling(telling: Telling) -> dict[str, Any]:
+    trial = telling.trial
+    result: dict[str, Any] = {
+        "state": str(trial.state),
+        "reason": trial.reason,
+        "values": trial.values,
+        "metrics": trial.metrics,
+        "seconds": trial.seconds,
+        "budget": trial.budget,
+        "timings": trial.timings,
+        "told_as": telling.position,
+        "elapsed": telling.elapsed,
+    }
+    return result | {"excess": trial.excess} if trial.excess else result
+
+
+def encode_promotion(entry: Entry) -> dict[str, Any]:
+    """What the attribute `promoted` of a trial that goes on holds; plain JSON."""
+    return {"after": entry.told_as, "budget": entry.trial.budget}
 
 
 def decode_proposal(number: int, attributes: Mapping[str, Any]) -> Entry:
@@ -128,18 +179,41 @@ def decode_proposal(number: int, attributes: Mapping[str, Any]) -> Entry:
 
 
 def decode_result(entry: Entry, result: Mapping[str, Any]) -> Entry:
-    """The finished trial of a running one and its `result`; errors as in `decode_proposal`."""
-    trial = replace(
-        entry.trial,
-        state=TrialState(result["state"]),
-        reason=result["reason"],
-        values=restore(result["values"]),
-        metrics=restore(result["metrics"]),
-        seconds=restore(result["seconds"]),
-        budget=restore(result["budget"]),
-        timings=restore(result["timings"]),
-    )
-    return replace(entry, trial=trial, told_as=result["told_as"], elapsed=result["elapsed"])
+    """The finished trial of a proposed one and its `result`; errors as in `decode_proposal`."""
+    proposed = entry.trial
+    for told in (*result.get("earlier", ()), result):
+        trial = replace(
+            proposed,
+            state=TrialState(told["state"]),
+            reason=told["reason"],
+            values=restore(told["values"]),
+            metrics=restore(told["metrics"]),
+            seconds=restore(told["seconds"]),
+            budget=restore(told["budget"]),
+            timings=restore(told["timings"]),
+            excess=restore(told.get("excess", {})),
+        )
+        is_open = told.get("open", False)
+        entry = entry.finished(trial, told["told_as"], told["elapsed"], is_open=is_open)
+    return entry
+
+
+def decode_promotion(entry: Entry, promotion: Mapping[str, Any]) -> Entry:
+    """The running trial of a paused one and its `promoted`; the trial as it is where that has led
+    to a result already."""
+    if promotion["after"] != entry.told_as:
+        return entry
+    return entry.promoted(promotion["budget"])
+
+
+def decode_entry(number: int, attributes: Mapping[str, Any]) -> Entry:
+    """A trial from all its attributes; errors as in `decode_proposal`."""
+    entry = decode_proposal(number, attributes)
+    if "result" in attributes:
+        entry = decode_result(entry, attributes["result"])
+    if "promoted" in attributes:
+        entry = decode_promotion(entry, attributes["promoted"])
+    return entry
 
 
 def plain(value: Any) -> Any:

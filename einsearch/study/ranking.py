@@ -1,10 +1,109 @@
-"""Which trials are best: by the first objective, and by the Pareto front of all."""
+"""Which trials are best: by the first objective, and by the Pareto front of all. Trials that keep
+all constraints come before those that do not (Deb, Pratap, Agarwal and Meyarivan, 2002, "A Fast and
+Elitist Multiobjective Genetic Algorithm: NSGA-II", section VI).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from einsearch.trial import Trial, TrialState
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How good a candidate is.
+
+    Attributes:
+        costs: its values, turned such that less is better; the main objective first.
+        violation: as in `Trial`.
+    """
+
+    costs: tuple[float, ...]
+    violation: float = 0.0
+
+
+def standing_of(trial: Trial, directions: Mapping[str, str]) -> Standing:
+    """How good a trial is that has a value for every objective."""
+    costs = (
+        -trial.values[name] if direction == "maximize" else trial.values[name]
+        for name, direction in directions.items()
+    )
+    return Standing(tuple(costs), trial.violation)
+
+
+def dominates(left: Standing, right: Standing) -> bool:
+    """Whether `left` breaks constraints by less, or breaks none as `right`, and is nowhere worse
+    and somewhere better."""
+    if left.violation or right.violation:
+        return left.violation < right.violation
+    pairs = zip(left.costs, right.costs, strict=True)
+    return left.costs != right.costs and all(x <= y for x, y in pairs)
+
+
+def ranked(standings: Mapping[int, Standing]) -> list[int]:
+    """Numbers of candidates, best first; of equals the lower number.
+
+    By the objective where there is one. By Pareto fronts where there are several, and those of a
+    front by how lonely they are on it (crowding distance), so that the best few are spread over
+    the whole front.
+    """
+    feasible = [number for number, standing in standings.items() if not standing.violation]
+    rest = sorted(standings.keys() - feasible, key=lambda n: (standings[n].violation, n))
+    if not feasible or len(standings[feasible[0]].costs) == 1:
+        return sorted(feasible, key=lambda n: (standings[n].costs, n)) + rest
+    numbers = np.array(sorted(feasible))
+    costs = np.array([standings[number].costs for number in numbers])
+    order: list[int] = []
+    for front in fronts(costs):
+        lonely = crowding_distances(costs[front])
+        order += numbers[front[np.lexsort((numbers[front], costs[front, 0], -lonely))]].tolist()
+    return order + rest
+
+
+def fronts(costs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Non-dominated sorting (Zhang, Tian, Cheng and Jin, 2015, "An Efficient Approach to
+    Nondominated Sorting for Evolutionary Multiobjective Optimization", ENS-SS).
+
+    Args:
+        costs: (n, objectives); less is better.
+
+    Returns:
+        Row numbers of each front, the first front first. Equal rows are on the same front.
+    """
+    found: list[list[int]] = []
+    for row in np.lexsort(costs.T[::-1]).tolist():
+        # Whatever dominates a row came before it in this order.
+        for front in found:
+            if not _is_dominated(costs[row], costs[front]):
+                front.append(row)
+                break
+        else:
+            found.append([row])
+    return [np.array(front) for front in found]
+
+
+def crowding_distances(costs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart the neighbours of each row are, as in NSGA-II, section III B: summed over the
+    objectives, each scaled to its range. Infinite at the ends.
+
+    Args:
+        costs: (n, objectives) of one front.
+    """
+    distances = np.zeros(len(costs))
+    for column in costs.T:
+        order = np.argsort(column, kind="stable")
+        values = column[order]
+        spread = values[-1] - values[0]
+        distances[order[[0, -1]]] = math.inf
+        if spread > 0:
+            distances[order[1:-1]] += (values[2:] - values[:-2]) / spread
+    return distances
 
 
 def complete_trials(trials: Iterable[Trial]) -> list[Trial]:
@@ -13,10 +112,13 @@ def complete_trials(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def by_main_objective(trials: Iterable[Trial], directions: Mapping[str, str]) -> list[Trial]:
-    """Complete trials, best first by the first objective; the earlier of equals first."""
+    """Complete trials, best first by the first objective; the earlier of equals first. Those that
+    break constraints come last, those that break them by less first."""
     name, direction = next(iter(directions.items()))
     sign = -1.0 if direction == "maximize" else 1.0
-    return sorted(complete_trials(trials), key=lambda t: (sign * t.values[name], t.number))
+    return sorted(
+        complete_trials(trials), key=lambda t: (t.violation, sign * t.values[name], t.number)
+    )
 
 
 def pareto_front(trials: Iterable[Trial], directions: Mapping[str, str]) -> list[Trial]:
@@ -24,34 +126,34 @@ def pareto_front(trials: Iterable[Trial], directions: Mapping[str, str]) -> list
 
     One trial dominates another if it is nowhere worse and somewhere better. Of trials with equal
     values all are on the front. With one objective the front is the best trial and its equals.
+    Where there are trials that keep all constraints, only those are looked at; else those that
+    break them by least.
     """
-    ranked = by_main_objective(trials, directions)
-    points = [_costs(trial, directions) for trial in ranked]
-    order = sorted(range(len(ranked)), key=lambda place: points[place])
-    front: list[int] = []
-    for place in order:  # whoever dominates a point comes before it in this order
-        if not any(_dominates(points[other], points[place]) for other in front):
-            front.append(place)
-    return [ranked[place] for place in sorted(front)]
+    by_main = by_main_objective(trials, directions)
+    candidates = [trial for trial in by_main if trial.violation == by_main[0].violation]
+    if not candidates:
+        return []
+    costs = np.array([standing_of(trial, directions).costs for trial in candidates])
+    return [candidates[place] for place in sorted(_first_front(costs))]
 
 
 def best_first(trials: Sequence[Trial], directions: Mapping[str, str]) -> list[Trial]:
     """Complete trials: the Pareto front first, then the others; each best first."""
-    front = pareto_front(trials, directions)
+    by_main = by_main_objective(trials, directions)
     if len(directions) == 1:
-        return by_main_objective(trials, directions)
+        return by_main
+    front = pareto_front(trials, directions)
     chosen = {trial.number for trial in front}
-    rest = [t for t in by_main_objective(trials, directions) if t.number not in chosen]
-    return front + rest
+    return front + [trial for trial in by_main if trial.number not in chosen]
 
 
-def _costs(trial: Trial, directions: Mapping[str, str]) -> tuple[float, ...]:
-    """The values, turned such that less is better."""
-    return tuple(
-        -trial.values[name] if direction == "maximize" else trial.values[name]
-        for name, direction in directions.items()
-    )
+def _first_front(costs: NDArray[np.float64]) -> list[int]:
+    front: list[int] = []
+    for row in np.lexsort(costs.T[::-1]).tolist():
+        if not front or not _is_dominated(costs[row], costs[front]):
+            front.append(row)
+    return front
 
 
-def _dominates(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
-    return left != right and all(x <= y for x, y in zip(left, right, strict=True))
+def _is_dominated(row: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    return bool(((others <= row).all(axis=1) & (others < row).any(axis=1)).any())

@@ -1,8 +1,9 @@
 """`Record`: the trials of a run, kept as an Optuna study. Only the driver writes to it.
 
-A proposal is written when it is made, its result when it comes, and each is on the disk when the
-call returns: the searcher hears of nothing that a crash could take back. All trials are also
-kept in memory, because Optuna copies every trial of a study to give one.
+A proposal is written when it is made, its result when it comes, in this order in one file. The
+result is flushed to the disk before the call returns, and all before it with it: the searcher hears
+of nothing that a crash could take back. All trials are also kept in memory, because Optuna copies
+every trial of a study to give one.
 """
 
 from __future__ import annotations
@@ -23,17 +24,23 @@ from einsearch.errors import RunError
 from einsearch.study.encoding import (
     OPTUNA_STATES,
     Entry,
+    decode_entry,
     decode_proposal,
     decode_result,
+    encode_promotion,
     encode_proposal,
     encode_result,
 )
 from einsearch.study.interrupts import Uninterrupted
-from einsearch.study.storage import quiet
+from einsearch.study.storage import flushed_at_once, quiet, unflushed
 from einsearch.trial import Trial, TrialState
 
 FORMAT: Final = 1
 """Version of the attributes; a record of a later one is not read."""
+
+CONSTRAINTS: Final = "constraints"
+"""System attribute in which Optuna's samplers and dashboards look for constraints: a list of
+numbers, each at most 0 where it is kept."""
 
 _DIRECTIONS: Final = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 
@@ -86,7 +93,7 @@ class Record:
 
     @property
     def told(self) -> int:
-        """How many trials have finished."""
+        """How many results the searcher was told."""
         return self._told
 
     @property
@@ -102,11 +109,15 @@ class Record:
 
     def propose(self, trial: Trial) -> Trial:
         """Records a proposal: the next trial, RUNNING, and that the searcher was asked for it
-        after all trials told so far. Returns the trial as the record gives it back."""
+        after all trials told so far. Returns the trial as the record gives it back.
+
+        It outlives the death of the process at once, and a power cut once a later result has
+        been recorded. The searcher would propose the same again.
+        """
         self._check_number(trial)
         entry = Entry(replace(trial, state=TrialState.RUNNING), asked_after=self._told)
         attributes = encode_proposal(entry)
-        with self._guarded():
+        with self._guarded(), unflushed(self.storage):
             self._create(attributes, entry.trial)
             self.entries.append(decode_proposal(trial.number, attributes))
         return self.entries[-1].trial
@@ -114,20 +125,30 @@ class Record:
     def propose_finished(self, trial: Trial, elapsed: float = 0.0) -> Trial:
         """Records a proposal whose result is known at once, in one write."""
         self._check_number(trial)
-        entry = Entry(trial, self._told, self._told, elapsed)
+        entry = Entry(trial, self._told).finished(trial, self._told, elapsed, is_open=False)
         attributes = {**encode_proposal(entry), "result": encode_result(entry)}
         with self._guarded():
             self._create(attributes, trial)
-            running = decode_proposal(trial.number, attributes)
-            self.entries.append(decode_result(running, attributes["result"]))
+            self.entries.append(decode_entry(trial.number, attributes))
             self._told += 1
         return self.entries[-1].trial
 
-    def finish(self, trial: Trial, elapsed: float = 0.0) -> Trial:
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Records the main objective of a running trial after an epoch, as Optuna's pruners and
+        plots want it. Flushed as a proposal is."""
+        with self._guarded(), unflushed(self.storage):
+            self.storage.set_trial_intermediate_value(self._ids[number], epoch, value)
+
+    def finish(self, trial: Trial, elapsed: float = 0.0, *, is_open: bool = False) -> Trial:
         """Records the result of a running trial; it is the next that the searcher is told.
 
         The result is written first and Optuna's state after it. If a crash comes between, the
         next driver sets the state.
+
+        Args:
+            trial: with its result.
+            elapsed: seconds on the clock of the search.
+            is_open: whether it is only paused: `promote` may let it go on.
 
         Returns:
             The trial as the record gives it back: what the searcher is to be told.
@@ -135,13 +156,36 @@ class Record:
         before = self.entries[trial.number]
         if before.is_finished or not trial.state.is_finished:
             raise ValueError(f"trial {trial.number} is {before.trial.state}: cannot finish it")
-        result = encode_result(Entry(trial, before.asked_after, self._told, elapsed))
-        entry = decode_result(before, result)
+        result = encode_result(before.finished(trial, self._told, elapsed, is_open=is_open))
         with self._guarded():
-            self.storage.set_trial_user_attr(self._ids[trial.number], "result", result)
-            self._set_state(entry.trial)
+            with flushed_at_once(self.storage):
+                entry = self._write_result(trial.number, result)
             self.entries[trial.number] = entry
             self._told += 1
+        return entry.trial
+
+    def promote(self, number: int, budget: float) -> Trial:
+        """Records that a paused trial goes on, to another budget. Flushed as a proposal is.
+
+        Returns:
+            The trial, RUNNING again.
+        """
+        entry = self._paused(number).promoted(budget)
+        with self._guarded(), unflushed(self.storage):
+            promotion = encode_promotion(entry)
+            self.storage.set_trial_user_attr(self._ids[number], "promoted", promotion)
+            self.entries[number] = entry
+        return entry.trial
+
+    def close_trial(self, trial: Trial) -> Trial:
+        """Records that a paused trial does not go on, ever; its result stays, but for the reason.
+        Flushed as a proposal is."""
+        before = self._paused(trial.number)
+        last = replace(before.tellings[-1], trial=trial)
+        closed = replace(before, trial=trial, tellings=(*before.tellings[:-1], last), is_open=False)
+        with self._guarded(), unflushed(self.storage):
+            entry = self._write_result(trial.number, encode_result(closed))
+            self.entries[trial.number] = entry
         return entry.trial
 
     def write_attribute(self, name: str, value: Any) -> None:
@@ -195,10 +239,7 @@ class Record:
     def _load(self, is_driver: bool) -> None:
         for frozen in self.storage.get_all_trials(self._study_id, deepcopy=False):
             try:
-                entry = decode_proposal(frozen.number, frozen.user_attrs)
-                result = frozen.user_attrs.get("result")
-                if result is not None:
-                    entry = decode_result(entry, result)
+                entry = decode_entry(frozen.number, frozen.user_attrs)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise RunError(
                     f"trial {frozen.number} in {self.place} is damaged, or was not written by "
@@ -206,8 +247,8 @@ class Record:
                 ) from None
             self.entries.append(entry)
             self._ids.append(frozen._trial_id)
-            self._told += entry.is_finished
-            if is_driver and entry.is_finished and not frozen.state.is_finished():
+            self._told += len(entry.tellings)
+            if is_driver and _is_final(entry) and not frozen.state.is_finished():
                 self._set_state(entry.trial)
 
     def _create(self, attributes: dict[str, Any], trial: Trial) -> None:
@@ -224,10 +265,26 @@ class Record:
             params={},
             distributions={},
             user_attrs=attributes,
-            system_attrs={},
+            system_attrs=_constraints(trial),
             intermediate_values={},
         )
         self._ids.append(self.storage.create_new_trial(self._study_id, template))
+
+    def _write_result(self, number: int, result: dict[str, Any]) -> Entry:
+        """The result, then what Optuna is to know of it."""
+        entry = decode_result(replace(self.entries[number], tellings=()), result)
+        self.storage.set_trial_user_attr(self._ids[number], "result", result)
+        for name, value in _constraints(entry.trial).items():
+            self.storage.set_trial_system_attr(self._ids[number], name, value)
+        if _is_final(entry):
+            self._set_state(entry.trial)
+        return entry
+
+    def _paused(self, number: int) -> Entry:
+        entry = self.entries[number]
+        if not entry.is_open:
+            raise ValueError(f"trial {number} is {entry.trial.state}, and not paused")
+        return entry
 
     def _set_state(self, trial: Trial) -> None:
         self.storage.set_trial_state_values(
@@ -267,14 +324,24 @@ def _show(directions: Mapping[str, str]) -> str:
     return ", ".join(f"{name}: {direction}" for name, direction in directions.items())
 
 
-def sequence_of_events(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
-    """What the searcher was asked and told, in order: ("ask", entry) and ("tell", entry)."""
-    told = sorted((e for e in entries if e.is_finished), key=lambda entry: entry.told_as or 0)
+def _constraints(trial: Trial) -> dict[str, Any]:
+    """The system attributes of Optuna that say which constraints a trial keeps."""
+    return {CONSTRAINTS: list(trial.excess.values())} if trial.excess else {}
+
+
+def _is_final(entry: Entry) -> bool:
+    return entry.is_finished and not entry.is_open
+
+
+def sequence_of_events(entries: Sequence[Entry]) -> Iterator[tuple[str, Trial]]:
+    """What the searcher was asked and told, in order: ("ask", trial) and ("tell", trial)."""
+    tellings = [telling for entry in entries for telling in entry.tellings]
+    told = sorted(tellings, key=lambda telling: telling.position)
     position = 0
     for entry in entries:
         while position < min(entry.asked_after, len(told)):
-            yield "tell", told[position]
+            yield "tell", told[position].trial
             position += 1
-        yield "ask", entry
-    for entry in told[position:]:
-        yield "tell", entry
+        yield "ask", entry.trial
+    for telling in told[position:]:
+        yield "tell", telling.trial

@@ -32,23 +32,23 @@ def rebuild(
     """
     asked_again = range(len(entries)) if check_all else range(len(entries) - 1, len(entries))
     searcher = make_searcher()
-    for what, entry in sequence_of_events(entries):
+    for what, trial in sequence_of_events(entries):
         if what == "tell":
-            searcher.tell(entry.trial)
-        elif entry.trial.number not in asked_again:
-            searcher.recall(entry.trial)
-        elif difference := _difference(searcher.ask(), entry.trial):
+            searcher.tell(trial)
+        elif trial.number not in asked_again:
+            searcher.recall(trial)
+        elif difference := _difference(searcher.ask(), trial):
             return _recalled(make_searcher, entries), difference
     return searcher, None
 
 
 def _recalled(make_searcher: MakeSearcher, entries: Sequence[Entry]) -> Searcher:
     searcher = make_searcher()
-    for what, entry in sequence_of_events(entries):
+    for what, trial in sequence_of_events(entries):
         if what == "tell":
-            searcher.tell(entry.trial)
+            searcher.tell(trial)
         else:
-            searcher.recall(entry.trial)
+            searcher.recall(trial)
     return searcher
 
 

@@ -1,7 +1,7 @@
 """The Optuna storages beneath a record: a journal file, a URL, or memory; repair of a journal.
 
-A journal is one JSON object a line, appended and flushed to the disk. Its last line can be
-torn by a crash; `repair_journal` keeps what was cut off in a file beside it.
+A journal is one JSON object a line, appended; its driver says what is flushed to the disk at once.
+Its last line can be torn by a crash; `repair_journal` keeps what was cut off in a file beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import Any, Final
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
+from optuna.storages.journal import (
+    BaseJournalBackend,
+    JournalFileBackend,
+    JournalFileSymlinkLock,
+)
 
 from einsearch.errors import RunError
 
@@ -39,6 +43,80 @@ class MemoryBackend(BaseJournalBackend):
         self._logs += logs
 
 
+class DriverJournal(JournalFileBackend):
+    """Optuna's journal file, whose writer says what is flushed to the disk, and when."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file_lock = JournalFileSymlinkLock(str(path))
+        self._held: list[dict[str, Any]] | None = None
+        self._flushes = True
+        super().__init__(str(path), self._file_lock)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        if self._held is None:
+            self.write(logs)
+        else:
+            self._held += logs
+
+    def write(self, logs: list[dict[str, Any]]) -> None:
+        """Appends entries, in one write to the file."""
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        self._file_lock.acquire()
+        try:
+            with self._path.open("ab") as file:
+                file.write(lines.encode())
+                file.flush()
+                if self._flushes:
+                    os.fsync(file.fileno())
+        finally:
+            self._file_lock.release()
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Writes what is appended within on leaving; nothing if an error leaves."""
+        held: list[dict[str, Any]] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+        self.write(held)
+
+    @contextlib.contextmanager
+    def unflushed(self) -> Iterator[None]:
+        """Hands what is appended within to the system alone: it outlives the process."""
+        self._flushes = False
+        try:
+            yield
+        finally:
+            self._flushes = True
+
+
+class DriverStorage(JournalStorage):
+    """A storage on a driver's journal."""
+
+    def __init__(self, journal: DriverJournal) -> None:
+        super().__init__(journal)
+        self.journal = journal
+
+
+def flushed_at_once(storage: BaseStorage) -> contextlib.AbstractContextManager[None]:
+    """Several changes whose values are not read meanwhile become one write, flushed to the disk;
+    other storages than a driver's journal write each."""
+    if isinstance(storage, DriverStorage):
+        return storage.journal.holding()
+    return contextlib.nullcontext()
+
+
+def unflushed(storage: BaseStorage) -> contextlib.AbstractContextManager[None]:
+    """Changes that may be lost in a power cut, unless a later one is flushed; other storages than
+    a driver's journal write them as any other."""
+    if isinstance(storage, DriverStorage):
+        return storage.journal.unflushed()
+    return contextlib.nullcontext()
+
+
 def memory_storage() -> BaseStorage:
     """A storage that ends with the process."""
     return JournalStorage(MemoryBackend())
@@ -60,6 +138,8 @@ def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = Fal
     try:
         if after_crash:
             path.with_name(path.name + _LOCK_SUFFIX).unlink(missing_ok=True)
+        if is_driver:
+            return DriverStorage(DriverJournal(path))
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
         raise RunError(f"cannot open the record {path}: {error.strerror}") from None

@@ -5,13 +5,12 @@ Moments are the steps of writing, so that every kind of half-written state occur
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from optuna.storages.journal import JournalFileBackend
 
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.folder import RunFolder
@@ -19,6 +18,7 @@ from einsearch.study.inline import InlineExecutor
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.storage import DriverJournal
 from einsearch.trial import Trial
 from tests.study.support import Climber, bit_space
 from tests.study.test_loop import describe, ones
@@ -39,7 +39,7 @@ class Log(Callbacks):
 
 
 def kill_at(moment: int) -> None:
-    """Dies at the n-th write, flush, lock or unlock of the journal, before it or half-way."""
+    """Dies at the n-th write, flush, lock or unlock of the journal, before it or amid it."""
     count = 0
 
     def dying(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,18 +52,19 @@ def kill_at(moment: int) -> None:
 
         return counted
 
-    append = JournalFileBackend.append_logs
+    write = DriverJournal.write
 
     def torn(self: Any, logs: list[dict[str, Any]]) -> None:
         nonlocal count
         count += 1
         if count == moment:
-            with open(self._file_path, "ab") as file:
-                file.write(str(logs).encode()[:40])
+            lines = "".join(json.dumps(log) + "\n" for log in logs).encode()
+            with open(self._path, "ab") as file:
+                file.write(lines[: 997 * moment % len(lines)])
             os.kill(os.getpid(), signal.SIGKILL)
-        append(self, logs)
+        write(self, logs)
 
-    JournalFileBackend.append_logs = torn  # type: ignore[method-assign]
+    DriverJournal.write = torn  # type: ignore[method-assign]
     for name in ("fsync", "symlink", "rename"):
         setattr(os, name, dying(getattr(os, name)))
 

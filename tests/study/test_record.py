@@ -182,7 +182,7 @@ def test_the_order_of_events_is_that_of_the_calls() -> None:
     record.propose_finished(trial(3, TrialState.DUPLICATE))
     record.finish(trial(2, TrialState.FAILED))
     record.propose(trial(4))
-    events = [(what, e.trial.number) for what, e in sequence_of_events(record.entries)]
+    events = [(what, t.number) for what, t in sequence_of_events(record.entries)]
     assert events == [
         *(("ask", 0), ("ask", 1), ("tell", 1), ("ask", 2), ("ask", 3)),
         *(("tell", 3), ("tell", 2), ("ask", 4)),
@@ -242,13 +242,13 @@ def test_after_a_failed_write_nothing_more_is_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(RunError, match="cannot write the record here: No space left on device"):
-            record.propose(trial(1))
+            record.finish(trial(0, TrialState.FAILED))
     size = path.stat().st_size
     with pytest.raises(RunError, match="could not be written before; resume the run"):
         record.propose(trial(1))
     assert path.stat().st_size == size
     assert path.read_bytes().startswith(before)
-    assert Record(journal_storage(path)).trials[0] == record.trials[0]
+    assert record.trials == [trial(0)]
 
 
 def test_ctrl_c_waits_for_the_end_of_a_write(
@@ -262,11 +262,112 @@ def test_ctrl_c_waits_for_the_end_of_a_write(
         os.kill(os.getpid(), signal.SIGINT)
         fsync(descriptor)
 
+    record.propose(trial(0))
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        record.propose(trial(0))
+        record.finish(replace(trial(0), state=TrialState.FAILED))
     monkeypatch.undo()
-    assert len(record.trials) == 1
+    assert record.trials[0].state is TrialState.FAILED
     assert Record(journal_storage(path)).trials == record.trials
-    record.finish(replace(trial(0), state=TrialState.FAILED))
+    record.propose(trial(1))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_one_flush_a_trial_before_the_searcher_hears_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.log"
+    record = Record(journal_storage(path, is_driver=True), directions=DIRECTIONS)
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda _: flushed.append(path.stat().st_size))
+    for number in range(3):
+        record.propose(trial(number))
+        record.report(number, 1, 0.5)
+        assert len(flushed) == number
+        assert Record(journal_storage(path)).trials[number] == trial(number)
+        record.finish(trial(number, TrialState.COMPLETE, score=1.0, size=2.0))
+        assert len(flushed) == number + 1
+        assert flushed[-1] == path.stat().st_size
+    record.propose_finished(trial(3, TrialState.DUPLICATE, score=1.0, size=2.0))
+    assert len(flushed) == 4
+    assert flushed[-1] == path.stat().st_size
+
+
+class TestPauses:
+    """A trial that is paused, goes on, and ends or is closed."""
+
+    def record(self, path: Path) -> Record:
+        return Record(journal_storage(path, is_driver=True), directions=DIRECTIONS)
+
+    def paused(self, number: int, budget: float, score: float) -> Trial:
+        values = {"score": score, "size": 2.0}
+        made = trial(number, TrialState.PRUNED, **values)
+        return replace(made, budget=budget, reason="third of five")
+
+    def reopened(self, path: Path, record: Record) -> Record:
+        """As a reader and as a driver have it, which must be as the record itself."""
+        for read in (Record(journal_storage(path)), self.record(path)):
+            assert read.entries == record.entries
+            assert (read.told, read.elapsed) == (record.told, record.elapsed)
+        return read
+
+    def test_it_goes_on_and_ends(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal.log"
+        record = self.record(path)
+        record.propose(trial(0))
+        paused = record.finish(self.paused(0, 1.0, 0.3), 5.0, is_open=True)
+        assert paused.state is TrialState.PRUNED
+        assert record.entries[0].is_open
+        assert self.reopened(path, record).study.trials[0].state is OptunaState.RUNNING
+        running = record.promote(0, 3.0)
+        assert (running.state, running.budget, running.reason) == (TrialState.RUNNING, 3.0, "")
+        assert running.values == {"score": 0.3, "size": 2.0}
+        assert self.reopened(path, record).trials == [running]
+        record.propose(trial(1))
+        again = record.finish(self.paused(0, 3.0, 0.5), 7.0, is_open=True)
+        self.reopened(path, record)
+        record.promote(0, 9.0)
+        ended = record.finish(replace(self.paused(0, 9.0, 0.8), state=TrialState.COMPLETE), 9.0)
+        read = self.reopened(path, record)
+        assert read.study.trials[0].state is OptunaState.COMPLETE
+        assert read.study.trials[0].values == [0.8, 2.0]
+        assert (read.told, read.elapsed) == (3, 9.0)
+        events = [(what, t.budget) for what, t in sequence_of_events(read.entries)]
+        assert events == [("ask", 9.0), ("tell", 1.0), ("ask", None), ("tell", 3.0), ("tell", 9.0)]
+        assert [t.trial for t in read.entries[0].tellings] == [paused, again, ended]
+
+    def test_it_is_closed_for_good(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal.log"
+        record = self.record(path)
+        record.propose(trial(0))
+        paused = record.finish(self.paused(0, 1.0, 0.3), 5.0, is_open=True)
+        closed = record.close_trial(replace(paused, reason="last of nine"))
+        assert closed == replace(paused, reason="last of nine")
+        read = self.reopened(path, record)
+        assert not read.entries[0].is_open
+        assert read.study.trials[0].state is OptunaState.PRUNED
+        assert read.told == 1
+        with pytest.raises(ValueError, match="trial 0 is PRUNED, and not paused"):
+            record.promote(0, 3.0)
+
+    def test_reports_are_intermediate_values_of_optuna(self, tmp_path: Path) -> None:
+        record = self.record(tmp_path / "journal.log")
+        record.propose(trial(0))
+        record.report(0, 1, 0.25)
+        record.report(0, 2, 0.5)
+        assert record.study.trials[0].intermediate_values == {1: 0.25, 2: 0.5}
+
+    def test_constraints_are_known_to_optuna(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal.log"
+        record = Record(journal_storage(path, is_driver=True), directions={"score": "maximize"})
+        record.propose(trial(0))
+        record.propose(trial(1))
+        good = trial(0, TrialState.COMPLETE, score=0.5)
+        better = trial(1, TrialState.COMPLETE, score=0.9)
+        record.finish(replace(good, excess={"latency": -0.1}))
+        record.finish(replace(better, excess={"latency": 0.5}, reason="slow"))
+        read = Record(journal_storage(path))
+        assert read.entries == record.entries
+        assert read.trials[1].violation == 0.5
+        assert [t.system_attrs["constraints"] for t in read.study.trials] == [[-0.1], [0.5]]
+        assert read.study.best_trial.number == 0

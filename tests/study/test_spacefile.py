@@ -183,9 +183,7 @@ class TestChanges:
         assert load_space_text(FULL).changed(searcher="random").searcher == {"name": "random"}
 
     def test_mistakes_are_explained_without_a_place(self) -> None:
-        with pytest.raises(
-            SpaceFileError, match=r"^executor\.name is 'slurm': expected local"
-        ):
+        with pytest.raises(SpaceFileError, match=r"^executor\.name is 'slurm': expected local"):
             load_space_text(FULL).changed(executor={"name": "slurm"})
 
     def test_it_is_immutable(self) -> None:
