@@ -25,7 +25,7 @@ test: $(DEV) ## set up, then run all tests
 	@$(BIN)/python -m pytest -n $(JOBS)
 
 test-faults: $(DEV) ## kill parts of a running cluster, many times (a quarter of an hour)
-	@$(BIN)/python -m pytest -s tests/faults/full.py tests/faults
+	@$(BIN)/python -m pytest -s tests/faults/full.py tests/faults/test_short.py tests/cluster/live_submit.py
 
 lint: $(DEV) ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ import typer
 
 from einsearch.cli.options import JsonOption, read_run
 from einsearch.cli.output import WrongCall, print_json
+from einsearch.cli.submit import OnInterrupt, submit_search
 
 if TYPE_CHECKING:
     from einsearch.study.run import Run
@@ -89,6 +90,20 @@ def search(
         int | None,
         typer.Option("--seed", help="Seed of the whole search.", show_default="as the file says"),
     ] = None,
+    submit: Annotated[
+        str | None,
+        typer.Option(
+            "--submit",
+            metavar="URL",
+            help="Run the whole search as a job of the Ray cluster whose dashboard is there.",
+            show_default=False,
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
+    on_interrupt: Annotated[
+        OnInterrupt,
+        typer.Option(help="What Ctrl-C does to a submitted search.", rich_help_panel=_RAY),
+    ] = OnInterrupt.DETACH,
     json: JsonOption = False,
 ) -> None:
     """Search for a network; train the best in full, and test it.
@@ -98,9 +113,12 @@ def search(
     Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
     """
     path = find_space(space)
-    folder = run if run is not None else free_folder(path.stem)
     changes = {"searcher": searcher, "trials": trials, "seed": seed}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
+    if submit is not None:
+        submit_search(submit, path, None if run is None else str(run), changes, on_interrupt)
+        return
+    folder = run if run is not None else free_folder(path.stem)
 
     def begin(callbacks: Any) -> Run:
         from einsearch.api import search

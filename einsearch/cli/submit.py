@@ -1,0 +1,80 @@
+"""`einsearch search --submit`: a search that runs on a cluster by itself, seen from here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from einsearch.study.ray.jobs import Submitted
+
+
+class OnInterrupt(StrEnum):
+    """What Ctrl-C does to a search that was submitted."""
+
+    DETACH = "detach"
+    STOP = "stop"
+
+
+def submit_search(
+    address: str,
+    space: Path,
+    run: str | None,
+    changes: Mapping[str, Any],
+    on_interrupt: OnInterrupt,
+) -> None:
+    """Submits a search, and shows what it prints until it ends.
+
+    Args:
+        address: of the cluster's dashboard.
+        space: the search-space file.
+        run: run folder on the head; None for one named after the space and the time.
+        changes: in place of what the file says.
+        on_interrupt: what Ctrl-C does.
+    """
+    from einsearch.errors import EinsearchError
+    from einsearch.study.plan import changed_file
+    from einsearch.study.spacefile import load_space_file
+
+    try:
+        from einsearch.study.ray.jobs import submit
+    except ModuleNotFoundError as error:
+        raise EinsearchError(
+            f'--submit needs {error.name}, which is not installed: pip install "einsearch[ray]"'
+        ) from None
+    where = {"executor": "ray", "address": "auto"}
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    file = changed_file(load_space_file(space), {**where, **chosen})
+    job = submit(address, file, run or f"{space.stem}-{datetime.now():%Y%m%d-%H%M%S}")
+    typer.echo(f"Submitted as {job.number}; its run folder is {job.run}", err=True)
+    _follow(job, on_interrupt)
+
+
+def _follow(job: Submitted, on_interrupt: OnInterrupt) -> None:
+    from einsearch.study.ray.jobs import follow, stop
+
+    try:
+        is_well = follow(job, sys.stdout.write)
+    except KeyboardInterrupt:
+        if on_interrupt is OnInterrupt.STOP:
+            stop(job)
+            typer.echo("The search was told to stop; its run folder stays.", err=True)
+            raise typer.Exit(1) from None
+        typer.echo(_how_to_return(job), err=True)
+        raise typer.Exit(0) from None
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _how_to_return(job: Submitted) -> str:
+    return (
+        "The search goes on.\n"
+        f"  ray job logs --address {job.address} --follow {job.number}    watch it\n"
+        f"  ray job stop --address {job.address} {job.number}             stop it"
+    )
