@@ -1,5 +1,7 @@
 """The grammar language: text -> `Grammar`.
 
-`read` makes a syntax tree (`syntax`), `modules` follows imports, `link` and `values` resolve names
-into `expressions`, `load` puts a `Grammar` (`model`) together.
+`read` makes a syntax tree (`syntax`), `modules` follows imports, `link` resolves names into
+`expressions`, `load` puts a `Grammar` (`model`) together. Of linking, `scope` says what a name can
+mean, `calling` links names and calls, `structure` the ways to put expressions together, `values`
+numbers, guards and probabilities.
 """

@@ -12,7 +12,7 @@ from einsearch.primitives.arguments import Kind, Symbol, show_value
 from einsearch.specs import ATTRIBUTES, Layout
 
 if TYPE_CHECKING:
-    from einsearch.grammar.link import Scope
+    from einsearch.grammar.scope import Scope
 
 NAMES_ARE_SYMBOLS: Final = frozenset({Kind.SYMBOL, Kind.AXIS, Kind.TEXT, Kind.BOOL})
 TRUTH: Final = {"true": True, "false": False}
