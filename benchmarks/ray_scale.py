@@ -140,9 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(row, flush=True)
     for data in (0, options.data):
         started, cost = job_cost(data)
-        print(
-            f"{data:4} MB of data: a worker is there after {started:.1f} s, a job costs {cost:.1f} ms"
-        )
+        print(f"{data:4} MB of data: a worker after {started:.1f} s, an empty job {cost:.1f} ms")
 
 
 if __name__ == "__main__":

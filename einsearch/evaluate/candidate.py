@@ -25,8 +25,15 @@ from einsearch.evaluate.checkpoint import (
 )
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.data import find_device, on_device
-from einsearch.evaluate.faults import CandidateFault, Fault, describe_fault, find_culprit
+from einsearch.evaluate.faults import (
+    CandidateFault,
+    Fault,
+    describe_fault,
+    find_culprit,
+    is_out_of_memory,
+)
 from einsearch.evaluate.latency import measure_latency
+from einsearch.evaluate.memory import free_memory, micro_batch
 from einsearch.evaluate.network import Weights, build_network, read_program
 from einsearch.evaluate.training import Evaluation, Report, check_training, train
 from einsearch.primitives.program import Program
@@ -53,6 +60,7 @@ class Job:
         checkpoint: of an earlier outcome of this candidate, to go on from. A damaged one is as
             none: training begins anew, and gives the same.
         measures_latency: whether `metrics` have `latency`, in ms for one example.
+        memory: bytes that training may use; None for what the device has left.
     """
 
     architecture: Program | str
@@ -63,6 +71,7 @@ class Job:
     until: int | None = None
     checkpoint: bytes | None = None
     measures_latency: bool = False
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,7 @@ class _Candidate:
             fault = self._describe(error)
         # Outside of the handler, whose exception holds on to the memory that ran out.
         self.network = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
         return Outcome(
             state=TrialState.FAILED,
             reason=fault.reason,
@@ -157,11 +165,7 @@ class _Candidate:
         self.timings["build"] = time.monotonic() - self.began
         if self.job.measures_latency:
             self._measure()
-        try:
-            evaluation = self._train(_read_state(self.job.checkpoint))
-        except CheckpointError:
-            self.network = build_network(self.program, self.task, self.job.seed)
-            evaluation = self._train(None)
+        evaluation = self._train_in_memory(self._micro_batch())
         return Outcome(
             state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
             metrics={**evaluation.metrics, **self.measured},
@@ -173,8 +177,42 @@ class _Candidate:
             checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
         )
 
-    def _train(self, start: TrainingState | None) -> Evaluation:
+    def _micro_batch(self) -> int:
+        assert self.program is not None
+        available = self.job.memory
+        if available is None:
+            available = free_memory(find_device(self.job.training.device))
+        return micro_batch(self.program, self.job.training, available)
+
+    def _train_in_memory(self, micro: int) -> Evaluation:
+        """Trains in smaller pieces from the start again where memory ran out all the same."""
+        while True:
+            try:
+                return self._train_anyway(micro)
+            except Exception as error:
+                if micro == 1 or not is_out_of_memory(error):
+                    raise
+            micro = (micro + 1) // 2
+            self._rebuild()
+
+    def _train_anyway(self, micro: int) -> Evaluation:
+        """Trains from the checkpoint, or anew where that is damaged."""
+        try:
+            return self._train(_read_state(self.job.checkpoint), micro)
+        except CheckpointError:
+            self._rebuild()
+            return self._train(None, micro)
+
+    def _rebuild(self) -> None:
+        assert self.program is not None
+        self.network = None
+        release_memory()
+        self.network = build_network(self.program, self.task, self.job.seed)
+
+    def _train(self, start: TrainingState | None, micro: int) -> Evaluation:
         assert self.network is not None
+        if micro < self.job.training.batch:
+            self.measured["micro_batch"] = micro
         self.history = [] if start is None else list(start.history)
         self.start = len(self.history)
         limit = math.inf if self.job.seconds is None else self.job.seconds
@@ -187,6 +225,7 @@ class _Candidate:
             deadline=self.began + limit,
             until=self.job.until,
             start=start,
+            micro=micro,
         )
 
     def _measure(self) -> None:
@@ -208,6 +247,12 @@ class _Candidate:
             return fault
         x = on_device(self.task.train, find_device(self.job.training.device)).x[:_PROBE]
         return fault.at(find_culprit(self.network, self.program, x))
+
+
+def release_memory() -> None:
+    """Gives a GPU's unused memory back to others."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _read_state(checkpoint: bytes | None) -> TrainingState | None:

@@ -62,7 +62,7 @@ def describe_fault(error: Exception) -> Fault:
     if isinstance(error, CandidateFault):
         is_numeric = error.kind is FailureKind.NOT_FINITE
         return Fault(error.kind, _shorten(error.message), has_place=is_numeric)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return Fault(FailureKind.OUT_OF_MEMORY, _shorten(str(error)), has_place=False)
     if isinstance(error, EinsearchError):
         return Fault(FailureKind.ERROR, _shorten(str(error)), has_place=False)
@@ -70,7 +70,8 @@ def describe_fault(error: Exception) -> Fault:
     return Fault(FailureKind.ERROR, _shorten(named), has_place=True)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory of the machine or of a GPU was used up."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(

@@ -90,6 +90,7 @@ def train(
     deadline: float = math.inf,
     until: int | None = None,
     start: TrainingState | None = None,
+    micro: int | None = None,
 ) -> Evaluation:
     """Trains a network in place.
 
@@ -106,6 +107,7 @@ def train(
         deadline: `time.monotonic()` at which it gives up, looked at before every step.
         until: the epoch to halt after; None for the last one.
         start: goes on from there, with a network of the same architecture.
+        micro: examples that a step computes at a time; None for the whole batch.
 
     Raises:
         CandidateFault: the loss is not finite, or the deadline has passed.
@@ -117,7 +119,7 @@ def train(
     last = config.epochs if until is None else min(until, config.epochs)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        run = _Run(network.to(device), task, config, device, seed, deadline)
+        run = _Run(network.to(device), task, config, device, seed, deadline, micro or config.batch)
         if start is not None:
             run.go_on_from(start)
         stopped = False
@@ -153,12 +155,18 @@ def predict(network: nn.Module, x: torch.Tensor, batch: int) -> NDArray[Any]:
     return array
 
 
-def split_metrics(network: nn.Module, task: Task, split: Split, config: TrainingConfig) -> Scores:
-    """Metrics of a trained network on any split of its task."""
+def split_metrics(
+    network: nn.Module,
+    task: Task,
+    split: Split,
+    config: TrainingConfig,
+    micro: int | None = None,
+) -> Scores:
+    """Metrics of a trained network on any split of its task; `micro` as in `train`."""
     device = find_device(config.device)
     x = on_device(split, device).x
     with _precision(config, device):
-        outputs = predict(network.to(device), x, _VALIDATION_BATCH * config.batch)
+        outputs = predict(network.to(device), x, _VALIDATION_BATCH * (micro or config.batch))
     return score(task, outputs, split.y)
 
 
@@ -180,6 +188,7 @@ class _Run:
     device: torch.device
     seed: int
     deadline: float
+    micro: int
     history: list[Mapping[str, float]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "validate": 0.0})
 
@@ -220,7 +229,7 @@ class _Run:
         """Metrics of the epoch, added to the history."""
         self._check_deadline(epoch)
         began = time.monotonic()
-        metrics = split_metrics(self.network, self.task, self.task.valid, self.config)
+        metrics = split_metrics(self.network, self.task, self.task.valid, self.config, self.micro)
         if not all(map(math.isfinite, metrics.values())):
             raise CandidateFault(
                 FailureKind.NOT_FINITE, f"the outputs are not finite in validation of epoch {epoch}"
@@ -245,14 +254,26 @@ class _Run:
         rate = rate_at(self.config, step, self.config.epochs * self.batches)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with _precision(self.config, self.device):
-            loss = self._loss(self.network(x), y)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss = self._accumulate(x, y)
         if self.config.clip is not None:
             nn.utils.clip_grad_norm_(self.trained, self.config.clip)
         self.optimizer.step()
-        return loss.detach()
+        return loss
+
+    def _accumulate(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Adds a batch's gradients, in micro-batches where it has to; the loss, detached."""
+        total = torch.zeros((), device=self.device)
+        for part_x, part_y in zip(
+            torch.split(x, self.micro), torch.split(y, self.micro), strict=True
+        ):
+            with _precision(self.config, self.device):
+                loss = self._loss(self.network(part_x), part_y)
+            if len(part_x) < len(x):
+                loss = loss * (len(part_x) / len(x))
+            torch.autograd.backward(loss)
+            total += loss.detach()
+        return total
 
     def _loss(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if self.task.is_classification:
