@@ -1,5 +1,5 @@
 """Regularised evolution: Real, Aggarwal, Huang and Le, 2019, "Regularized Evolution for Image
-Classifier Architecture Search", algorithm 1, made asynchronous.
+Classifier Architecture Search", algorithm 1, asynchronous, with an adaptive choice of operators.
 
 The population is a queue. A child of a tournament's winner enters at its end, and the oldest
 leaves, however good it is.
@@ -8,19 +8,24 @@ leaves, however good it is.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from functools import partial
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
 from pydantic import Field
 
 from einsearch.errors import NoCommonSymbol, NoNeighbour
 from einsearch.searchers.base import Proposal, Searcher, SearchSpace
+from einsearch.searchers.credit import Credit, Ranks
+from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
+from einsearch.searchers.varying import Operators
 from einsearch.trial import Trial, TrialState
 
-if TYPE_CHECKING:
-    from einsearch.derivation.derivation import Derivation
+RECENT: Final = 100
+"""Scores that the gain of a child is measured against."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,17 @@ class EvolutionSearcher(Searcher):
     parents and take no place. Neither does a duplicate, whose original has had its turn: if it
     entered, a good network that is found again and again would fill the population.
 
+    The operator that makes a child is drawn by what each gained of late: how far its best children
+    rose above their parents in the order of recent scores.
+
     Args:
         population: how many trials are alive at a time.
         tournament: how many are drawn, with replacement, for the best of them to become a
             parent.
-        crossover: probability that a child has two parents, where they have a symbol in common.
+        operators: among `value`, `production`, `subtree`, `swap`, `grow`, `shrink` (mutations),
+            `crossover` (exchange of subtrees) and `recombine` (place by place); all where not given.
+            `[subtree]` with population 100 and tournament 25 is the published algorithm.
+        floor: probability that the operator is drawn uniformly; 1 for no adaptation.
     """
 
     name: ClassVar[str] = "evolution"
@@ -54,53 +65,50 @@ class EvolutionSearcher(Searcher):
         space: SearchSpace,
         seed: int = 0,
         *,
-        population: Annotated[int, Field(ge=1)] = 100,
+        population: Annotated[int, Field(ge=1)] = 20,
         tournament: Annotated[int, Field(ge=1)] = 10,
-        crossover: Annotated[float, Field(ge=0, le=1)] = 0.1,
+        operators: Sequence[str] | None = None,
+        floor: Annotated[float, Field(ge=0, le=1)] = 0.2,
     ) -> None:
         super().__init__(space, seed)
+        self._operators = Operators(space, operators or ())
+        self._credit = Credit(self._operators.names, floor)
+        self._ranks = Ranks(RECENT)
         self._tournament = tournament
-        self._crossover = crossover
         self._population: deque[_Member] = deque(maxlen=population)
-        self._derivations: dict[int, Derivation] = {}
+        self._proposed = Proposed(space)
+        self._scores: dict[int, float] = {}
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
+        return self._proposed.fresh(rng, partial(self._candidate, number, rng))
+
+    def _recall(self, trial: Trial) -> None:
+        self._proposed.recall(trial)
+
+    def _candidate(self, number: int, rng: np.random.Generator) -> Proposal:
         if number < len(self.space.seeds):
-            proposal = Proposal(number, self.space.seeds[number], origin="seed")
-        elif len(self._population) < self._capacity:
-            proposal = Proposal(number, self.space.sample(rng))
-        else:
-            proposal = self._child(number, rng)
-        self._derivations[number] = proposal.derivation
-        return proposal
-
-    @property
-    def _capacity(self) -> int:
-        return self._population.maxlen or 0
-
-    def _child(self, number: int, rng: np.random.Generator) -> Proposal:
-        parent = self._select(rng)
-        try:
-            if rng.random() < self._crossover:
-                return self._cross(number, parent, self._select(rng), rng)
-            return self._mutate(number, parent, rng)
-        except NoNeighbour:
+            return Proposal(number, self.space.seeds[number], origin="seed")
+        if len(self._population) < (self._population.maxlen or 0):
             return Proposal(number, self.space.sample(rng))
+        parent, other = self._select(rng), self._select(rng)
+        tried: list[str] = []
+        while (operator := self._credit.draw(rng, tried)) is not None:
+            try:
+                return self._child(number, operator, parent, other, rng)
+            except (NoNeighbour, NoCommonSymbol):
+                tried.append(operator)
+        return Proposal(number, self.space.sample(rng))
 
-    def _mutate(self, number: int, parent: Trial, rng: np.random.Generator) -> Proposal:
-        child = self.space.mutate(self._derivation(parent), rng)
-        return Proposal(number, child, (parent.number,), "mutate")
-
-    def _cross(
-        self, number: int, parent: Trial, other: Trial, rng: np.random.Generator
+    def _child(
+        self, number: int, operator: str, parent: Trial, other: Trial, rng: np.random.Generator
     ) -> Proposal:
-        mother, father = self._derivation(parent), self._derivation(other)
-        try:
-            children = self.space.crossover(mother, father, rng)
-        except NoCommonSymbol:
-            return self._mutate(number, parent, rng)
-        child = children[int(rng.integers(2))]
-        return Proposal(number, child, (parent.number, other.number), "crossover")
+        mother = self._proposed.derivation(parent)
+        if self._operators.needs_two(operator):
+            father = self._proposed.derivation(other)
+            child = self._operators.cross(operator, mother, father, rng)
+            return Proposal(number, child, (parent.number, other.number), operator)
+        child = self._operators.mutate(operator, mother, rng)
+        return Proposal(number, child, (parent.number,), operator)
 
     def _select(self, rng: np.random.Generator) -> Trial:
         """The best of a tournament; the youngest of equals."""
@@ -108,16 +116,17 @@ class EvolutionSearcher(Searcher):
         best = max(drawn.tolist(), key=lambda place: (self._population[place].score, place))
         return self._population[best].trial
 
-    def _derivation(self, trial: Trial) -> Derivation:
-        if trial.number not in self._derivations:
-            self._derivations[trial.number] = self.space.recall(trial.decisions)
-        return self._derivations[trial.number]
-
     def _learn(self, trial: Trial) -> None:
         score = self.space.score(trial)
         if score is None or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
-            self._derivations.pop(trial.number, None)
+            self._credit.reward(trial.origin, 0.0)
+            self._proposed.forget(trial.number)
             return
-        if len(self._population) == self._capacity:
-            self._derivations.pop(self._population[0].trial.number, None)
+        parents = [self._scores[parent] for parent in trial.parents if parent in self._scores]
+        if parents:
+            self._credit.reward(trial.origin, self._ranks.gain(score, max(parents)))
+        self._ranks.add(score)
+        self._scores[trial.number] = score
+        if len(self._population) == self._population.maxlen:
+            self._proposed.forget(self._population[0].trial.number)
         self._population.append(_Member(trial, score))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from einsearch.derivation.derivation import Derivation
+from einsearch.errors import SearcherError
 from einsearch.searchers.base import Proposal, Searcher
 from einsearch.searchers.evolution import EvolutionSearcher
 from einsearch.trial import Trial, TrialState
@@ -30,13 +35,13 @@ def parents_after(searcher: EvolutionSearcher, tries: int = 200) -> set[int]:
 
 def test_fills_the_population_with_seeds_then_samples_before_it_mutates() -> None:
     space = bits_space(seeds=[from_text("0" * 12)])
-    searcher = EvolutionSearcher(space, population=5, tournament=2, crossover=0.0)
+    searcher = EvolutionSearcher(space, population=5, tournament=2, operators=["mutate"])
     origins = [proposal.origin for proposal in run(searcher, 8)]
     assert origins == ["seed", *["sample"] * 4, *["mutate"] * 3]
 
 
 def test_the_oldest_leaves_however_good_it_is() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=4, tournament=3, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=4, tournament=3, operators=["mutate"])
 
     def first_is_best(proposal: Proposal) -> Trial:
         return complete(proposal, ones=100.0 if proposal.number == 0 else 1.0)
@@ -49,7 +54,7 @@ def test_the_oldest_leaves_however_good_it_is() -> None:
 
 
 def test_ages_by_the_order_of_results() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=2, tournament=1, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=1, operators=["mutate"])
     first, second, third = (searcher.ask() for _ in range(3))
     for proposal in (third, first, second):
         searcher.tell(complete(proposal))
@@ -57,19 +62,19 @@ def test_ages_by_the_order_of_results() -> None:
 
 
 def test_the_winner_of_the_tournament_is_the_parent() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, operators=["mutate"])
     run(searcher, 3, lambda p: complete(p, ones=[1.0, 5.0, 3.0][p.number]))
     assert parents_after(searcher) == {1}
 
 
 def test_the_youngest_of_equals_wins() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, operators=["mutate"])
     run(searcher, 3, lambda p: complete(p, ones=1.0))
     assert parents_after(searcher) == {2}
 
 
 def test_pruned_trials_live_by_their_values() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=2, tournament=200, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=200, operators=["mutate"])
     run(searcher, 1, lambda p: finish(proposed(p), TrialState.PRUNED, ones=9.0))
     run(searcher, 1, lambda p: complete(p, ones=1.0))
     assert parents_after(searcher) == {0}
@@ -77,20 +82,20 @@ def test_pruned_trials_live_by_their_values() -> None:
 
 def test_minimises_where_less_is_better() -> None:
     space = bits_space(directions={"ones": "minimize"})
-    searcher = EvolutionSearcher(space, population=3, tournament=200, crossover=0.0)
+    searcher = EvolutionSearcher(space, population=3, tournament=200, operators=["mutate"])
     run(searcher, 3, lambda p: complete(p, ones=[4.0, 5.0, 3.0][p.number]))
     assert parents_after(searcher) == {2}
 
 
 def test_a_tournament_of_one_gives_everyone_a_child() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=6, tournament=1, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=6, tournament=1, operators=["mutate"])
     run(searcher, 6)
     assert parents_after(searcher) == set(range(6))
 
 
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.REJECTED, TrialState.DUPLICATE])
 def test_the_dead_and_duplicates_take_no_place(state: TrialState) -> None:
-    searcher = EvolutionSearcher(bits_space(), population=4, tournament=2, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=4, tournament=2, operators=["mutate"])
 
     def odd_die(proposal: Proposal) -> Trial:
         if proposal.number % 2 == 0:
@@ -104,14 +109,14 @@ def test_the_dead_and_duplicates_take_no_place(state: TrialState) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_are_dead_children(value: float) -> None:
-    searcher = EvolutionSearcher(bits_space(), population=2, tournament=50, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=2, tournament=50, operators=["mutate"])
     run(searcher, 1, lambda p: complete(p, ones=value))
     run(searcher, 2)
     assert 0 not in parents_after(searcher)
 
 
 def test_children_differ_from_their_parent_by_a_mutation() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=5, tournament=2, crossover=0.0)
+    searcher = EvolutionSearcher(bits_space(), population=5, tournament=2, operators=["mutate"])
     by_number = {proposal.number: proposal for proposal in run(searcher, 40)}
     for proposal in list(by_number.values())[5:]:
         (parent,) = proposal.parents
@@ -120,7 +125,7 @@ def test_children_differ_from_their_parent_by_a_mutation() -> None:
 
 
 def test_crossover_has_two_parents_and_only_their_bits() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=5, tournament=1, crossover=1.0)
+    searcher = EvolutionSearcher(bits_space(), population=5, tournament=1, operators=["crossover"])
     by_number = {proposal.number: proposal for proposal in run(searcher, 60)}
     crossed = [p for p in by_number.values() if p.origin == "crossover"]
     assert len(crossed) > 30
@@ -130,18 +135,14 @@ def test_crossover_has_two_parents_and_only_their_bits() -> None:
         assert all(bit in (one, other) for bit, one, other in places)
 
 
-def test_either_child_of_a_crossover_may_be_proposed() -> None:
-    space = bits_space(2, seeds=[from_text("00"), from_text("11")])
-    searcher = EvolutionSearcher(space, population=2, tournament=1, crossover=1.0)
-    run(searcher, 2)
-    proposals = [searcher.ask() for _ in range(60)]
-    crossed = {(p.parents, p.derivation.text) for p in proposals if p.origin == "crossover"}
-    assert crossed == {((0, 1), "01"), ((0, 1), "10"), ((1, 0), "01"), ((1, 0), "10")}
+def test_where_nothing_can_be_exchanged_it_samples() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=1, tournament=1, operators=["crossover"])
+    assert {proposal.origin for proposal in run(searcher, 5)} == {"sample"}
 
 
-def test_where_nothing_can_be_exchanged_it_mutates() -> None:
-    searcher = EvolutionSearcher(bits_space(), population=1, tournament=1, crossover=1.0)
-    assert [proposal.origin for proposal in run(searcher, 3)] == ["sample", "mutate", "mutate"]
+def test_an_operator_that_finds_nothing_gives_way_to_another() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=1, tournament=1)
+    assert [proposal.origin for proposal in run(searcher, 4)] == ["sample", *["mutate"] * 3]
 
 
 def test_without_neighbours_it_samples() -> None:
@@ -163,4 +164,37 @@ def test_keeps_derivations_of_the_living_alone() -> None:
 
     searcher = EvolutionSearcher(bits_space(), population=5, tournament=2)
     run(searcher, 200, some_die)
-    assert len(searcher._derivations) <= 5
+    assert searcher._proposed.kept <= 5
+
+
+def test_what_was_proposed_comes_again_only_where_nothing_else_is_found() -> None:
+    texts = [p.derivation.text for p in run(EvolutionSearcher(bits_space(3), population=2), 8)]
+    assert len(set(texts)) == 8
+
+
+def test_the_operator_whose_children_rise_is_drawn_most() -> None:
+    def up(parent: Derivation, rng: np.random.Generator) -> Derivation:
+        """One more one, the first that is missing."""
+        return from_text(parent.text.replace("0", "1", 1))
+
+    def down(parent: Derivation, rng: np.random.Generator) -> Derivation:
+        return from_text(parent.text.replace("1", "0", 1))
+
+    space = replace(bits_space(200), operators={"up": up, "down": down})
+    searcher = EvolutionSearcher(space, population=10, tournament=5, operators=["up", "down"])
+    made = Counter(proposal.origin for proposal in run(searcher, 110)[30:])
+    assert made["up"] > 2 * made["down"]
+    assert made["down"] >= 4
+
+
+def test_without_adaptation_all_are_drawn_alike() -> None:
+    flip = bits_space(200).mutate
+    space = replace(bits_space(200), operators={"one": flip, "other": flip})
+    searcher = EvolutionSearcher(space, population=2, operators=["one", "other"], floor=1.0)
+    made = Counter(proposal.origin for proposal in run(searcher, 302))
+    assert 120 < made["one"] < 180
+
+
+def test_operators_that_there_are_not() -> None:
+    with pytest.raises(SearcherError, match="no operator grov: there are mutate, crossover"):
+        EvolutionSearcher(bits_space(), operators=["grov"])

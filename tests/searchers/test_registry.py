@@ -28,7 +28,7 @@ def test_knows_what_ships() -> None:
 def test_a_name_alone_takes_the_defaults() -> None:
     assert check_searcher("evolution") == (
         "evolution",
-        {"population": 100, "tournament": 10, "crossover": 0.1},
+        {"population": 20, "tournament": 10, "operators": None, "floor": 0.2},
     )
 
 
@@ -36,14 +36,14 @@ def test_options_reach_the_searcher() -> None:
     searcher = make_searcher({"name": "evolution", "population": 3}, bits_space(), seed=7)
     assert isinstance(searcher, EvolutionSearcher)
     assert searcher.seed == 7
-    assert searcher._capacity == 3
+    assert searcher._population.maxlen == 3
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ("evolutoin", "no searcher is named evolutoin: did you mean evolution?"),
-        ("xyz", "no searcher is named xyz: there are evolution"),
+        ("xyz", "no searcher is named xyz: there are "),
         ({"population": 3}, "a searcher needs a name: {name: evolution}; found {'population': 3}"),
         (
             {"name": "evolution", "popultion": 3},
