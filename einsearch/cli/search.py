@@ -59,7 +59,7 @@ MemoryOption = Annotated[
     str | None,
     typer.Option(
         "--memory",
-        help="Memory of a worker: 4GB.",
+        help="Memory that a worker has, and may use: 4GB.",
         show_default="not reserved",
         rich_help_panel=_RAY,
     ),

@@ -45,6 +45,8 @@ class LocalExecutor:
         seconds: that a job may run before its process is killed; None for no limit. Work that
             looks at the clock itself should stop a little earlier: a new process costs seconds.
         threads: that numerical libraries may use in each process.
+        memory: bytes that each process may use before it is killed, looked at once a second where
+            the system tells; None for no limit.
         log: file that the processes' output is appended to; None leaves it on the terminal.
 
     Raises:
@@ -58,12 +60,15 @@ class LocalExecutor:
         *,
         seconds: float | None = None,
         threads: int = 1,
+        memory: int | None = None,
         log: Path | None = None,
     ) -> None:
         packed = factory if isinstance(factory, Packed) else pack(factory)
         self.judge: Judge | None = None
         self._settings = Settings(packed, threads, log)
         self._seconds = math.inf if seconds is None else seconds
+        self._memory = memory
+        self._looked = -math.inf
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -88,6 +93,7 @@ class LocalExecutor:
             while (event := self._next_event(0.0)) is not None:
                 self._handle(*event)
             self._stop_overdue()
+            self._stop_oversized()
             self._assign()
             if self._arrived:
                 return self._deliver(self._arrived.popleft())
@@ -194,6 +200,17 @@ class LocalExecutor:
             if time.monotonic() >= worker.deadline:
                 message = f"killed after {self._seconds:g} s"
                 self._fail(worker, (FailureKind.TIME_LIMIT, message))
+                self._dismiss(worker)
+
+    def _stop_oversized(self) -> None:
+        now = time.monotonic()
+        if self._memory is None or now - self._looked < _SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = now
+        for worker in list(self._workers):
+            if worker.job is not None and (used := worker.memory()) > self._memory:
+                message = f"killed at {used / 1e9:.2f} GB of memory, of {self._memory / 1e9:.2f} GB"
+                self._fail(worker, (FailureKind.OUT_OF_MEMORY, message))
                 self._dismiss(worker)
 
     def _bury(self, worker: WorkerProcess) -> None:

@@ -100,6 +100,13 @@ class WorkerProcess:
         has_memory_kill = count_memory_kills() > self._kills_before
         return explain_death(self.process.exitcode or 0, has_memory_kill=has_memory_kill)
 
+    def memory(self) -> int:
+        """Bytes that the process holds in memory; 0 where the system does not tell."""
+        with suppress(OSError, ValueError, IndexError):
+            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+            return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return 0
+
     def kill(self) -> None:
         """Ends the process and its children at once."""
         if self.process.pid is not None and hasattr(os, "killpg"):

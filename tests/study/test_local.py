@@ -99,6 +99,16 @@ def test_a_stopped_process_is_killed_too() -> None:
         assert end.failure == (FailureKind.TIME_LIMIT, "killed after 0.2 s")
 
 
+def test_a_process_that_uses_too_much_memory_is_killed() -> None:
+    with local(memory=600_000_000) as executor:
+        end = run_one(executor, "hoard")
+        assert end.failure is not None
+        assert end.failure[0] is FailureKind.OUT_OF_MEMORY
+        assert end.failure[1].endswith("GB of memory, of 0.60 GB")
+        assert not end.is_machine_fault
+        assert run_one(executor, "square").failure is None
+
+
 def test_children_of_a_killed_process_are_killed() -> None:
     with local() as executor:
         executor.submit(Job(0, "child"))

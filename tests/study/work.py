@@ -96,6 +96,14 @@ def leave_orphan(job: Job, report: ReportBack) -> NoReturn:
     os._exit(7)
 
 
+def hoard() -> NoReturn:
+    """Holds on to more and more memory."""
+    held = []
+    while True:
+        held.append(b"x" * 20_000_000)
+        time.sleep(0.01)
+
+
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
     time.sleep(60)
@@ -132,6 +140,7 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "orphan": leave_orphan,
     "quit": lambda job, report: os._exit(7),
     "interrupt": lambda job, report: os.kill(os.getpid(), signal.SIGINT),
+    "hoard": lambda job, report: hoard(),
     "print": lambda job, report: print(f"said by job {job.number}", flush=True),
 }
 

@@ -94,7 +94,7 @@ class RayExecutor:
         try:
             self._head = ray.get_runtime_context().gcs_address
             arrays = [ray.put(array) for array in packed.arrays]
-            self._arguments = (packed.content, arrays, seconds, self._resources.threads)
+            self._arguments = (packed.content, arrays, seconds)
             self._class = actor_class(self._resources)
             self._room_since = time.monotonic()
             self._survey()

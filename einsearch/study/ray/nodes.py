@@ -18,7 +18,7 @@ class Resources:
     Attributes:
         cpus: cores; also the threads that numerical libraries may use, at least one.
         gpus: GPUs; a fraction shares one.
-        memory: bytes; None reserves none.
+        memory: bytes, more than which it may not use; None reserves none.
         custom: further resources of Ray by name, such as {"highmem": 1}.
     """
 

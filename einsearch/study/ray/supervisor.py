@@ -47,10 +47,17 @@ class Supervisor:
         factory: builds the work.
         seconds: that a job may run before its process is killed; None for no limit.
         threads: that numerical libraries may use.
+        memory: bytes that the process may use before it is killed; None for no limit.
     """
 
-    def __init__(self, factory: Packed, seconds: float | None = None, threads: int = 1) -> None:
-        self._executor = LocalExecutor(factory, 1, seconds=seconds, threads=threads)
+    def __init__(
+        self,
+        factory: Packed,
+        seconds: float | None = None,
+        threads: int = 1,
+        memory: int | None = None,
+    ) -> None:
+        self._executor = LocalExecutor(factory, 1, seconds=seconds, threads=threads, memory=memory)
         self._lock = threading.Lock()
         self._cancelled: set[int] = set()
         self._answers: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()

@@ -23,11 +23,10 @@ def actor_class(resources: Resources) -> Any:
     """The remote side: a `Supervisor` over the factory's arrays as the node's store holds them."""
 
     class Actor:
-        def __init__(
-            self, content: bytes, arrays: list[Any], seconds: float | None, threads: int
-        ) -> None:
+        def __init__(self, content: bytes, arrays: list[Any], seconds: float | None) -> None:
             factory = Packed(content, tuple(ray.get(arrays)))
-            self.supervisor = Supervisor(factory, seconds, threads)
+            threads, memory = resources.threads, resources.memory
+            self.supervisor = Supervisor(factory, seconds, threads, memory)
 
         def run(self, job: Job, ticket: int) -> Iterator[Said]:
             yield from self.supervisor.run(job, ticket)
