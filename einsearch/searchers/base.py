@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from einsearch.errors import EinsearchError
-from einsearch.trial import Trial
+from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
+    from einsearch.derivation.machine import Chooser
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,19 @@ def _forgotten(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
     raise EinsearchError(f"this space cannot rebuild a derivation from {len(decisions)} decisions")
 
 
+def _unguided(chooser: Chooser) -> Derivation:
+    raise EinsearchError(
+        f"this space cannot be derived with a {type(chooser).__name__} that takes the decisions; "
+        "give SearchSpace a function `guided`"
+    )
+
+
 Mutation = Callable[["Derivation", np.random.Generator], "Derivation"]
 """Another valid derivation near the given one, with another canonical hash."""
+
+
+Merit = tuple[float, float]
+"""Minus the violation of constraints, then the score; compares as such."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class SearchSpace:
         seeds: the start architectures, in order.
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
         recall: the derivation that recorded decisions fix; needed where a search is resumed.
+        guided: derives with a chooser that takes the decisions; raises DeadEnd where that leads
+            nowhere. Needed by searchers that decide step by step.
     """
 
     sample: Callable[[np.random.Generator], Derivation]
@@ -76,6 +90,7 @@ class SearchSpace:
     recall: Callable[[Sequence[tuple[str, str, Any]]], Derivation] = _forgotten
     operators: Mapping[str, Mutation] = field(default_factory=dict)
     recombine: Callable[[Derivation, Derivation, np.random.Generator], Derivation] | None = None
+    guided: Callable[[Chooser], Derivation] = _unguided
 
     def score(self, trial: Trial) -> float | None:
         """The main objective of a trial, such that more is better; None where it has none.
@@ -87,6 +102,18 @@ class SearchSpace:
         if value is None or not math.isfinite(value):
             return None
         return value if direction == "maximize" else -value
+
+    def merit(self, trial: Trial) -> Merit | None:
+        """Standing of a trial by its constraints and main objective, such that more is better.
+
+        What keeps all constraints comes before what breaks one, less broken before more broken,
+        and among equals the main objective decides (Deb, 2000). None where a trial is no result:
+        it failed, was rejected, repeats another, or its value is not finite.
+        """
+        score = self.score(trial)
+        if score is None or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            return None
+        return -trial.violation, score
 
 
 class Searcher(abc.ABC):
@@ -104,6 +131,10 @@ class Searcher(abc.ABC):
         self.space = space
         self.seed = seed
         self._asked = 0
+
+    @classmethod  # noqa: B027  most options go together
+    def check(cls, options: Mapping[str, Any]) -> None:
+        """Raises SearcherError where options, each valid by itself, do not go together."""
 
     def ask(self) -> Proposal:
         """The next proposal. Numbers run from 0 without a gap."""
@@ -125,7 +156,10 @@ class Searcher(abc.ABC):
         self._recall(trial)
 
     def tell(self, trial: Trial) -> None:
-        """Hands over a finished trial. Order and outstanding proposals are arbitrary."""
+        """Hands over a finished trial. Order and outstanding proposals are arbitrary.
+
+        A trial that was paused comes again, with a larger budget, when it has gone on.
+        """
         self._learn(trial)
 
     @abc.abstractmethod

@@ -1,7 +1,7 @@
 """Adaptive choice among a few ways to go on, by what the best of each gained of late: Fialho, Da
 Costa, Schoenauer and Sebag, 2008, "Extreme Value Based Adaptive Operator Selection".
 
-`Credit` chooses; `Ranks` turns scores into gains between 0 and 1, which no rescaling of the
+`Credit` chooses; `Ranks` turns merits into gains between 0 and 1, which no rescaling of the
 objective changes.
 """
 
@@ -13,6 +13,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
+
+from einsearch.searchers.base import Merit
 
 WINDOW: Final = 15
 """Gains of an arm that are remembered."""
@@ -61,28 +63,28 @@ class Credit:
 
 
 class Ranks:
-    """The last scores, and how many of them a score beats.
+    """The last merits, and how many of them a merit beats.
 
     Args:
         window: how many are kept.
     """
 
     def __init__(self, window: int) -> None:
-        self._recent: deque[float] = deque()
-        self._sorted: list[float] = []
+        self._recent: deque[Merit] = deque()
+        self._sorted: list[Merit] = []
         self._window = window
 
-    def add(self, score: float) -> None:
-        """Takes in a score; the oldest leaves."""
+    def add(self, merit: Merit) -> None:
+        """Takes in a merit; the oldest leaves."""
         if len(self._recent) == self._window:
             self._sorted.pop(bisect_left(self._sorted, self._recent.popleft()))
-        self._recent.append(score)
-        insort(self._sorted, score)
+        self._recent.append(merit)
+        insort(self._sorted, merit)
 
-    def rank(self, score: float) -> float:
-        """Fraction of the kept scores that a score beats."""
-        return bisect_left(self._sorted, score) / max(1, len(self._sorted))
+    def rank(self, merit: Merit) -> float:
+        """Fraction of the kept merits that a merit beats."""
+        return bisect_left(self._sorted, merit) / max(1, len(self._sorted))
 
-    def gain(self, score: float, before: float) -> float:
-        """By how much the rank of a score is above that of an earlier one; 0 where it is not."""
-        return max(0.0, self.rank(score) - self.rank(before))
+    def gain(self, merit: Merit, before: Merit) -> float:
+        """By how much the rank of a merit is above that of an earlier one; 0 where it is not."""
+        return max(0.0, self.rank(merit) - self.rank(before))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar, Final
 
@@ -17,28 +16,20 @@ import numpy as np
 from pydantic import Field
 
 from einsearch.errors import NoCommonSymbol, NoNeighbour
-from einsearch.searchers.base import Proposal, Searcher, SearchSpace
+from einsearch.searchers.base import Merit, Proposal, Searcher, SearchSpace
 from einsearch.searchers.credit import Credit, Ranks
 from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
 from einsearch.searchers.varying import Operators
-from einsearch.trial import Trial, TrialState
+from einsearch.trial import Trial
 
 RECENT: Final = 100
-"""Scores that the gain of a child is measured against."""
-
-
-@dataclass(frozen=True)
-class _Member:
-    """One of the population: its trial and the score, where more is better."""
-
-    trial: Trial
-    score: float
+"""Results that the gain of a child is measured against."""
 
 
 @register_searcher
 class EvolutionSearcher(Searcher):
-    """Regularised evolution on the main objective.
+    """Regularised evolution on the main objective, what breaks a constraint behind what does not.
 
     Until the population is full, proposals are the space's seeds, then samples. Failed and
     rejected trials, and values that are not finite, are children that died: they never become
@@ -53,8 +44,8 @@ class EvolutionSearcher(Searcher):
         tournament: how many are drawn, with replacement, for the best of them to become a
             parent.
         operators: among `value`, `production`, `subtree`, `swap`, `grow`, `shrink` (mutations),
-            `crossover` (exchange of subtrees) and `recombine` (place by place); all where not given.
-            `[subtree]` with population 100 and tournament 25 is the published algorithm.
+            `crossover` (exchange of subtrees) and `recombine` (place by place); all where not
+            given. `[subtree]` with population 100 and tournament 25 is the published algorithm.
         floor: probability that the operator is drawn uniformly; 1 for no adaptation.
     """
 
@@ -75,9 +66,9 @@ class EvolutionSearcher(Searcher):
         self._credit = Credit(self._operators.names, floor)
         self._ranks = Ranks(RECENT)
         self._tournament = tournament
-        self._population: deque[_Member] = deque(maxlen=population)
+        self._population: deque[Trial] = deque(maxlen=population)
         self._proposed = Proposed(space)
-        self._scores: dict[int, float] = {}
+        self._merits: dict[int, Merit] = {}
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         return self._proposed.fresh(rng, partial(self._candidate, number, rng))
@@ -112,21 +103,31 @@ class EvolutionSearcher(Searcher):
 
     def _select(self, rng: np.random.Generator) -> Trial:
         """The best of a tournament; the youngest of equals."""
-        drawn = rng.integers(len(self._population), size=self._tournament)
-        best = max(drawn.tolist(), key=lambda place: (self._population[place].score, place))
-        return self._population[best].trial
+        drawn = rng.integers(len(self._population), size=self._tournament).tolist()
+        return self._population[max(drawn, key=self._standing)]
+
+    def _standing(self, place: int) -> tuple[Merit, int]:
+        return self._merits[self._population[place].number], place
 
     def _learn(self, trial: Trial) -> None:
-        score = self.space.score(trial)
-        if score is None or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        merit = self.space.merit(trial)
+        is_new = trial.number not in self._merits
+        if merit is not None:
+            self._reward(trial, merit, is_new)
+            self._merits[trial.number] = merit
+            if is_new:
+                self._enter(trial)
+        elif is_new:
             self._credit.reward(trial.origin, 0.0)
             self._proposed.forget(trial.number)
-            return
-        parents = [self._scores[parent] for parent in trial.parents if parent in self._scores]
-        if parents:
-            self._credit.reward(trial.origin, self._ranks.gain(score, max(parents)))
-        self._ranks.add(score)
-        self._scores[trial.number] = score
+
+    def _reward(self, trial: Trial, merit: Merit, is_new: bool) -> None:
+        parents = [self._merits[parent] for parent in trial.parents if parent in self._merits]
+        if parents and is_new:
+            self._credit.reward(trial.origin, self._ranks.gain(merit, max(parents)))
+        self._ranks.add(merit)
+
+    def _enter(self, trial: Trial) -> None:
         if len(self._population) == self._population.maxlen:
-            self._proposed.forget(self._population[0].trial.number)
-        self._population.append(_Member(trial, score))
+            self._proposed.forget(self._population[0].number)
+        self._population.append(trial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -24,6 +25,7 @@ from tests.contracts.searching import (
     running,
     space,
     tiny_space,
+    worth,
 )
 
 EVERY = pytest.mark.parametrize("name", all_searchers())
@@ -138,6 +140,28 @@ def test_copes_with_everything_in_turn(name: str) -> None:
 
     def outcome(proposal: Proposal) -> Trial:
         return finish(running(proposal), next(states), **next(values))
+
+    check(play(make(name, space()), 40, outcome))
+
+
+@EVERY
+def test_copes_with_pauses(name: str) -> None:
+    """A trial that was paused with few epochs is told again when it has gone on."""
+    searcher, proposals = make(name, space()), list[Proposal]()
+    for number in range(40):
+        proposals.append(searcher.ask())
+        trial = running(proposals[-1])
+        searcher.tell(replace(finish(trial, TrialState.PRUNED, worth=worth(trial)), budget=1.0))
+        if number % 3 == 0:
+            state = TrialState.COMPLETE if number % 2 == 0 else TrialState.FAILED
+            searcher.tell(replace(finish(trial, state), budget=4.0))
+    check(proposals)
+
+
+@EVERY
+def test_copes_with_broken_constraints(name: str) -> None:
+    def outcome(proposal: Proposal) -> Trial:
+        return replace(complete(proposal), excess={"latency": (proposal.number % 3 - 1) / 2})
 
     check(play(make(name, space()), 40, outcome))
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from einsearch.searchers.base import SearchSpace
+from einsearch.searchers.base import Merit, SearchSpace
 from einsearch.searchers.random import RandomSearcher
 from einsearch.trial import Trial, TrialState
 from tests.searchers.bits import bits_space, proposed
@@ -59,3 +59,21 @@ def test_the_first_objective_is_the_main_one() -> None:
 def test_values_that_are_not_finite_are_none(value: float) -> None:
     assert scored(bits_space(), ones=value) is None
     assert scored(bits_space(), other=1.0) is None
+
+
+def test_merit_puts_what_keeps_its_constraints_first() -> None:
+    space = bits_space(directions={"ones": "minimize"})
+
+    def merit(ones: float, **excess: float) -> Merit:
+        found = space.merit(Trial(0, "", TrialState.COMPLETE, values={"ones": ones}, excess=excess))
+        assert found is not None
+        return found
+
+    order = [merit(1, flops=-0.5), merit(2), merit(0, flops=0.1), merit(0, flops=0.1, latency=0.1)]
+    assert sorted(order, reverse=True) == order
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.REJECTED, TrialState.DUPLICATE])
+def test_what_is_no_result_has_no_merit(state: TrialState) -> None:
+    assert bits_space().merit(Trial(0, "", state, values={"ones": 1.0})) is None
+    assert bits_space().merit(Trial(0, "", TrialState.COMPLETE, values={"ones": math.nan})) is None

@@ -76,15 +76,16 @@ def test_other_names_are_passed_over() -> None:
 def test_ranks_against_counting(scores: list[float], asked: float) -> None:
     ranks = Ranks(10)
     for score in scores:
-        ranks.add(score)
+        ranks.add((0.0, score))
     kept = scores[-10:]
-    assert ranks.rank(asked) == sum(score < asked for score in kept) / len(kept)
+    assert ranks.rank((0.0, asked)) == sum(score < asked for score in kept) / len(kept)
+    assert ranks.rank((-0.5, asked)) == 0.0
 
 
 def test_gains_are_rises_in_rank() -> None:
     ranks = Ranks(10)
     for score in range(10):
-        ranks.add(float(score))
-    assert ranks.gain(7.5, 2.5) == pytest.approx(0.5)
-    assert ranks.gain(2.5, 7.5) == 0.0
-    assert Ranks(10).gain(1.0, 0.0) == 0.0
+        ranks.add((0.0, float(score)))
+    assert ranks.gain((0.0, 7.5), (0.0, 2.5)) == pytest.approx(0.5)
+    assert ranks.gain((0.0, 2.5), (0.0, 7.5)) == 0.0
+    assert Ranks(10).gain((0.0, 1.0), (0.0, 0.0)) == 0.0

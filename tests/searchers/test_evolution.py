@@ -198,3 +198,21 @@ def test_without_adaptation_all_are_drawn_alike() -> None:
 def test_operators_that_there_are_not() -> None:
     with pytest.raises(SearcherError, match="no operator grov: there are mutate, crossover"):
         EvolutionSearcher(bits_space(), operators=["grov"])
+
+
+def test_what_breaks_a_constraint_is_behind_what_does_not() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, operators=["mutate"])
+    excess = [{"latency": 0.5}, {"latency": -0.1}, {"latency": 0.2}]
+    run(searcher, 3, lambda p: replace(complete(p, ones=9.0 - p.number), excess=excess[p.number]))
+    assert parents_after(searcher) == {1}
+
+
+def test_a_paused_trial_that_comes_again_has_its_new_value_and_one_place() -> None:
+    searcher = EvolutionSearcher(bits_space(), population=3, tournament=200, operators=["mutate"])
+    proposals = [searcher.ask() for _ in range(3)]
+    for proposal in proposals:
+        searcher.tell(finish(proposed(proposal), TrialState.PRUNED, ones=float(proposal.number)))
+    searcher.tell(complete(proposals[0], ones=9.0))
+    assert parents_after(searcher) == {0}
+    run(searcher, 2, lambda p: complete(p, ones=1.0))
+    assert parents_after(searcher) == {2}
