@@ -23,6 +23,9 @@ LEAST_VARIANCE: Final = 1e-10
 GREATEST_VARIANCE: Final = 1e10
 """Outside of these bounds on the variance of an element a tensor has died or exploded."""
 
+GREATEST_VALUE: Final = 1e15
+"""So is one of which an element may be larger: sums of its squares must stay in float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -243,6 +246,10 @@ REQUIREMENTS: Final[Mapping[str, Callable[[Analysis], str | None]]] = {
     "input": _lacks_input,
     "parameters": _lacks_parameters,
     "nonlinearity": _lacks_nonlinearity,
+        # Infinity spoils even what it does not change: 0 times it is not 0.
+        largest = max(fact.signal.farthest for fact in analysis.facts[number])
+        if largest > GREATEST_VALUE:
+            return f"the signal explodes at {analysis.name(number)}: values up to {largest:.3g}"
     "gradient": _lacks_gradient,
 }
 """What a grammar can require, and what tells whether a network lacks it."""

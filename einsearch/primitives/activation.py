@@ -97,7 +97,7 @@ class Softmax(Primitive):
         size = specs[0].shape[-1]
         # Log-normal weights: var(p) is about (e^v - 1) / n^2, and at most that of a one-hot row.
         spread = math.expm1(min(incoming[0].variance, 50.0)) / size**2
-        return (Signal(1 / size, min(spread, (size - 1) / size**2)),)
+        return (Signal(1 / size, min(spread, (size - 1) / size**2)).between(float(size == 1), 1.0),)
 
 
 @register
@@ -121,8 +121,9 @@ class Dropout(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        mean = incoming[0].mean
-        return (Signal(mean, incoming[0].second_moment / (1 - args.p) - mean**2),)
+        mean, kept = incoming[0].mean, 1 - args.p
+        moments = Signal(mean, incoming[0].second_moment / kept - mean**2)
+        return (moments.between(0.0, incoming[0].low / kept, incoming[0].high / kept),)
 
 
 @register

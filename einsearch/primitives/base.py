@@ -16,7 +16,8 @@ from importlib.metadata import entry_points
 from typing import Any, ClassVar, Final, TypeVar
 
 from einsearch.errors import ArgumentError, ShapeError
-from einsearch.primitives.arguments import Arguments, Parameter, bind, signature
+from einsearch.primitives.arguments import Arguments, Kind, Parameter, bind, signature
+from einsearch.primitives.signals import Signal as Signal
 from einsearch.specs import Bundle, TensorSpec, describe
 
 BYTES_PER_ELEMENT: Final = 4
@@ -47,23 +48,6 @@ class Cost:
             self.flops + other.flops,
             self.memory + other.memory,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Distribution of a tensor's elements at initialisation, as two moments.
-
-    Attributes:
-        mean: expected value of an element.
-        variance: variance of an element over inputs and initialisations.
-    """
-
-    mean: float = 0.0
-    variance: float = 1.0
-
-    @property
-    def second_moment(self) -> float:
-        return self.mean**2 + self.variance
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import MANY, Layer, Primitive, Signal, register, resolve_axis
+from einsearch.primitives.signals import DEVIATIONS
 from einsearch.specs import Bundle, Layout, TensorSpec, describe
 
 
@@ -52,7 +53,8 @@ class Add(Join):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (Signal(sum(s.mean for s in incoming), sum(s.variance for s in incoming)),)
+        moments = Signal(sum(s.mean for s in incoming), sum(s.variance for s in incoming))
+        return (moments.between(sum(s.low for s in incoming), sum(s.high for s in incoming)),)
 
 
 @register
@@ -74,7 +76,11 @@ class Mul(Join):
     ) -> tuple[Signal, ...]:
         mean = math.prod(s.mean for s in incoming)
         square = math.prod(s.second_moment for s in incoming)
-        return (Signal(mean, max(square - mean**2, 0.0)),)
+        ends = incoming[0].low, incoming[0].high
+        for signal in incoming[1:]:
+            products = [end * other for end in ends for other in (signal.low, signal.high)]
+            ends = min(products), max(products)
+        return (Signal(mean, max(square - mean**2, 0.0)).between(*ends),)
 
 
 @register
@@ -96,7 +102,7 @@ class Maximum(Join):
         largest = incoming[0]
         for signal in incoming[1:]:
             largest = _larger_of(largest, signal)
-        return (largest,)
+        return (largest.between(max(s.low for s in incoming), max(s.high for s in incoming)),)
 
 
 def _larger_of(left: Signal, right: Signal) -> Signal:
@@ -152,7 +158,8 @@ class Concat(Primitive):
         shares = [spec.elements / total for spec in specs]
         mean = sum(w * s.mean for w, s in zip(shares, incoming, strict=True))
         square = sum(w * s.second_moment for w, s in zip(shares, incoming, strict=True))
-        return (Signal(mean, max(square - mean**2, 0.0)),)
+        ends = [end for signal in incoming for end in (signal.low, signal.high)]
+        return (Signal(mean, max(square - mean**2, 0.0)).between(*ends),)
 
 
 @register
@@ -199,4 +206,7 @@ class MatMul(Primitive):
         mean = left.mean * right.mean
         variance = size * max(left.second_moment * right.second_moment - mean**2, 0.0)
         scale = size**-0.5 if args.scaled else 1.0
-        return (Signal(size * mean * scale, variance * scale**2),)
+        moments = Signal(size * mean * scale, variance * scale**2)
+        term = left.farthest * right.farthest * scale
+        reach = min(math.hypot(DEVIATIONS * moments.variance**0.5, term), size * term)
+        return (moments.between(moments.mean - reach, moments.mean + reach),)

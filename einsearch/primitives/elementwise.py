@@ -113,7 +113,7 @@ class SignedLog(Elementwise):
 
     @staticmethod
     def function(x: float) -> float:
-        return math.copysign(1.0, x) * math.log(max(abs(x), FLOOR))
+        return math.copysign(1.0, x) * math.log(max(abs(x), FLOOR)) if x else 0.0
 
 
 @register
@@ -141,7 +141,15 @@ class SafeDiv(Primitive):
         scale = max(bottom.second_moment, FLOOR**2)
         mean = top.mean * bottom.mean / scale
         usual = max(top.second_moment / scale - mean**2, 0.0)
-        return (Signal(mean, usual + top.second_moment * _near_zero(bottom, specs[0].elements)),)
+        variance = usual + top.second_moment * _near_zero(bottom, specs[0].elements)
+        ends = [t / b for t in (top.low, top.high) for b in _divisors(bottom)]
+        return (Signal(mean, variance).between(*ends),)
+
+
+def _divisors(bottom: Signal) -> list[float]:
+    """Divisors that make a quotient furthest from 0."""
+    kept = [x if abs(x) >= FLOOR else math.copysign(FLOOR, x) for x in (bottom.low, bottom.high)]
+    return [*kept, FLOOR, -FLOOR] if bottom.low < 0 < bottom.high else kept
 
 
 def _near_zero(divisor: Signal, count: int) -> float:

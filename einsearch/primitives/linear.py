@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
 from einsearch.primitives.base import Layer, Primitive, Signal, register, resolve_axis
+from einsearch.primitives.signals import DEVIATIONS
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 
@@ -13,7 +16,11 @@ def default_initialised(fan_in: int, incoming: Signal, bias: bool) -> Signal:
     Weights and bias are uniform on +-1/sqrt(fan_in): their variance is 1/(3 fan_in).
     """
     offset = 1 / (3 * fan_in) if bias else 0.0
-    return Signal(0.0, incoming.second_moment / 3 + offset)
+    variance = incoming.second_moment / 3 + offset
+    # Of many terms the sum is normal, but for what a single far one adds.
+    term = incoming.farthest / fan_in**0.5
+    reach = min(math.hypot(DEVIATIONS * variance**0.5, term), fan_in * term + 3 * offset**0.5)
+    return Signal(0.0, variance).between(-reach, reach)
 
 
 @register

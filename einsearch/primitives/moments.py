@@ -17,6 +17,7 @@ from typing import Final
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.signals import DEVIATIONS
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 OVER: Final = ("batch", "instance", "layer", "group")
@@ -80,8 +81,8 @@ class Mean(MomentPrimitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        spread = incoming[0].variance / averaged(specs[0], str(args.over))
-        return (Signal(incoming[0].mean, spread),)
+        count = averaged(specs[0], str(args.over))
+        return (average_of(count, incoming[0]),)
 
 
 @register
@@ -93,12 +94,10 @@ class Std(MomentPrimitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        variance = incoming[0].variance
-        return (
-            Signal(
-                (variance + EPSILON) ** 0.5, variance / (2 * averaged(specs[0], str(args.over)))
-            ),
-        )
+        count, variance = averaged(specs[0], str(args.over)), incoming[0].variance
+        moments = Signal((variance + EPSILON) ** 0.5, variance / (2 * count))
+        most = (incoming[0].high - incoming[0].low) / 2
+        return (_root(moments, count, incoming[0].tail, most),)
 
 
 @register
@@ -114,4 +113,21 @@ class RootMeanSquare(MomentPrimitive):
         square = incoming[0].second_moment + EPSILON
         # To first order: var(x^2) = 2 v^2 + 4 m^2 v of normal elements, over 4 n E(x^2).
         spread = variance * (variance + 2 * mean**2) / (2 * square)
-        return (Signal(square**0.5, spread / averaged(specs[0], str(args.over))),)
+        count = averaged(specs[0], str(args.over))
+        most = incoming[0].farthest
+        return (_root(Signal(square**0.5, spread / count), count, incoming[0].tail, most),)
+
+
+def average_of(count: float, signal: Signal) -> Signal:
+    """Moments of the mean of so many independent elements."""
+    spread = DEVIATIONS * signal.tail * (signal.variance / count) ** 0.5
+    low, high = max(signal.mean - spread, signal.low), min(signal.mean + spread, signal.high)
+    return Signal(signal.mean, signal.variance / count).between(low, high)
+
+
+def _root(moments: Signal, count: int, tail: float, most: float) -> Signal:
+    """A root of a mean square of elements that reach `tail` times as far as normal ones."""
+    share = DEVIATIONS * tail / (2 * count) ** 0.5
+    high = (most * most + EPSILON) ** 0.5
+    low = max(moments.mean * (1 - share), EPSILON**0.5)
+    return moments.between(min(low, high), high)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.moments import groups_of
 from einsearch.specs import Bundle, Layout, TensorSpec
+
+MOST: Final = 1e3
+"""A bound for normalised elements: the root of how many are normalised together."""
 
 
 class Normalisation(Primitive):
@@ -22,7 +27,14 @@ class Normalisation(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         variance = incoming[0].variance
-        return (Signal(0.0, variance / (variance + 1e-5)),)
+        return (_scaled(incoming[0], incoming[0].mean, (variance + 1e-5) ** -0.5),)
+
+
+def _scaled(signal: Signal, offset: float, factor: float) -> Signal:
+    """Moments of (x - offset) * factor; of so many normalised elements none is larger."""
+    ends = [(x - offset) * factor for x in (signal.low, signal.high)]
+    moments = Signal((signal.mean - offset) * factor, signal.variance * factor**2)
+    return moments.between(*(min(max(x, -MOST), MOST) for x in ends))
 
 
 def _with_several_features(specs: Bundle) -> Bundle:
@@ -143,8 +155,7 @@ class RmsNorm(Normalisation):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        scale = incoming[0].second_moment + 1e-5
-        return (Signal(incoming[0].mean / scale**0.5, incoming[0].variance / scale),)
+        return (_scaled(incoming[0], 0.0, (incoming[0].second_moment + 1e-5) ** -0.5),)
 
 
 @register

@@ -8,6 +8,7 @@ from statistics import NormalDist
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.moments import average_of
 from einsearch.primitives.windows import Window
 from einsearch.specs import Bundle, Layout, image, vector
 
@@ -62,7 +63,7 @@ class AveragePool(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (Signal(incoming[0].mean, incoming[0].variance / seen(specs, args)),)
+        return (average_of(seen(specs, args), incoming[0]),)
 
 
 @register
@@ -97,7 +98,8 @@ def largest_of(count: float, signal: Signal) -> Signal:
         return signal
     spread = signal.variance**0.5
     mean = signal.mean + spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
-    return Signal(mean, signal.variance / (1 + 0.723 * math.log(count) ** 1.19))
+    moments = Signal(mean, signal.variance / (1 + 0.723 * math.log(count) ** 1.19))
+    return moments.between(signal.low, signal.high)
 
 
 @register
@@ -123,4 +125,4 @@ class GlobalAveragePool(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         positions = specs[0].elements // specs[0].features
-        return (Signal(incoming[0].mean, incoming[0].variance / positions),)
+        return (average_of(positions, incoming[0]),)

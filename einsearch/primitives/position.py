@@ -32,4 +32,5 @@ class PositionalEncoding(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        return (Signal(incoming[0].mean, incoming[0].variance + 0.02**2),)
+        moments = Signal(incoming[0].mean, incoming[0].variance + 0.02**2)
+        return (moments.between(incoming[0].low - 0.12, incoming[0].high + 0.12),)

@@ -44,8 +44,11 @@ class Window:
 
 def faded(signal: Signal, share: float) -> Signal:
     """Moments of elements of which only a share is not padding."""
+    if share >= 1:
+        return signal
     mean = share * signal.mean
-    return Signal(mean, max(share * signal.second_moment - mean**2, 0.0))
+    moments = Signal(mean, max(share * signal.second_moment - mean**2, 0.0))
+    return moments.between(signal.low, 0.0, signal.high)
 
 
 @lru_cache(maxsize=65_536)

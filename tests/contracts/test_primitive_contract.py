@@ -187,6 +187,18 @@ class TestPrimitive:
             each += [is_affine_in(case, [operand], networks) for operand in operands]
         assert primitive.is_affine is all(together)
         assert primitive.is_multilinear is all(each)
+    def test_elements_stay_between_their_bounds(self, name: str) -> None:
+        for case in cases(name)[:6]:
+            for incoming in SIGNALS:
+                expected = case.primitive.signal(
+                    case.specs, case.args, (incoming,) * len(case.specs)
+                )
+                for signal, samples in zip(expected, sampled(case, incoming), strict=True):
+                    told = f"{case} of {incoming}: {samples.aminmax()}, said {signal}"
+                    within = 1e-3 + 0.05 * signal.farthest
+                    assert signal.low - within <= samples.min(), told
+                    assert samples.max() <= signal.high + within, told
+
 
     def test_says_which_calls_are_affine_in_evaluation(self, name: str) -> None:
         for case in cases(name):

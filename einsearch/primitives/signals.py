@@ -1,0 +1,61 @@
+"""What is known of a tensor's elements at initialisation: two moments, and how far they reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DEVIATIONS: Final = 6.0
+"""Normal elements stay within so many standard deviations: one in 500 million does not."""
+
+GREATEST: Final = 1e30
+"""Bounds are kept below this, so that products of a few of them stay finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Distribution of a tensor's elements.
+
+    Moments tell little of heavy tails: nearly all elements of e^(e^x) are below 10,000, yet one in
+    274,000 is beyond float32. So bounds go with them, from call to call.
+
+    Attributes:
+        mean: expected value of an element.
+        variance: variance of an element over inputs and initialisations.
+        bounds: what elements stay between, but for one in millions; None where they are normal.
+    """
+
+    mean: float = 0.0
+    variance: float = 1.0
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def second_moment(self) -> float:
+        return self.mean**2 + self.variance
+
+    @property
+    def low(self) -> float:
+        """Smallest value to reckon with."""
+        return self.bounds[0] if self.bounds else self.mean - DEVIATIONS * self.variance**0.5
+
+    @property
+    def high(self) -> float:
+        """Largest value to reckon with."""
+        return self.bounds[1] if self.bounds else self.mean + DEVIATIONS * self.variance**0.5
+
+    @property
+    def farthest(self) -> float:
+        """Largest absolute value to reckon with."""
+        return max(-self.low, self.high)
+
+    @property
+    def tail(self) -> float:
+        """How many times as far from the mean as a normal tensor this one reaches, at least 1."""
+        spread = DEVIATIONS * self.variance**0.5
+        reach = max(self.high - self.mean, self.mean - self.low)
+        return max(reach / spread, 1.0) if spread > 0 else 1.0
+
+    def between(self, *values: float) -> Signal:
+        """The same moments, between the smallest and the largest of some values."""
+        cut = [min(max(value, -GREATEST), GREATEST) for value in values]
+        return Signal(self.mean, self.variance, (min(cut), max(cut)))
