@@ -232,6 +232,10 @@ def _lacks_gradient(analysis: Analysis) -> str | None:
     for number, call in enumerate(analysis.program.calls):
         if is_trainable(call) and not analysis.reached[number]:
             return f"no gradient reaches the parameters of {analysis.name(number)}"
+        # Infinity spoils even what it does not change: 0 times it is not 0.
+        largest = max(fact.signal.farthest for fact in analysis.facts[number])
+        if largest > GREATEST_VALUE:
+            return f"the signal explodes at {analysis.name(number)}: values up to {largest:.3g}"
         if not analysis.reached[number]:
             continue
         for fact in analysis.facts[number]:
@@ -246,10 +250,6 @@ REQUIREMENTS: Final[Mapping[str, Callable[[Analysis], str | None]]] = {
     "input": _lacks_input,
     "parameters": _lacks_parameters,
     "nonlinearity": _lacks_nonlinearity,
-        # Infinity spoils even what it does not change: 0 times it is not 0.
-        largest = max(fact.signal.farthest for fact in analysis.facts[number])
-        if largest > GREATEST_VALUE:
-            return f"the signal explodes at {analysis.name(number)}: values up to {largest:.3g}"
     "gradient": _lacks_gradient,
 }
 """What a grammar can require, and what tells whether a network lacks it."""

@@ -178,15 +178,6 @@ class TestPrimitive:
                         compared += 1
         assert compared
 
-    def test_flags_tell_what_is_affine(self, name: str) -> None:
-        primitive = get_primitive(name)
-        together, each = [], []
-        for case in cases(name):
-            operands, networks = [*range(len(case.specs))], both_modes(case)
-            together.append(is_affine_in(case, operands, networks))
-            each += [is_affine_in(case, [operand], networks) for operand in operands]
-        assert primitive.is_affine is all(together)
-        assert primitive.is_multilinear is all(each)
     def test_elements_stay_between_their_bounds(self, name: str) -> None:
         for case in cases(name)[:6]:
             for incoming in SIGNALS:
@@ -199,6 +190,15 @@ class TestPrimitive:
                     assert signal.low - within <= samples.min(), told
                     assert samples.max() <= signal.high + within, told
 
+    def test_flags_tell_what_is_affine(self, name: str) -> None:
+        primitive = get_primitive(name)
+        together, each = [], []
+        for case in cases(name):
+            operands, networks = [*range(len(case.specs))], both_modes(case)
+            together.append(is_affine_in(case, operands, networks))
+            each += [is_affine_in(case, [operand], networks) for operand in operands]
+        assert primitive.is_affine is all(together)
+        assert primitive.is_multilinear is all(each)
 
     def test_says_which_calls_are_affine_in_evaluation(self, name: str) -> None:
         for case in cases(name):
