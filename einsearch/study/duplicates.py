@@ -46,5 +46,8 @@ class Known:
 
 
 def count_spent(trials: Iterable[Trial]) -> int:
-    """How many trials have used up budget: all that finished, but for duplicates."""
-    return sum(t.state.is_finished and t.state is not TrialState.DUPLICATE for t in trials)
+    """How many trials have used up budget: all that have a result, but for duplicates."""
+    return sum(
+        (trial.state.is_finished or bool(trial.values)) and trial.state is not TrialState.DUPLICATE
+        for trial in trials
+    )

@@ -19,7 +19,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from optuna.trial import TrialState as OptunaState
@@ -64,12 +64,14 @@ class Entry:
         asked_after: how many results the searcher had been told when it was asked for this one.
         tellings: its results; several where it was paused and went on.
         is_open: whether it is paused, and may go on.
+        reports: epoch -> main objective, as reported while it ran.
     """
 
     trial: Trial
     asked_after: int = 0
     tellings: tuple[Telling, ...] = ()
     is_open: bool = False
+    reports: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -88,7 +90,7 @@ class Entry:
     def finished(self, trial: Trial, position: int, elapsed: float, *, is_open: bool) -> Entry:
         """With a result."""
         tellings = (*self.tellings, Telling(trial, position, elapsed))
-        return Entry(trial, self.asked_after, tellings, is_open)
+        return replace(self, trial=trial, tellings=tellings, is_open=is_open)
 
     def promoted(self, budget: float) -> Entry:
         """Running again, to another budget."""
@@ -206,9 +208,11 @@ def decode_promotion(entry: Entry, promotion: Mapping[str, Any]) -> Entry:
     return entry.promoted(promotion["budget"])
 
 
-def decode_entry(number: int, attributes: Mapping[str, Any]) -> Entry:
-    """A trial from all its attributes; errors as in `decode_proposal`."""
-    entry = decode_proposal(number, attributes)
+def decode_entry(
+    number: int, attributes: Mapping[str, Any], reports: Mapping[int, float] | None = None
+) -> Entry:
+    """A trial from all its attributes and reports; errors as in `decode_proposal`."""
+    entry = replace(decode_proposal(number, attributes), reports=reports or {})
     if "result" in attributes:
         entry = decode_result(entry, attributes["result"])
     if "promoted" in attributes:

@@ -71,14 +71,15 @@ class Callbacks:
         """Something that people should know: one line."""
 
     def on_proposal(self, trial: Trial) -> None:
-        """A trial is recorded as running."""
+        """A trial is recorded as running, for the first time or again after a pause."""
 
     def on_report(self, number: int, epoch: int, metrics: Mapping[str, Any]) -> None:
         """A running trial has ended an epoch, counted from 1. It may begin again after a death
         of its worker."""
 
     def on_trial(self, trial: Trial) -> None:
-        """A trial has finished and is recorded. A duplicate may come without `on_proposal`."""
+        """A trial has finished and is recorded, or was paused: it may come again. A duplicate may
+        come without `on_proposal`."""
 
     def on_end(self, end: StudyEnd) -> None:
         """The search has ended, an interruption included; an error raises instead."""

@@ -7,6 +7,7 @@
 | versions.json                 | versions of all that matters, and where the record is     |
 | journal.log                   | the record, unless it is in a database                    |
 | weights/trial-N.safetensors   | weights of the best trials                                |
+| checkpoints/trial-N.ckpt      | what paused trials go on from, until they cannot any more |
 | final.json                    | the full training at the end                              |
 | driver.lock                   | names the process at work here                            |
 """
@@ -33,6 +34,7 @@ SPACE: Final = "space.yaml"
 GRAMMAR: Final = "grammar.ein"
 FINAL: Final = "final.json"
 WEIGHTS: Final = "weights"
+CHECKPOINTS: Final = "checkpoints"
 
 FORMAT: Final = 1
 """Version of the layout; a folder of a later one is not opened."""
@@ -116,6 +118,11 @@ class RunFolder:
     def weights(self) -> Path:
         """Folder of the weights; may be missing."""
         return self.path / WEIGHTS
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints; may be missing."""
+        return self.path / CHECKPOINTS
 
     def read_text(self, name: str) -> str:
         """The text of a file in the folder.

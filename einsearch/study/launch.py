@@ -18,6 +18,7 @@ from einsearch.errors import EinsearchError, RunError
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
 from einsearch.specs import TensorSpec
+from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
@@ -33,7 +34,8 @@ from einsearch.study.objective import (
     objective_work,
 )
 from einsearch.study.opening import drive
-from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, plan_file
+from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
+from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.run import Run, open_run
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import VERSION as SPACE_VERSION
@@ -60,8 +62,8 @@ def search_file(
         directory: run folder, new; None keeps the record in memory.
         callbacks: are told what happens.
         storage: URL of an Optuna storage for the record; None for a journal in the folder.
-        changes: `trials`, `hours`, `seed`, `searcher`, `executor`, `workers`, `address`, `cpus`,
-            `gpus`, `memory`, or any section of the file, in place of what the file says.
+        changes: `trials`, `hours`, `seed`, `searcher`, `pruner`, `executor`, `workers`, `address`,
+            `cpus`, `gpus`, `memory`, or any section of the file, in place of what the file says.
 
     Raises:
         EinsearchError: the file, grammar, task or folder cannot be used.
@@ -81,6 +83,8 @@ def search_grammar(
     hours: float | None = None,
     seed: int = 0,
     directions: Mapping[str, str] | None = None,
+    constraints: Mapping[str, float] | None = None,
+    pruner: str | Mapping[str, Any] | None = None,
     limits: Limits | None = None,
     require: Sequence[str] | None = None,
     seeds: Sequence[str] = (),
@@ -97,12 +101,16 @@ def search_grammar(
     Args:
         grammar: with a start rule.
         objective: `objective(derivation)` gives a number or {"accuracy": 0.9, ...}. Raising
-            `Reject` records a rejection; any other exception is a failed trial.
+            `Reject` records a rejection; any other exception is a failed trial. One with epochs is
+            `objective(derivation, stage)`, see `Stage`.
         input: the tensor that enters every network.
         searcher: name, or {"name": ..., and its options}.
         trials, hours: the budget; None for no limit.
         seed: of the whole search.
         directions: objective name -> "maximize" or "minimize", the main one first.
+        constraints: name of a value or cost -> upper bound that a trial must keep to be best.
+        pruner: {"pruner": "asha", "min": 1, "max": 9, "promote": 3}: epochs are dealt out by
+            successive halving; or "successive-halving", "hyperband", "median". None for none.
         limits, require, seeds: what is drawn.
         directory: run folder, new; None keeps the record in memory.
         workers: processes that evaluate. Without them and `executor`, candidates are evaluated
@@ -118,6 +126,8 @@ def search_grammar(
         raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
     directions = _checked_directions(directions)
     check_searcher(searcher)
+    epochs = epochs_section(pruner)
+    check_stage(objective, epochs)
     found = seed_derivations(grammar, input, seeds, limits, require)
     space = search_space(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found
@@ -131,8 +141,13 @@ def search_grammar(
         require=None if require is None else list(require),
         seeds=list(seeds),
         objectives=directions,
+        constraints=dict(constraints or {}),
         searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),
-        budget={"trials": MANY_TRIALS if trials is hours is None else trials, "hours": hours},
+        budget={
+            "trials": MANY_TRIALS if trials is hours is None else trials,
+            "hours": hours,
+            "epochs": None if epochs is None else epochs.model_dump(),
+        },
         executor=section.model_dump(exclude_defaults=True) | {"name": section.name},
         trial={"seconds": seconds, "retries": retries},
         seed=seed,
@@ -149,6 +164,8 @@ def search_grammar(
         executor=executor_maker(section, factory, seconds),
         is_inline=section.name == "inline",
         files={SPACE: settings, **copied_files(grammar)},
+        constraints=dict(constraints or {}),
+        epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
 
@@ -219,8 +236,11 @@ def _study(
     plan: Plan, record: Any, folder: RunFolder | None, executor: Executor, callbacks: Callbacks
 ) -> StudyEnd:
     store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
+    epochs, full = plan.epochs or (None, 0)
     options = Options(
         seed=plan.seed,
+        constraints=plan.constraints,
+        scheduler=make_scheduler(epochs, full, plan.directions, CheckpointStore(folder)),
         retries=plan.retries,
         callbacks=callbacks,
         payload=derivation_payload if plan.is_inline else decisions_payload,

@@ -1,5 +1,5 @@
 """`run_study`: ask, submit, record, tell, until the budget is spent. Asynchronous: whenever a
-worker is free, the searcher is asked, whatever is still under way.
+worker is free, a paused trial goes on or the searcher is asked, whatever is still under way.
 
 What the searcher is asked and told, and in which order, is on the disk before it happens.
 Stopped at any moment and run again, the study goes on from there: it rebuilds the searcher from
@@ -8,10 +8,11 @@ the record and evaluates again, under their numbers, the trials that were cut of
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from einsearch.errors import RunError
@@ -23,6 +24,7 @@ from einsearch.study.objective import decisions_payload
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
 from einsearch.study.resuming import MakeSearcher, rebuild
+from einsearch.study.scheduling import Scheduler
 from einsearch.trial import Trial, TrialState
 
 MAX_DUPLICATES: Final = 300
@@ -42,6 +44,8 @@ class Options:
 
     Attributes:
         seed: of the run; trials get theirs from it and their number.
+        constraints: name of a value or cost -> upper bound.
+        scheduler: deals out epochs; a new one for every call.
         retries: how often a trial runs again after a failure that may be the machine's.
         callbacks: are told what happens.
         describe: gives the hash of a derivation, by which duplicates are known, and its costs.
@@ -52,6 +56,8 @@ class Options:
     """
 
     seed: int = 0
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    scheduler: Scheduler = field(default_factory=Scheduler)
     retries: int = 0
     callbacks: Callbacks = field(default_factory=Callbacks)
     describe: Describe = describe
@@ -103,6 +109,7 @@ class _Study:
         self.budget = budget
         self.options = options
         self.callbacks = options.callbacks
+        self.scheduler = options.scheduler
         self.known = Known(record.trials)
         self.spent = count_spent(record.trials)
         self.elapsed_before = record.elapsed
@@ -114,6 +121,14 @@ class _Study:
     def elapsed(self) -> float:
         """Seconds of searching, over all sessions."""
         return self.elapsed_before + self.options.clock() - self.began
+
+    @property
+    def left(self) -> float:
+        """How many trials may yet begin."""
+        if self.budget.trials is None:
+            return math.inf
+        begun = sum(not self.record.entries[number].tellings for number in self.running)
+        return max(0, self.budget.trials - self.spent - begun)
 
     def run(self) -> StudyEnd:
         try:
@@ -134,28 +149,42 @@ class _Study:
         self.searcher, note = rebuild(self.make_searcher, self.record.entries)
         if note:
             self.callbacks.on_note(note)
+        self.scheduler.restore(self.record.entries)
+        self.executor.judge = self._judge if self.scheduler.judges else None
         for trial in self.record.trials:
             if not trial.state.is_finished:
                 self._admit(trial, None)
         while (reason := self._fill()) is None or self.running:
             self._handle(self.executor.next_finished())
+        self._close(-1)
         return reason
 
     def _fill(self) -> StopReason | None:
-        """Proposes until every worker has a job; why it cannot, if the search is to end."""
+        """Promotes and proposes until every worker has a job; why it cannot, if the search is to
+        end."""
         while len(self.running) < max(1, self.executor.capacity):
             reason = self._stop_reason()
-            if reason is not None:
+            if reason is StopReason.HOURS:
                 return reason
-            self._propose()
+            is_last = reason is not None and not self.running
+            promotion = self.scheduler.promotion(is_last=is_last)
+            if promotion is not None:
+                trial = self.record.promote(promotion.number, promotion.budget)
+                self.callbacks.on_proposal(trial)
+                self._submit(trial, None)
+            elif reason is not None:
+                return reason
+            else:
+                self._propose()
         return None
 
     def _stop_reason(self) -> StopReason | None:
-        trials, hours = self.budget.trials, self.budget.hours
-        if trials is not None and self.spent + len(self.running) >= trials:
-            return StopReason.TRIALS
+        """Why no other trial may begin."""
+        hours = self.budget.hours
         if hours is not None and self.elapsed >= hours * 3600:
             return StopReason.HOURS
+        if self.left == 0:
+            return StopReason.TRIALS
         if self.known.in_a_row >= self.options.max_duplicates:
             return StopReason.EXHAUSTED
         return None
@@ -166,6 +195,7 @@ class _Study:
         description = self.options.describe(proposal.derivation)
         seconds = time.perf_counter() - began
         trial = trial_of(proposal, description, self.options.seed, seconds)
+        trial = replace(trial, budget=self.scheduler.first_budget)
         original = self._finished(self.known.note(trial))
         if original is not None:
             done = self.record.propose_finished(repeat_trial(trial, original), self.elapsed)
@@ -187,14 +217,18 @@ class _Study:
         number = self.known.original_of(trial)
         original = self._finished(number)
         if number == trial.number:
-            carried = self.options.payload(trial, derivation)
-            job = Job(trial.number, trial.text, trial.seed, trial.budget, carried)
-            self.running[trial.number] = job
-            self.executor.submit(job)
+            self._submit(trial, derivation)
         elif original is not None:
             self._finish(repeat_trial(trial, original))
         else:
             self.known.wait(trial, number)
+
+    def _submit(self, trial: Trial, derivation: Any | None) -> None:
+        carried = {**self.options.payload(trial, derivation), **self.scheduler.start(trial)}
+        waits = self.scheduler.judges
+        job = Job(trial.number, trial.text, trial.seed, trial.budget, carried, waits)
+        self.running[trial.number] = job
+        self.executor.submit(job)
 
     def _handle(self, event: Finished | Report | Resized | None) -> None:
         if event is None:
@@ -203,11 +237,23 @@ class _Study:
         if isinstance(event, Resized):
             return  # more is proposed for the workers that joined
         if isinstance(event, Report):
+            if not self.scheduler.judges:
+                self._note(event)
             self.callbacks.on_report(event.number, event.epoch, event.metrics)
         elif event.is_machine_fault and self.attempts[event.number] < self.options.retries:
             self._retry(event)
         else:
             self._conclude(event)
+
+    def _judge(self, report: Report) -> bool:
+        self._note(report)
+        return self.scheduler.judge(report)
+
+    def _note(self, report: Report) -> None:
+        """Records a report, as far as it tells of the main objective."""
+        value = report.metrics.get(next(iter(self.record.directions)))
+        if isinstance(value, (int, float)):
+            self.record.report(report.number, report.epoch, value)
 
     def _retry(self, event: Finished) -> None:
         self.attempts[event.number] += 1
@@ -219,18 +265,27 @@ class _Study:
         """Finishes an original, and those that waited for it."""
         trial = self.record.entries[event.number].trial
         result = result_of(event)
-        done = finish_trial(trial, result, self.record.directions, event.seconds)
+        constraints = self.options.constraints
+        done = finish_trial(trial, result, self.record.directions, event.seconds, constraints)
+        done = self.scheduler.conclude(done, result.checkpoint)
         keep = self.options.keep
         if keep is not None and result.weights is not None and done.state is TrialState.COMPLETE:
             keep(done, result.weights)
         done = self._finish(done)
         del self.running[event.number]
-        self.spent += 1
+        self.spent += len(self.record.entries[event.number].tellings) == 1
         for number in self.known.release(event.number):
             self._finish(repeat_trial(self.record.entries[number].trial, done))
+        self._close(self.left)
+
+    def _close(self, left: float) -> None:
+        """Gives up trials that will not go on."""
+        for number, reason in self.scheduler.close(left).items():
+            self.record.close_trial(replace(self.record.entries[number].trial, reason=reason))
 
     def _finish(self, trial: Trial) -> Trial:
-        done = self.record.finish(trial, self.elapsed)
+        is_open = self.scheduler.is_open(trial.number)
+        done = self.record.finish(trial, self.elapsed, is_open=is_open)
         self._tell(done)
         return done
 

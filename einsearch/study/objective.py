@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
-import numbers
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from einsearch.compile.methods import bind_methods
 from einsearch.errors import Reject, SpaceFileError
 from einsearch.study.executor import Job, ReportBack, describe_failure
 from einsearch.study.result import Result, failed
+from einsearch.study.stage import Stage, as_number
 from einsearch.trial import FailureKind, Trial, TrialState
 
 NAMELESS: Final = "nameless:objective"
 """Stands in the settings of a run whose objective cannot be imported."""
 
-Objective = Callable[[Any], Any]
-"""Takes a derivation; returns a number, or objective name -> number. Raising `Reject` rejects the
-candidate."""
+Objective = Callable[..., Any]
+"""Takes a derivation, and where it has such a parameter a `stage`; returns a number, or objective
+name -> number. Raising `Reject` rejects the candidate."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,27 @@ class ObjectiveWork:
         derivation = job.payload.get("derivation")
         if derivation is None:
             derivation = self.recall(job.payload["decisions"])
-        return evaluate_objective(self.objective, derivation, self.main)
+        if not takes_stage(self.objective):
+            return evaluate_objective(self.objective, derivation, self.main)
+        stage = Stage(job, report, self.main)
+        result = evaluate_objective(partial(self.objective, stage=stage), derivation, self.main)
+        is_stopped = stage.is_stopped and result.state is TrialState.COMPLETE
+        return replace(
+            result,
+            state=TrialState.PRUNED if is_stopped else result.state,
+            metrics={**result.metrics, **stage.seen()},
+            budget=stage.reached if job.budget is None else job.budget,
+            trained=stage.trained,
+            checkpoint=stage.checkpoint,
+        )
+
+
+def takes_stage(objective: Objective) -> bool:
+    """Whether an objective has a parameter `stage`."""
+    try:
+        return "stage" in inspect.signature(objective).parameters
+    except (TypeError, ValueError):  # some builtins have none to look at
+        return False
 
 
 def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Result:
@@ -58,7 +80,7 @@ def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Resu
     named = returned if isinstance(returned, Mapping) else {main: returned}
     values = {}
     for name, value in named.items():
-        number = _number(value)
+        number = as_number(value)
         if number is None:
             return failed(
                 FailureKind.ERROR,
@@ -118,18 +140,3 @@ def derivation_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any
     """What jobs carry within the process: the derivation itself, or after an interruption, which
     took it, the decisions."""
     return {"decisions": trial.decisions, "derivation": derivation}
-
-
-def _number(value: Any) -> float | None:
-    """A number of Python, or the one in an array or tensor of one element."""
-    if hasattr(value, "item") and getattr(value, "size", None) != 0:
-        try:
-            value = value.item()
-        except (TypeError, ValueError, RuntimeError):
-            return None
-    if not isinstance(value, numbers.Real):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from einsearch.errors import SpaceFileError
+from einsearch.errors import EinsearchError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
@@ -17,9 +17,14 @@ from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
-from einsearch.study.objective import Objective, import_objective, objective_work
+from einsearch.study.objective import (
+    Objective,
+    import_objective,
+    objective_work,
+    takes_stage,
+)
 from einsearch.study.searchspace import search_space, seed_derivations
-from einsearch.study.spacefile import SpaceFile
+from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
@@ -40,6 +45,9 @@ class Plan:
         budget: what may be spent.
         seed: of the whole search.
         retries: of a trial after a fault of the machine.
+        constraints: name -> upper bound.
+        epochs: how they are dealt out, and how many there are in full; None where all candidates
+            get all of them.
         executor: starts what evaluates candidates.
         is_inline: whether candidates are evaluated in the calling process.
         files: texts that go into the run folder.
@@ -57,6 +65,8 @@ class Plan:
     executor: MakeExecutor
     is_inline: bool
     files: Mapping[str, str]
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    epochs: tuple[EpochsSection, int] | None = None
     file: SpaceFile | None = None
     task: Task | None = None
 
@@ -88,12 +98,20 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         sizes=sizes,  # type: ignore[arg-type]
     )
     seconds = file.trial.seconds
+    epochs = file.budget.epochs
     if task is not None:
         # Nodes of a cluster may not have the files: there the data itself travels.
         source = task if file.executor.name == "ray" else file.task
-        factory: WorkFactory = TrainingWork(source, file.base, file.training, seconds)
+        factory: WorkFactory = TrainingWork(
+            source,
+            file.base,
+            file.full_training,
+            seconds,
+            measures_latency="latency" in directions or "latency" in file.constraints,
+        )
     else:
         scores = objective or import_objective(str(file.objective))
+        check_stage(scores, epochs)
         factory = partial(objective_work, scores, space.recall, next(iter(directions)))
     return Plan(
         grammar=grammar,
@@ -107,6 +125,8 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         executor=executor_maker(file.executor, factory, seconds),
         is_inline=file.executor.name == "inline",
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
+        constraints=file.constraints,
+        epochs=None if epochs is None else (epochs, file.full_training.epochs),
         file=file,
         task=task,
     )
@@ -126,7 +146,8 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
     """A file with what a caller says in place of what it says; None changes nothing.
 
     Args:
-        changes: `trials`, `hours`, `workers`, `address`, `cpus`, `gpus`, `memory`, or any section.
+        changes: `trials`, `hours`, `pruner`, `workers`, `address`, `cpus`, `gpus`, `memory`, or
+            any section.
 
     Raises:
         SpaceFileError: as in the file.
@@ -137,6 +158,8 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
             continue
         if name in ("trials", "hours"):
             sections.setdefault("budget", {})[name] = value
+        elif name == "pruner":
+            sections.setdefault("budget", {})["epochs"] = _changed_epochs(file, value)
         elif name in ("workers", "address", "cpus", "gpus", "memory"):
             sections.setdefault("executor", {})[name] = value
         elif name == "executor" and isinstance(value, str):
@@ -146,6 +169,23 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
         else:
             sections[name] = value
     return file.changed(**sections) if sections else file
+
+
+def _changed_epochs(file: SpaceFile, pruner: str | Mapping[str, Any]) -> dict[str, Any] | None:
+    """The section `budget.epochs` with another pruner; "none" trains all candidates in full."""
+    if pruner == "none":
+        return None
+    said = file.budget.epochs
+    before = {} if said is None else said.model_dump(exclude_none=True)
+    return before | ({"pruner": pruner} if isinstance(pruner, str) else dict(pruner))
+
+
+def check_stage(objective: Objective, epochs: EpochsSection | None) -> None:
+    """Raises EinsearchError where epochs are to be dealt out to an objective that has none."""
+    if epochs is not None and not takes_stage(objective):
+        raise EinsearchError(
+            "a pruner needs an objective that reports its epochs: objective(derivation, stage)"
+        )
 
 
 def _own_directions(task: Task | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 _FACTORS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_FACTORS: Final = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -75,6 +75,24 @@ def _bytes(value: Any) -> Any:
     return parse_bytes(value) if isinstance(value, str) else _count(value)
 
 
+def parse_bound(text: str) -> float:
+    """A number from "5", "0.5", "2M" or "200MB".
+
+    Raises:
+        ValueError: says what is expected.
+    """
+    match = _QUANTITY.fullmatch(text.strip())
+    if match and (factor := (_FACTORS | _BINARY_FACTORS).get(match[2].lower())):
+        return float(Decimal(match[1]) * factor)
+    raise ValueError("expected an upper bound, such as 5, 0.5, 2M or 200MB")
+
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return parse_bound(value) if isinstance(value, str) else value
+
+
 def _range(value: Any) -> Any:
     return value if isinstance(value, Range) else parse_range(str(value))
 
@@ -83,5 +101,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 """A field that takes what `parse_count` reads."""
 Bytes = Annotated[int, BeforeValidator(_bytes)]
 """A field that takes what `parse_bytes` reads."""
+Bound = Annotated[float, BeforeValidator(_bound), Field(allow_inf_nan=False)]
+"""A field that takes numbers and what `parse_bound` reads."""
 IntRange = Annotated[Range, BeforeValidator(_range)]
 """A field that takes what `parse_range` reads."""

@@ -42,7 +42,8 @@ CONSTRAINTS: Final = "constraints"
 """System attribute in which Optuna's samplers and dashboards look for constraints: a list of
 numbers, each at most 0 where it is kept."""
 
-_DIRECTIONS: Final = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
+DIRECTIONS: Final = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
+"""Of an objective, as Optuna has them."""
 
 
 class Record:
@@ -138,6 +139,9 @@ class Record:
         plots want it. Flushed as a proposal is."""
         with self._guarded(), unflushed(self.storage):
             self.storage.set_trial_intermediate_value(self._ids[number], epoch, value)
+            entry = self.entries[number]
+            reports = {**entry.reports, epoch: value}
+            self.entries[number] = replace(entry, reports=reports)
 
     def finish(self, trial: Trial, elapsed: float = 0.0, *, is_open: bool = False) -> Trial:
         """Records the result of a running trial; it is the next that the searcher is told.
@@ -210,7 +214,7 @@ class Record:
                 raise RunError(f"the record {self.place} has no study {self.name}") from None
         with quiet():
             return self.storage.create_new_study(
-                [_DIRECTIONS[direction] for direction in directions.values()], self.name
+                [DIRECTIONS[direction] for direction in directions.values()], self.name
             )
 
     def _check(self, wanted: Mapping[str, str] | None) -> dict[str, str]:
@@ -239,7 +243,8 @@ class Record:
     def _load(self, is_driver: bool) -> None:
         for frozen in self.storage.get_all_trials(self._study_id, deepcopy=False):
             try:
-                entry = decode_entry(frozen.number, frozen.user_attrs)
+                reports = frozen.intermediate_values
+                entry = decode_entry(frozen.number, frozen.user_attrs, reports)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise RunError(
                     f"trial {frozen.number} in {self.place} is damaged, or was not written by "

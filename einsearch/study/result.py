@@ -27,6 +27,8 @@ class Result:
         timings: seconds by phase.
         budget: fidelity at which the values were measured (epochs).
         weights: of the trained network, by name; kept if the trial is among the best.
+        checkpoint: what the work can go on from with a larger budget.
+        trained: first and last epoch that were paid for: (0, 3), (3, 9) after a checkpoint.
     """
 
     state: TrialState
@@ -36,6 +38,8 @@ class Result:
     timings: Mapping[str, float] = field(default_factory=dict)
     budget: float | None = None
     weights: Mapping[str, Any] | None = None
+    checkpoint: bytes | None = None
+    trained: tuple[int, int] | None = None
 
 
 def failed(kind: FailureKind, message: str) -> Result:
@@ -53,6 +57,8 @@ def from_outcome(outcome: Outcome) -> Result:
         timings=outcome.timings,
         budget=float(outcome.epochs),
         weights=outcome.weights,
+        checkpoint=outcome.checkpoint,
+        trained=(outcome.start, outcome.epochs),
     )
 
 
@@ -70,31 +76,49 @@ def result_of(finished: Finished) -> Result:
 
 
 def finish_trial(
-    trial: Trial, result: Result, directions: Mapping[str, str], seconds: float
+    trial: Trial,
+    result: Result,
+    directions: Mapping[str, str],
+    seconds: float,
+    constraints: Mapping[str, float] | None = None,
 ) -> Trial:
     """The finished trial of a running one.
 
-    A COMPLETE trial has a finite value for every objective and no other (those become metrics);
-    where the result falls short of that, the trial is FAILED and says which objective it was.
+    A COMPLETE trial has a finite value for every objective and no other (those become metrics),
+    and for every constraint; where the result falls short of that, the trial is FAILED and says
+    which one it was. One that breaks a constraint keeps its values, and says so.
+
+    Args:
+        trial: RUNNING; with times and epochs of earlier runs, where it goes on.
+        result: what its work gave.
+        directions: objective name -> "maximize" or "minimize".
+        seconds: that the work took.
+        constraints: name -> upper bound.
     """
+    bounds = constraints or {}
     known = {**_costs(trial), **result.values}
     values = {name: float(known[name]) for name in directions if name in known}
     others = {name: value for name, value in result.values.items() if name not in directions}
     state, reason = result.state, result.reason
     if state is TrialState.COMPLETE:
-        reason = _fault(values, result.values, directions)
+        wanted = dict.fromkeys(bounds, "constraint") | dict.fromkeys(directions, "objective")
+        reason = _fault(known, result.values, wanted)
         state = TrialState.FAILED if reason else state
-    if state not in (TrialState.COMPLETE, TrialState.PRUNED):
-        values = {}
+    has_values = state in (TrialState.COMPLETE, TrialState.PRUNED)
+    excess = _excess(known, bounds) if has_values else {}
+    if state is TrialState.COMPLETE:
+        reason = _breaches(known, bounds)
+    finite = {name: value for name, value in values.items() if math.isfinite(value)}
     return replace(
         trial,
         state=state,
-        values={name: value for name, value in values.items() if math.isfinite(value)},
+        values=finite if has_values else {},
         reason=reason,
-        metrics={**trial.metrics, **others, **result.metrics},
-        timings={**trial.timings, **result.timings},
-        seconds=seconds,
+        metrics={**trial.metrics, **others, **result.metrics, **_trained(trial, result)},
+        timings=_added(trial.timings, result.timings),
+        seconds=trial.seconds + seconds,
         budget=trial.budget if result.budget is None else result.budget,
+        excess=excess,
     )
 
 
@@ -107,25 +131,57 @@ def repeat_trial(trial: Trial, original: Trial) -> Trial:
         trial,
         state=TrialState.DUPLICATE,
         values=original.values,
+        excess=original.excess,
         reason=reason,
         budget=original.budget,
     )
 
 
 def _costs(trial: Trial) -> dict[str, float]:
+    """What is known without the work, or from an earlier run of it: latency stays."""
     costs: dict[str, float] = {"parameters": trial.parameters, "flops": trial.flops}
-    if "activation_memory" in trial.metrics:
-        costs["activation_memory"] = trial.metrics["activation_memory"]
+    for name in ("activation_memory", "latency"):
+        known = trial.values.get(name, trial.metrics.get(name))
+        if known is not None:
+            costs[name] = known
     return costs
 
 
 def _fault(
-    values: Mapping[str, float], given: Mapping[str, float], directions: Mapping[str, str]
+    known: Mapping[str, float], given: Mapping[str, float], wanted: Mapping[str, str]
 ) -> str:
-    for name in directions:
-        if name not in values:
+    for name, role in wanted.items():
+        if name not in known:
             seen = ", ".join(given) or "none"
-            return f"{FailureKind.ERROR}: no value for the objective {name} (values given: {seen})"
-        if not math.isfinite(values[name]):
-            return f"{FailureKind.NOT_FINITE}: the objective {name} is {values[name]}"
+            return f"{FailureKind.ERROR}: no value for the {role} {name} (values given: {seen})"
+        if not math.isfinite(known[name]):
+            return f"{FailureKind.NOT_FINITE}: the {role} {name} is {known[name]}"
     return ""
+
+
+def _excess(known: Mapping[str, float], bounds: Mapping[str, float]) -> dict[str, float]:
+    return {
+        name: (known[name] - bound) / (abs(bound) or 1.0)
+        for name, bound in bounds.items()
+        if name in known and math.isfinite(known[name])
+    }
+
+
+def _breaches(known: Mapping[str, float], bounds: Mapping[str, float]) -> str:
+    broken = [
+        f"{name} {known[name]:.4g} above {bound:g}"
+        for name, bound in bounds.items()
+        if known[name] > bound
+    ]
+    return f"infeasible: {', '.join(broken)}" if broken else ""
+
+
+def _trained(trial: Trial, result: Result) -> dict[str, Any]:
+    """Which epochs were paid for, over all runs of the trial."""
+    if result.trained is None:
+        return {}
+    return {"trained": [*trial.metrics.get("trained", ()), list(result.trained)]}
+
+
+def _added(earlier: Mapping[str, float], later: Mapping[str, float]) -> dict[str, float]:
+    return {**earlier, **{name: earlier.get(name, 0.0) + later[name] for name in later}}

@@ -29,7 +29,7 @@ from einsearch.evaluate.config import TrainingConfig
 from einsearch.resources import find_resource
 from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import TensorSpec, parse_spec
-from einsearch.study.quantities import Bytes, Count, IntRange
+from einsearch.study.quantities import Bound, Bytes, Count, IntRange
 from einsearch.study.yamltext import read_yaml, write_yaml
 
 VERSION: Final = 1
@@ -80,16 +80,35 @@ class _FromSection:
         )
 
 
+class EpochsSection(_Section):
+    """How candidates that do worse get fewer epochs.
+
+    Attributes:
+        pruner: asha pauses all of them at each rung and goes on with the best; the others are
+            Optuna's, and stop candidates for good: successive-halving, hyperband, median.
+        min: epochs at the lowest rung; for median, that all get.
+        max: of training in full; None for those of `training`.
+        promote: of so many candidates of a rung one goes on.
+    """
+
+    pruner: Literal["asha", "successive-halving", "hyperband", "median"] = "asha"
+    min: Annotated[Count, Field(ge=1)] = 1
+    max: Annotated[Count, Field(ge=2)] | None = None
+    promote: Annotated[Count, Field(ge=2)] = 3
+
+
 class BudgetSection(_Section):
     """When a search ends.
 
     Attributes:
-        trials: calls of the objective; None for any number.
+        trials: candidates; None for any number.
         hours: wall-clock time; None for any time.
+        epochs: which candidates are trained in full; None for all of them.
     """
 
     trials: Annotated[Count, Field(ge=1)] | None = None
     hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    epochs: EpochsSection | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -181,6 +200,7 @@ class SpaceFile(_Section):
         seeds: start architectures: names of the grammar's seeds, or expressions.
         training: of candidates.
         objectives: name -> "maximize" or "minimize", the main one first; None for the task's own.
+        constraints: name -> upper bound that a candidate must keep to be best.
         searcher: {name: ..., and its options}, as `make_searcher` takes it.
         budget, executor, trial, final: how the search runs and ends.
         seed: of the whole search.
@@ -197,6 +217,7 @@ class SpaceFile(_Section):
     objectives: (
         Annotated[dict[str, Literal["maximize", "minimize"]], Field(min_length=1)] | None
     ) = None
+    constraints: dict[str, Bound] = Field(default={})
     searcher: Mapping[str, Any] = Field(default={"name": DEFAULT_SEARCHER})
     budget: BudgetSection = BudgetSection(trials=100)
     executor: ExecutorSection = ExecutorSection()
@@ -229,6 +250,14 @@ class SpaceFile(_Section):
     def objective_input(self) -> TensorSpec | None:
         """The tensor that enters networks of an objective of the user's; else None."""
         return None if self.objective is None else parse_spec(str(self.task["input"]))
+
+    @property
+    def full_training(self) -> TrainingConfig:
+        """The training of a candidate that nothing stops."""
+        epochs = self.budget.epochs
+        if epochs is None or epochs.max is None:
+            return self.training
+        return self.training.with_epochs(epochs.max)
 
     @property
     def text(self) -> str:

@@ -22,14 +22,17 @@ class TrainingWork:
         task: {name: ..., and its options}, as in a search-space file; or the task itself, whose
             data then travels to where candidates are trained.
         base: folder that relative paths of the task start from.
-        training: of every candidate. A job with a budget trains that many epochs instead.
-        seconds: that one candidate may take, looked at between steps; None for no limit.
+        training: of every candidate. A job with a budget halts after so many of its epochs, and
+            one with a checkpoint goes on from there.
+        seconds: that one job may take, looked at between steps; None for no limit.
+        measures_latency: whether candidates are timed, too.
     """
 
     task: Mapping[str, Any] | Task
     base: Path
     training: TrainingConfig
     seconds: float | None = None
+    measures_latency: bool = False
 
     def __call__(self) -> Work:
         from einsearch.evaluate.candidate import Job as Candidate
@@ -41,9 +44,18 @@ class TrainingWork:
         check_training(task, self.training)
 
         def work(job: Job, report: ReportBack) -> Result:
-            epochs = self.training.epochs if job.budget is None else round(job.budget)
-            training = self.training.with_epochs(epochs)
-            candidate = Candidate(job.text, training, job.seed, self.seconds)
+            until = None if job.budget is None else round(job.budget)
+            checkpoint = job.payload.get("checkpoint")
+            candidate = Candidate(
+                job.text,
+                self.training,
+                job.seed,
+                self.seconds,
+                keep_weights=until is None or until >= self.training.epochs,
+                until=until,
+                checkpoint=checkpoint,
+                measures_latency=self.measures_latency and checkpoint is None,
+            )
             return from_outcome(evaluate_candidate(candidate, task, report))
 
         return work
