@@ -6,6 +6,7 @@
 | `registry.py`  | `register_searcher`, `all_searchers`, `make_searcher`: from `{name: evolution}` |
 | `random.py`    | `random`: seeds, then samples                                                  |
 | `evolution.py` | `evolution`: regularised evolution, adaptive choice of operators               |
+| `local.py`     | `local`: local search with restarts                                            |
 | `varying.py`   | `Operators`: the mutations and crossovers of a space, by name                  |
 | `credit.py`    | `Credit`, `Ranks`: adaptive choice by gains                                    |
 | `proposed.py`  | `Proposed`: what a searcher remembers of its proposals                         |

@@ -21,7 +21,10 @@ from einsearch.study.encoding import Entry, decode_proposal, encode_proposal
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.trial import Trial, TrialState
 
-SMALL: Mapping[str, Mapping[str, Any]] = {"evolution": {"population": 6, "tournament": 3}}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "evolution": {"population": 6, "tournament": 3},
+    "local": {"starts": 3, "patience": 6},
+}
 """Options that let a searcher learn within the few trials of a test."""
 
 MAXIMIZE: Final[Mapping[str, str]] = {"worth": "maximize"}
