@@ -36,6 +36,7 @@ def register_searcher(searcher: _S) -> _S:
 @lru_cache(maxsize=1)
 def _load_all() -> None:
     import einsearch.searchers.evolution
+    import einsearch.searchers.local
     import einsearch.searchers.random  # noqa: F401  registers what ships with einsearch
 
     for entry in entry_points(group="einsearch.searchers"):
