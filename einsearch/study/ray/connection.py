@@ -6,6 +6,7 @@ Ray's own calls may wait for ever when the head is gone, or end the process; not
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from contextlib import closing, suppress
@@ -37,7 +38,9 @@ def connect(address: str | None) -> bool:
             '"ray start --head" prints it (its port is 6379 unless another was given)'
         )
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        # Left to itself, Ray would join whatever cluster somebody runs on this machine.
+        place = address or os.environ.get("RAY_ADDRESS") or "local"
+        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
         why = shorten(str(error)).rstrip(".")
         raise EinsearchError(
