@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from einsearch.compile.plan import Plan, Step, make_plan
+from einsearch.primitives.base import Layer
 from einsearch.primitives.program import Program
 
 Observer = Callable[[Step, tuple[torch.Tensor, ...]], None]
@@ -29,7 +31,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.plan = plan
         for name, layer in plan.modules:
-            self.add_module(name, layer.target(*layer.args, **dict(layer.kwargs)))
+            self.add_module(name, build_layer(layer))
         self._tape = [
             (step, dict(step.layer.kwargs), dead)
             for step, dead in zip(plan.steps, plan.dead_after(), strict=True)
@@ -61,6 +63,18 @@ class Backbone(nn.Module):
                 values[number] = None
         leaving = [values[number] for number in self.plan.outputs]
         return leaving[0] if len(leaving) == 1 else tuple(leaving)
+
+
+def build_layer(layer: Layer) -> nn.Module:
+    """The module of one layer; it makes the networks of the expressions in its arguments itself."""
+    args = [_maker(value) for value in layer.args]
+    module: nn.Module = layer.target(*args, **dict(layer.kwargs))
+    return module
+
+
+def _maker(value: Any) -> Any:
+    plan = make_plan(value) if isinstance(value, Program) else value
+    return partial(Backbone, plan) if isinstance(plan, Plan) else value
 
 
 def build_module(program: Program, seed: int = 0, *, fuse: bool = True) -> Backbone:

@@ -1,12 +1,14 @@
 """A program as instructions: which modules to construct, then which steps to run in order.
 
-The same plan builds the module and prints its source, so the two cannot differ.
+The same plan builds the module and prints its source, so the two cannot differ. Where a layer
+takes an expression, its plan stands among the arguments of the layer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from einsearch.compile.fuse import Fusion, find_fusions
 from einsearch.errors import EinsearchError
@@ -42,7 +44,8 @@ class Plan:
 
     Attributes:
         input: specs of the incoming tensors.
-        modules: name and layer of every module, in the order of construction.
+        modules: name and layer of every module, in the order of construction; plans stand in the
+            place of expressions.
         steps: the instructions.
         outputs: numbers of the outgoing tensors.
         tensors: how many tensors there are.
@@ -53,6 +56,14 @@ class Plan:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     tensors: int
+
+    @property
+    def output(self) -> Bundle:
+        """Specs of the outgoing tensors."""
+        specs = dict(enumerate(self.input))
+        for step in self.steps:
+            specs.update(zip(step.outputs, step.specs, strict=True))
+        return tuple(specs[number] for number in self.outputs)
 
     def dead_after(self) -> list[tuple[int, ...]]:
         """For every step the tensors that nothing reads later, so that they can be freed."""
@@ -75,14 +86,15 @@ def make_plan(program: Program, *, fuse: bool = True) -> Plan:
         EinsearchError: calls share weights but need different ones.
     """
     simple = simplify(program)
-    return _Planner(simple, find_fusions(simple) if fuse else {}).run()
+    return _Planner(simple, fuse).run()
 
 
 class _Planner:
-    def __init__(self, program: Program, fusions: dict[int, Fusion]) -> None:
+    def __init__(self, program: Program, fuse: bool) -> None:
         self.program = program
-        self.fusions = fusions
-        self.absorbed = {number for fusion in fusions.values() for number in fusion.absorbed}
+        self.fuse = fuse
+        self.fusions: dict[int, Fusion] = find_fusions(program) if fuse else {}
+        self.absorbed = {number for fusion in self.fusions.values() for number in fusion.absorbed}
         self.modules: list[tuple[str, Layer]] = []
         self.by_key: dict[str, tuple[str, Layer, Call]] = {}
         self.counted: Counter[str] = Counter()
@@ -128,7 +140,7 @@ class _Planner:
         if known is None:
             self.counted[call.primitive.name] += 1
             name = f"{call.primitive.name}_{self.counted[call.primitive.name]}"
-            self.modules.append((name, layer))
+            self.modules.append((name, self._planned(layer)))
             self.by_key[call.weights] = name, layer, call
             return name
         name, first, owner = known
@@ -139,3 +151,12 @@ class _Planner:
                 "tied only where the same tensors enter"
             )
         return name
+
+    def _planned(self, layer: Layer) -> Layer:
+        """The layer with plans in the place of expressions."""
+        if not any(isinstance(value, Program) for value in layer.args):
+            return layer
+        return replace(layer, args=tuple(map(self._plan_of, layer.args)))
+
+    def _plan_of(self, value: Any) -> Any:
+        return make_plan(value, fuse=self.fuse) if isinstance(value, Program) else value

@@ -51,14 +51,46 @@ def python_source(
     sources = Sources(plain={"import torch"})
     sources.named["torch"].add("nn")
     plan = make_plan(program)
-    classes = [_backbone(plan, class_name if head is None else "Backbone", program, sources)]
+    expressions = _Expressions(sources)
+    backbone = _backbone(plan, class_name if head is None else "Backbone", expressions)
+    classes = [*expressions.classes.values(), backbone]
     if head is not None:
         classes.append(_network(program, head, class_name, sources))
-    taken = {class_name, "Backbone"} & sources.definitions.keys()
+    taken = {class_name, "Backbone", *expressions.classes} & sources.definitions.keys()
     if taken:
         raise ExportError(f"a kernel is named {taken.pop()} too: choose another class name")
+    if class_name in expressions.classes:
+        raise ExportError(f"an expression is named {class_name} too: choose another class name")
     blocks = [*sources.definitions.values(), *classes]
     return "\n".join([*_comment(note), sources.imports(), "", "", _join(blocks)])
+
+
+class _Expressions:
+    """Classes of the expressions that primitives take, one for each that differs.
+
+    Attributes:
+        sources: what they need.
+        classes: source by name, inner ones first.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.classes: dict[str, str] = {}
+        self._known: list[tuple[Plan, str]] = []
+
+    def name(self, plan: Plan) -> str:
+        """The class of an expression; it is written where it is not known."""
+        for known, name in self._known:
+            if known == plan:
+                return name
+        name = f"Expression{len(self._known) + 1}"
+        self._known.append((plan, name))
+        self.classes[name] = _backbone(plan, name, self)
+        return name
+
+    def value(self, value: Any) -> str:
+        """An argument of a layer."""
+        return self.name(value) if isinstance(value, Plan) else _value(value)
 
 
 def _comment(note: str) -> list[str]:
@@ -103,13 +135,14 @@ def _network(program: Program, head: TensorSpec, class_name: str, sources: Sourc
     )
 
 
-def _backbone(plan: Plan, class_name: str, program: Program, sources: Sources) -> str:
-    specs = f"{describe(program.input)} to {describe(program.output)}"
+def _backbone(plan: Plan, class_name: str, expressions: _Expressions) -> str:
+    specs = f"{describe(plan.input)} to {describe(plan.output)}"
+    sources = expressions.sources
     lines = [f"class {class_name}(nn.Module):", f'    """{specs}."""', ""]
     if plan.modules:
         lines += ["    def __init__(self) -> None:", "        super().__init__()"]
         for name, layer in plan.modules:
-            arguments = [*map(_value, layer.args), *_named(layer)]
+            arguments = [*map(expressions.value, layer.args), *_named(layer)]
             lines.append(_call(f"self.{name} = {_path(layer, sources)}", arguments))
         lines.append("")
     names = _names(plan)

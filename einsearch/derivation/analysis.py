@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
+from einsearch.primitives.base import expressions_of
 
 _LARGEST_FOLLOWED: Final = 64
 """Values above this do not count copies."""
@@ -145,7 +146,7 @@ class _Means:
     ) -> _Mean:
         """Means of an expression; `used` collects the bindings that were counted as drawn."""
         if isinstance(node, e.PrimitiveCall):
-            return _Mean((1.0, 1.0), {}, self._leaving_of(node, environment))
+            return self._of_call(node, environment, used)
         if isinstance(node, e.RuleCall):
             arguments = tuple(self._argument(a, environment) for a in node.arguments)
             case = _Case(node.rule, arguments, arriving)
@@ -194,6 +195,18 @@ class _Means:
             return _total(parts, sum(part.leaving for part in parts))
         parts = [self._mean(a.body, environment, arriving, used) for a in node.assignments]
         return _total(parts, parts[-1].leaving)
+
+    def _of_call(
+        self, node: e.PrimitiveCall, environment: tuple[Any, ...], used: set[int]
+    ) -> _Mean:
+        """The call, and the expressions that it takes: drawn once, built as often as it copies."""
+        parts = [_Mean((1.0, 1.0), {}, 1.0)]
+        written = dict(node.arguments)
+        for p in expressions_of(type(node.primitive)):
+            inside: Any = written[p.name]
+            copies = self._number(written.get(p.copies), environment)
+            parts.append(_scaled(self._mean(inside, environment, 1.0, used), 1.0, copies, 1.0))
+        return _total(parts, self._leaving_of(node, environment))
 
     def _leaving_of(self, node: e.PrimitiveCall, environment: tuple[Any, ...]) -> float:
         if node.primitive.name not in ("clone", "split"):
@@ -280,4 +293,7 @@ def _ends(node: Any, rule: e.Rule, ends: dict[str, float]) -> float:
         return float(_ends(node.body, rule, ends) ** count)
     if isinstance(node, (e.Each, e.Repeat, e.Tied)):
         return _ends(node.body, rule, ends)
+    if isinstance(node, e.PrimitiveCall):
+        taken = [a for _, a in node.arguments if not isinstance(a, e.VALUE_TYPES)]
+        return math.prod(_ends(a, rule, ends) for a in taken)
     return 1.0

@@ -69,8 +69,8 @@ class _Run:
     def __init__(self, grammar: Grammar) -> None:
         self._rules = grammar.rules
         self.leaving: dict[_Case, Numbers] = {}
-        self.taken: set[e.Expression] = set()
-        self.refused: dict[e.Expression, Mismatch] = {}
+        self.taken: set[Any] = set()
+        self.refused: dict[Any, Mismatch] = {}
         self._file = ""
 
     def visit(self, start: _Case) -> None:
@@ -139,9 +139,22 @@ class _Run:
                 self._refuse(node, f"{node.primitive.name} takes {takes}", arriving)
         else:
             self.taken.add(node)
+        for _, argument in node.arguments:
+            if not isinstance(argument, e.VALUE_TYPES):
+                self._expression(argument, environment)
         if node.primitive.name in ("clone", "split"):
             return _known(dict(node.arguments)["n"], environment)
         return ONE
+
+    def _expression(self, node: e.Expression, environment: tuple[Any, ...]) -> None:
+        """An expression that a primitive takes: one tensor enters it."""
+        leaving = self._out(node, environment, ONE)
+        if leaving and 1 not in leaving:
+            shown = " or ".join(map(str, sorted(leaving)))
+            message = f"the expression of a primitive makes one tensor, but {shown} leave this one"
+            self.refused[node, "leaving"] = Mismatch(self._file, node.at, message)
+        else:
+            self.taken.add((node, "leaving"))
 
     def _feed(self, node: Any, arriving: Numbers, fits: tuple[int, ...], what: str) -> None:
         if arriving and not any(n in fits for n in arriving):

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e
 from einsearch.grammar.values import arithmetic
+from einsearch.primitives.base import expressions_of
 
 _INFINITE: Final = 10**9
 _LARGEST_FOLLOWED: Final = 64
@@ -142,7 +143,7 @@ class Bounds:
     def _least(self, node: e.Expression, environment: tuple[Any, ...], arriving: int) -> Least:
         arriving = max(1, arriving)
         if isinstance(node, e.PrimitiveCall):
-            return Least((1,) * (self._levels + 1), self._leaving(node, environment))
+            return Least(self._of_call(node, environment), self._leaving(node, environment))
         if isinstance(node, e.RuleCall):
             arguments = tuple(self._argument(a, environment) for a in node.arguments)
             return self._case(_Case(node.rule, arguments, arriving))
@@ -189,6 +190,19 @@ class Bounds:
         is_block = isinstance(node, e.Block)
         leaving = parts[-1].leaving if is_block else sum(p.leaving for p in parts)
         return Least(self._deeper(total), leaving)
+
+    def _of_call(self, node: e.PrimitiveCall, environment: tuple[Any, ...]) -> Vector:
+        """The call, and every copy of the expressions that it takes."""
+        total: Vector = (1,) * (self._levels + 1)
+        parameters = expressions_of(type(node.primitive))
+        if parameters:
+            written = dict(node.arguments)
+            for p in parameters:
+                inside: Any = written[p.name]
+                copies = self._number(written.get(p.copies), environment)
+                one = self._least(inside, environment, 1).nodes
+                total = _add(total, self._deeper(_times(one, copies)))
+        return total
 
     def _deeper(self, inside: Vector) -> Vector:
         return (_INFINITE, *inside[:-1]) if self._has_depth else inside

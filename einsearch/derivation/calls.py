@@ -8,7 +8,7 @@ from typing import Any
 
 from einsearch.derivation.drawing import draw_all, value_of
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Refs
+from einsearch.derivation.state import Excess, Refs
 from einsearch.errors import ArgumentError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.primitives.arguments import Arguments
@@ -21,9 +21,10 @@ def primitive(m: Machine, node: e.PrimitiveCall) -> str | None:
 
 
 @lru_cache(maxsize=65_536)
-def _bind(
+def bind_arguments(
     called: Primitive, names: tuple[str, ...], values: tuple[Any, ...], kinds: tuple[type, ...]
 ) -> Arguments | str:
+    """Checked arguments, or what is wrong with them; `kinds`: types of the values."""
     try:
         return called.bind(**dict(zip(names, values, strict=True)))
     except ArgumentError as error:
@@ -36,7 +37,9 @@ def _call(m: Machine, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | No
         values = tuple(value_of(m, v, node, drawn) for _, v in node.arguments)  # type: ignore[arg-type]
     except ShapeError as error:
         return f"{called.name}: {error}"
-    args = _bind(called, tuple(n for n, _ in node.arguments), values, tuple(map(type, values)))
+    args = bind_arguments(
+        called, tuple(n for n, _ in node.arguments), values, tuple(map(type, values))
+    )
     if isinstance(args, str):
         return f"{called.name}: {args}"
     refs, specs = m.refs, m.specs
@@ -61,7 +64,7 @@ def emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) 
     if reason is not None:
         return reason
     m.calls.append(call)
-    m.events.append(("call", number, node, m.context.environment, drawn))
+    m.events.append(("call", number, node, m.context.environment, drawn, call))
     yield_outputs(m, call, tuple(Ref(number, port) for port in range(len(call.outputs))))
     return None
 
@@ -77,9 +80,10 @@ def yield_outputs(m: Machine, call: Call, refs: Refs) -> None:
 def _count(m: Machine, call: Call) -> str | None:
     """Adds what a call costs; the reason where that breaks a limit or a tie."""
     limits = m.settings.limits
-    m.nodes += m.context.copies
+    copies = m.context.copies
+    m.nodes += copies
     if limits.nodes is not None and m.nodes > limits.nodes:
-        return f"{call.primitive.name}: more than {limits.nodes} nodes"
+        return _over(m, call, Excess("nodes", m.nodes, copies, limits.nodes))
     own = cost(call.primitive, call.args, call.specs)
     parameters = own.parameters
     if m.context.tie is not None:
@@ -88,17 +92,24 @@ def _count(m: Machine, call: Call) -> str | None:
             if parameters and (first.specs, first.args) != (call.specs, call.args):
                 return f"{call.primitive.name}: tied weights are used at different shapes"
             parameters = 0
+    if m.scope is not None:
+        return None  # the call that takes the expression counts what its copies cost
     m.parameters += parameters
     m.flops += own.flops
     m.memory += own.memory
-    for name, used, most in (
-        ("parameters", m.parameters, limits.parameters),
-        ("flops", m.flops, limits.flops),
-        ("activation_memory", m.memory, limits.activation_memory),
+    for name, used, added, most in (
+        ("parameters", m.parameters, parameters, limits.parameters),
+        ("flops", m.flops, own.flops, limits.flops),
+        ("activation_memory", m.memory, own.memory, limits.activation_memory),
     ):
         if most is not None and used > most:
-            return f"{call.primitive.name}: over the limit on {name}"
+            return _over(m, call, Excess(name, used, added, most))
     return None
+
+
+def _over(m: Machine, call: Call, excess: Excess) -> str:
+    m.excess = excess
+    return f"{call.primitive.name}: over the limit on {excess.limit}"
 
 
 def _first_tied(m: Machine, call: Call) -> Call | None:

@@ -13,7 +13,7 @@ from einsearch.derivation.drawing import (
     value_of,
 )
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Refs, Tie
+from einsearch.derivation.state import Origin, Refs, Tie
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
 
@@ -71,7 +71,8 @@ def _first_copy(
     deepen(m)
     if too_deep(m):
         return f"{outer.path.label}: deeper than {m.settings.limits.depth} levels"
-    m.push(_copy_next, (node, 1, count, incoming, (), decision_position(m), None))
+    origin = Origin(decision_position(m), m.parameters, m.flops, m.memory)
+    m.push(copy_next, (node, 1, count, incoming, (), origin, None))
     m.context = m.context._replace(copies=outer.copies * count)
     return _copy_from(m, node, incoming, 0)
 
@@ -86,17 +87,18 @@ def _copy_from(
     return None
 
 
-def _copy_next(m: Machine, data: tuple[Any, ...]) -> str | None:
-    node, done, count, incoming, outcome, start, segment = data
+def copy_next(m: Machine, data: tuple[Any, ...]) -> str | None:
+    """Goes on with the next copy; `data`: the first one's origin, and what is done of them."""
+    node, done, count, incoming, outcome, origin, segment = data
     if segment is None:
-        segment = (start, decision_position(m), m.source)
+        segment = (origin.position, decision_position(m), m.source)
     elif m.source is not None and m.source.position != m.source.end:
         return "a copy takes fewer decisions than its original"
     if incoming is not None:
         outcome = outcome + m.refs
     if done < count:
         m.events.append(("next",))
-        m.push(_copy_next, (node, done + 1, count, incoming, outcome, start, segment))
+        m.push(copy_next, (node, done + 1, count, incoming, outcome, origin, segment))
         m.copy(segment[0], segment[1])
         m.context = m.context._replace(copies=0)
         return _copy_from(m, node, incoming, done)

@@ -26,7 +26,7 @@ class Architecture:
     Attributes:
         input: spec of the incoming tensor.
         program: the calls, copies written out.
-        nodes: number of calls.
+        nodes: number of calls as built: expressions count for all their copies.
         depth: levels of nested branches, copies and blocks.
         events: structure, from which the text is printed.
     """
@@ -45,7 +45,7 @@ class Architecture:
     @cached_property
     def text(self) -> str:
         """The canonical expression, on one line; parses back to the same architecture."""
-        return print_term(build_term(self.events, self.program.calls))
+        return print_term(build_term(self.events))
 
     def __repr__(self) -> str:
         text = self.text
@@ -88,7 +88,7 @@ def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
     return Derivation(
         machine.input[0],
         machine.program,
-        len(machine.calls),
+        machine.program.nodes,
         machine.deepest,
         tuple(machine.events),
         grammar,
@@ -103,5 +103,5 @@ def architecture_from_machine(machine: Machine) -> Architecture:
     """What a finished machine has read."""
     events = tuple(machine.events)
     return Architecture(
-        machine.input[0], machine.program, len(machine.calls), machine.deepest, events
+        machine.input[0], machine.program, machine.program.nodes, machine.deepest, events
     )

@@ -9,13 +9,15 @@ from einsearch.derivation.calls import emit
 from einsearch.derivation.decisions import Path
 from einsearch.derivation.limits import NO_LIMITS, Limits
 from einsearch.derivation.machine import Chooser, Judge, Machine, Settings
+from einsearch.derivation.nested import call_with
 from einsearch.derivation.rules import activate, enter_rule, use
-from einsearch.derivation.state import Cursor, Retarget
+from einsearch.derivation.state import Cursor, Opening, Retarget, Scope
 from einsearch.derivation.steps import STEPS
 from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
-from einsearch.primitives.program import Call
+from einsearch.primitives.program import INPUT, MOST_LEVELS, Call, Program, Ref
+from einsearch.specs import Bundle
 
 
 class Deriver(Machine):
@@ -34,6 +36,28 @@ class Deriver(Machine):
 
     def use(self, shared: Shared) -> None:
         use(self, shared)
+
+    def open(self, opening: Opening, entering: Bundle) -> str | None:
+        level = 1 if self.scope is None else self.scope.level + 1
+        if level > MOST_LEVELS:
+            return f"{opening.name}: expressions of primitives nest at most {MOST_LEVELS} deep"
+        self.events.append(("expression", opening))
+        self.scope = Scope(self.calls, len(self.calls), self.input, self.tied, self.scope, level)
+        self.calls, self.input, self.tied = [], entering, {}
+        self.refs = tuple(Ref(INPUT, port) for port in range(len(entering)))
+        return None
+
+    def close(self, opening: Opening) -> Program:
+        made, outer = self.program.with_own_keys(), self.scope
+        assert outer is not None
+        self.events.append(("derived", self.refs))
+        self.calls, self.input, self.tied, self.scope = outer[0], outer[2], outer[3], outer.outer
+        # What an abandoned draw made after the expression is still there.
+        del self.calls[outer.length :]
+        return made
+
+    def complete(self, opening: Opening) -> str | None:
+        return call_with(self, opening)
 
     def copy(self, start: int, end: int) -> None:
         self.source = Cursor(self.decisions, start, end, is_copy=True)

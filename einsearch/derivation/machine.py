@@ -15,7 +15,7 @@ import abc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.decisions import Draw, Path
@@ -27,9 +27,13 @@ from einsearch.derivation.state import (
     Context,
     Cursor,
     DeadEnd,
+    Excess,
     Frame,
+    Opening,
+    Position,
     Refs,
     Retarget,
+    Scope,
     Step,
     Taken,
 )
@@ -49,8 +53,9 @@ class Chooser(Protocol):
         """Values to try, in order."""
 
 
-REGISTERS: Final = (
+_REGISTERS: Final = (
     "expression",
+    "site",
     "context",
     "frames",
     "refs",
@@ -66,8 +71,12 @@ REGISTERS: Final = (
     "log_probability",
     "level",
     "entries",
+    "calls",
+    "input",
+    "tied",
+    "scope",
 )
-LISTS: Final = ("calls", "decisions", "events", "activations")
+_LISTS: Final = ("calls", "decisions", "events", "activations")
 
 
 @dataclass(frozen=True)
@@ -96,19 +105,25 @@ class Settings:
 class Machine(abc.ABC):
     """Registers, and the loop that runs them; see the module's text."""
 
+    saved: ClassVar[tuple[str, ...]] = _REGISTERS
+    """Registers that a return to an earlier draw restores."""
+    shortened: ClassVar[tuple[str, ...]] = _LISTS
+    """Lists that it cuts to their length."""
+
     def __init__(self, rule: e.Rule, spec: TensorSpec, settings: Settings) -> None:
         self.settings = settings
         self.rules = settings.rules
         self.input: Bundle = (spec,)
         path = Path(None, rule.name)
         self.expression: e.Expression | None = None
+        self.site: e.Expression | None = None
         self.context = Context((), 0, path, 1, None)
         self.frames: Frame | None = None
         self.refs: Refs = (Ref(INPUT, 0),)
         self.specs: Bundle = (spec,)
         self.block = BlockState(self.refs, (("in", self.refs[0]),), frozenset())
         self.source: Cursor | None = None
-        self.shared: dict[Shared, tuple[int, int]] = {}
+        self.shared: dict[Shared, tuple[Position, Position]] = {}
         self.nodes = self.parameters = self.flops = self.memory = 0
         self.deepest = self.level = self.entries = 0
         self.log_probability = 0.0
@@ -117,8 +132,10 @@ class Machine(abc.ABC):
         self.events: list[tuple[Any, ...]] = []
         self.activations: list[Activation] = []
         self.tied: dict[str, int] = {}
+        self.scope: Scope | None = None
         self.points: list[ChoicePoint] = []
         self.failures = 0
+        self.excess: Excess | None = None
         self.reasons: Counter[str] = Counter()
 
     def run(self, most_failures: int = 0) -> Machine:
@@ -135,6 +152,7 @@ class Machine(abc.ABC):
             expression = self.expression
             if expression is not None:
                 self.expression = None
+                self.site = expression
                 reason = steps[type(expression)](self, expression)
             elif self.frames is not None:
                 frame = self.frames
@@ -205,14 +223,14 @@ class Machine(abc.ABC):
         return step(self, data, value)
 
     def _registers(self) -> tuple[Any, ...]:
-        state = [getattr(self, name) for name in REGISTERS]
-        state += [len(getattr(self, name)) for name in LISTS]
+        state = [getattr(self, name) for name in self.saved]
+        state += [len(getattr(self, name)) for name in self.shortened]
         return tuple(state)
 
     def _restore(self, registers: tuple[Any, ...]) -> None:
-        for name, value in zip(REGISTERS, registers, strict=False):
+        for name, value in zip(self.saved, registers, strict=False):
             setattr(self, name, value)
-        for name, length in zip(LISTS, registers[len(REGISTERS) :], strict=True):
+        for name, length in zip(self.shortened, registers[len(self.saved) :], strict=True):
             del getattr(self, name)[length:]
 
     def _return_to_draw(self, reason: str, most_failures: int) -> str | None:
@@ -238,6 +256,10 @@ class Machine(abc.ABC):
         """Spec of a tensor."""
         return self.input[ref.port] if ref.call == INPUT else self.calls[ref.call].outputs[ref.port]
 
+    def foresee(self, refs: Refs) -> str | None:
+        """Why tensors that others are to join can never be joined; None where nothing is known."""
+        return None
+
     @abc.abstractmethod
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
         """Takes a call whose shapes fit; its key of weights is still empty."""
@@ -257,6 +279,18 @@ class Machine(abc.ABC):
     @abc.abstractmethod
     def copy(self, start: int, end: int) -> None:
         """The next expression repeats the decisions from `start` to `end`."""
+
+    @abc.abstractmethod
+    def open(self, opening: Opening, entering: Bundle) -> str | None:
+        """The expression of a call begins, which those tensors enter; they become `refs`."""
+
+    @abc.abstractmethod
+    def close(self, opening: Opening) -> Any:
+        """The expression ends; what it came to."""
+
+    @abc.abstractmethod
+    def complete(self, opening: Opening) -> str | None:
+        """Takes a call whose expressions are all derived."""
 
     def _finish(self) -> str | None:
         if len(self.refs) != 1:

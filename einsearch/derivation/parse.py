@@ -75,7 +75,8 @@ def _attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, i
     yield Freedom.NONE, 0
     yield Freedom.IDENTITY, 0
     if grammar.has_blocks:
-        made = sum(token.name != "clone" for token in target(read, Freedom.UNREAD).tokens)
+        tokens = target(read, Freedom.UNREAD).tokens
+        made = sum(token.weights != "" and token.name != "clone" for token in tokens)
         least = bounds_of(grammar, None).least_of_rule(grammar.start_rule.key)
         missing = max(1, least - made)
         for unread in range(missing, missing + MOST_MORE_UNREAD):
@@ -106,8 +107,7 @@ def _underivable(
     if recognizer.furthest >= len(tokens):
         message = f"{grammar.name} cannot derive this text: it must go on behind its end"
         return ParseError(message, None, f"expected {wanted}")
-    call = tokens[recognizer.furthest].call
-    node = next(event[2] for event in machine.events if event[0] == "call" and event[1] == call)
+    node = recognizer.goal.nodes[tokens[recognizer.furthest].call]
     name = node.primitive.name
     location: Location | None = locate("<text>", text, node.at)
     if name not in (location.source_line if location else ""):

@@ -20,15 +20,21 @@ from einsearch.derivation.decisions import Draw, Options, Path
 from einsearch.derivation.deriver import settings_for
 from einsearch.derivation.machine import Machine
 from einsearch.derivation.rules import enter_rule
-from einsearch.derivation.state import BlockState, Frame, Refs, Taken
+from einsearch.derivation.state import BlockState, Frame, Opening, Refs, Taken
 from einsearch.derivation.steps import STEPS
-from einsearch.derivation.target import Freedom, Target, Token, resolved_arguments
+from einsearch.derivation.target import (
+    Freedom,
+    Target,
+    Token,
+    opening_of,
+    resolved_arguments,
+)
 from einsearch.derivation.values import Environment, Shared
 from einsearch.errors import ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import INPUT, Call, Ref
-from einsearch.specs import TensorSpec
+from einsearch.specs import Bundle, TensorSpec
 
 MOST_STEPS: Final = 2_000_000
 """Work spent on one text before it is called too ambiguous."""
@@ -80,7 +86,7 @@ class Recognizer(Machine):
 
     def __init__(self, grammar: Grammar, goal: Target, unread: int = 0) -> None:
         self.start_rule = grammar.start_rule
-        super().__init__(self.start_rule, goal.program.input[0], settings_for(grammar, Never()))
+        super().__init__(self.start_rule, goal.input[0], settings_for(grammar, Never()))
         self.goal = goal
         self.position = 0
         self.trail: Trail | None = None
@@ -89,14 +95,6 @@ class Recognizer(Machine):
         self.threads: list[tuple[Any, ...]] = []
         self.furthest = 0
         self.wanted: set[str] = set()
-        self.literals = sorted(
-            {
-                value
-                for call in goal.program.calls
-                for value in call.args.values_in_order
-                if type(value) in (int, float)
-            }
-        )
         self.unread = unread
         self._unread_numbers: dict[Any, int] = {}
         self._unread_specs: list[TensorSpec] = []
@@ -146,7 +144,8 @@ class Recognizer(Machine):
     def spec(self, ref: Ref) -> TensorSpec:
         if ref.call < INPUT:
             return self._unread_specs[INPUT - 1 - ref.call]
-        return self.goal.program.spec(ref)
+        outputs = self.goal.input if ref.call == INPUT else self.goal.specs[ref.call]
+        return outputs[ref.port]
 
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
         """Matches a call with the next one of the target."""
@@ -231,7 +230,7 @@ class Recognizer(Machine):
             return [draw.values[i] for i in order]
         if draw.is_integer and draw.high - draw.low < MOST_VALUES:
             return list(range(int(draw.low), int(draw.high) + 1))
-        return [v for v in self.literals if draw.log_probability(v) is not None]
+        return [v for v in self.goal.literals if draw.log_probability(v) is not None]
 
     def _state(self) -> tuple[Any, ...]:
         return (
@@ -328,6 +327,27 @@ class Recognizer(Machine):
 
     def copy(self, start: int, end: int) -> None:
         """Copies are recognised freely."""
+
+    def open(self, opening: Opening, entering: Bundle) -> str | None:
+        name, given = opening_of(opening)
+        token = self._match(name, given, opening.refs)
+        if token is None:
+            return f"{opening.name} is not what the text has"
+        self.refs = tuple(Ref(token.call, port) for port in range(len(entering)))
+        return None
+
+    def close(self, opening: Opening) -> Refs:
+        return self.refs
+
+    def complete(self, opening: Opening) -> str | None:
+        inner = tuple(ref for refs in opening.done for ref in refs)
+        token = self._match(opening.name, (), inner + opening.refs)
+        if token is None:
+            return f"{opening.name} is not what the text has"
+        self.block = self.block.reading(opening.refs)
+        self.specs = self.goal.specs[token.call]
+        self.refs = tuple(Ref(token.call, port) for port in range(len(self.specs)))
+        return None
 
 
 def _match_only(m: Any, call: Call, _: None) -> str | None:

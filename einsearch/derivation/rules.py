@@ -9,7 +9,7 @@ from typing import Any
 from einsearch.derivation.decisions import Path
 from einsearch.derivation.drawing import decision_position, draw_all, value_of
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Activation, Context, Cursor
+from einsearch.derivation.state import Activation, Context, Cursor, Entered, Position
 from einsearch.derivation.values import Shared
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
@@ -49,7 +49,7 @@ def activate(m: Machine, rule: e.Rule, path: Path) -> None:
     m.entries += 1
     if m.source is None or not m.source.is_copy:
         depth = m.context.depth
-        begun = (entry, rule.key, len(m.decisions), m.nodes, depth, m.specs, m.level, path)
+        begun = Entered(entry, rule.key, len(m.decisions), m.nodes, depth, m.specs, m.level, path)
         m.push(_leave, begun)
         m.level += 1
         retarget = m.settings.retarget
@@ -59,7 +59,7 @@ def activate(m: Machine, rule: e.Rule, path: Path) -> None:
             m.source = retarget.inside
 
 
-def _leave(m: Machine, data: tuple[Any, ...]) -> None:
+def _leave(m: Machine, data: Entered) -> None:
     entry, rule, decisions, nodes, depth, incoming, level, path = data
     m.level = level
     m.activations.append(
@@ -134,7 +134,7 @@ def _past(source: Cursor | None, used: tuple[int, int]) -> Cursor | None:
     return source
 
 
-def _first_use_done(m: Machine, data: tuple[Shared, int]) -> None:
+def _first_use_done(m: Machine, data: tuple[Shared, Position]) -> None:
     shared, start = data
     m.shared = {**m.shared, shared: (start, decision_position(m))}
     m.events.append(("end",))

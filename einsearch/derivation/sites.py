@@ -47,7 +47,7 @@ class Site:
 
 
 def sites_of(body: e.Expression) -> list[Site]:
-    """Calls that stand in an expression itself, in order; not those in arguments or bindings."""
+    """Calls that stand in an expression itself, in order; not those in arguments of rules."""
     found = []
     pending: list[tuple[Any, Site]] = [(body, Site("", ()))]
     while pending:
@@ -69,6 +69,8 @@ def _parts(node: Any, at: Site) -> list[tuple[Any, Site]]:
         return [(node.body, Site("", (*at.path, "chain.1"), at.forced, at.probability))]
     if isinstance(node, e.Block):
         return [(assignment.body, at) for assignment in node.assignments]
+    if isinstance(node, e.PrimitiveCall):
+        return [(a, at) for _, a in node.arguments if not isinstance(a, e.VALUE_TYPES)]
     if isinstance(node, e.Choice):
         return [
             (

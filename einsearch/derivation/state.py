@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from einsearch.derivation.decisions import Decision, Draw, Path
 from einsearch.derivation.values import Environment
 from einsearch.errors import EinsearchError
-from einsearch.primitives.program import Ref
+from einsearch.grammar import expressions as e
+from einsearch.primitives.arguments import Arguments
+from einsearch.primitives.program import Call, Ref
 from einsearch.specs import Bundle
 
 if TYPE_CHECKING:
@@ -60,6 +62,37 @@ class Cursor(NamedTuple):
     is_copy: bool
 
 
+class Position(int):
+    """How many decisions had been taken somewhere; copies repeat what follows."""
+
+    __slots__ = ()
+
+
+class Origin(NamedTuple):
+    """Where copies begin: decisions and costs up to the first of them."""
+
+    position: Position
+    parameters: int
+    flops: int
+    memory: int
+
+
+class Excess(NamedTuple):
+    """How far a call goes over a limit.
+
+    Attributes:
+        limit: name of the limit.
+        total: what everything up to the call comes to.
+        own: what the call adds.
+        most: what is allowed.
+    """
+
+    limit: str
+    total: int
+    own: int
+    most: int
+
+
 class BlockState(NamedTuple):
     """The innermost block being derived: its named tensors, and which were read."""
 
@@ -74,6 +107,50 @@ class BlockState(NamedTuple):
         """The state after `refs` have been read."""
         new = [ref for ref in refs if ref not in self.read and self.tracked(ref)]
         return self._replace(read=self.read.union(new)) if new else self
+
+
+class Opening(NamedTuple):
+    """A call whose expressions are being derived.
+
+    Attributes:
+        node, drawn: the call, and what was drawn for its arguments.
+        given: its other arguments.
+        refs, specs: the tensors that enter it.
+        block: the block that it stands in.
+        done: what its expressions came to, as far as they are derived.
+    """
+
+    node: e.PrimitiveCall
+    drawn: tuple[Any, ...]
+    given: Arguments
+    refs: Refs
+    specs: Bundle
+    block: BlockState
+    done: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the primitive."""
+        return self.node.primitive.name
+
+
+class Scope(NamedTuple):
+    """What waits outside while the expression of a primitive is derived.
+
+    Attributes:
+        calls, length: the calls, and how many there were.
+        input: specs of the incoming tensors.
+        tied: first call by weights key.
+        outer: what waits outside of that.
+        level: how many scopes there are.
+    """
+
+    calls: list[Call]
+    length: int
+    input: Bundle
+    tied: dict[str, int]
+    outer: Scope | None
+    level: int
 
 
 class Frame:
@@ -105,6 +182,19 @@ class Taken(NamedTuple):
 
     def decision(self) -> Decision:
         return Decision(f"{self.path}/{self.label}", self.domain, self.value)
+
+
+class Entered(NamedTuple):
+    """What an `Activation` begins with."""
+
+    entry: int
+    rule: str
+    decisions: int
+    nodes: int
+    depth: int
+    incoming: Bundle
+    level: int
+    path: Path
 
 
 class Activation(NamedTuple):

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from einsearch.derivation.blocks import all_unused, any_tensor, block, tensor_use
-from einsearch.derivation.calls import primitive
 from einsearch.derivation.copies import chain, each, repeat, tied
 from einsearch.derivation.decisions import Options
 from einsearch.derivation.drawing import deepen, too_deep
 from einsearch.derivation.machine import Machine
+from einsearch.derivation.nested import primitive
 from einsearch.derivation.rules import local_use, rule_call
 from einsearch.derivation.state import Refs
 from einsearch.derivation.values import holds
@@ -98,17 +98,21 @@ def _part(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | N
             )
             for i, item in enumerate(node.items[position + 1 :])
         )
-    m.push(_part_done, data, pending)
+    m.push(part_done, data, pending)
     m.refs = incoming[position]
     m.specs = tuple(m.spec(ref) for ref in m.refs)
     m.expression = node.items[position]
     return None
 
 
-def _part_done(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | None:
+def part_done(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | None:
+    """Takes the outcome of one part; goes on with the next, or with all outcomes."""
     node, position, incoming, outcome = data
     outcome = outcome + m.refs
     if position + 1 < len(node.items):
+        reason = m.foresee(outcome)
+        if reason is not None:
+            return reason
         m.events.append(("next",))
         return _part(m, (node, position + 1, incoming, outcome))
     m.events.append(("end",))

@@ -1,32 +1,41 @@
-"""An architecture as a sequence of calls to be matched, and when two of them are the same."""
+"""An architecture as a sequence of calls to be matched, and when two of them are the same.
+
+The expression of a primitive stands in the sequence before its call, behind a token that opens it;
+all calls are numbered through.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from einsearch.derivation.derivation import Architecture
-from einsearch.derivation.state import Refs
-from einsearch.primitives.arguments import Kind
-from einsearch.primitives.base import resolve_axis
-from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.derivation.state import Opening, Refs
+from einsearch.grammar import expressions as e
+from einsearch.primitives.arguments import Arguments, Kind
+from einsearch.primitives.base import Primitive, resolve_axis
+from einsearch.primitives.program import INPUT, Call, Ref
+from einsearch.specs import Bundle, TensorSpec
 
 
 class Token(NamedTuple):
-    """One call to be matched; a clone that a text implies is one, too.
+    """One call to be matched; a clone that a text implies and the opening of an expression, too.
 
     Attributes:
-        name: of the primitive.
+        name: of the primitive; of an opening with "(" behind it.
         args: its arguments; of a clone the number of copies.
-        inputs: tensors read, clones looked through.
-        call: its number in the program, or of the next one for an implied clone.
+        inputs: tensors read, clones looked through; those that leave its expressions first.
+        call: its number, or that of the next one for an implied clone.
+        weights: key of its weights.
     """
 
     name: str
     args: Any
     inputs: Refs
     call: int
+    weights: str = ""
 
 
 class Freedom(Enum):
@@ -44,65 +53,168 @@ class Target:
     """An architecture as a sequence to be matched.
 
     Attributes:
-        program: as read.
-        tokens: its calls in order, and its implied clones.
+        input: specs of the incoming tensors.
+        tokens: its calls in order, with implied clones and openings.
         outputs: its outgoing tensors, clones looked through.
         freedom: what is looked through on both sides.
+        specs: what leaves each numbered call; of an opening what enters the expression.
+        nodes: where each numbered call was written.
+        literals: the numbers among the arguments.
     """
 
-    program: Program
+    input: Bundle
     tokens: tuple[Token, ...]
     outputs: Refs
     freedom: Freedom
+    specs: tuple[Bundle, ...]
+    nodes: tuple[e.PrimitiveCall, ...]
+    literals: tuple[float, ...]
 
 
 def target(read: Architecture, freedom: Freedom) -> Target:
     """What is to be matched."""
-    calls = read.program.calls
-    is_loose = freedom is not Freedom.NONE
-    needed = _needed(read.program) if freedom is Freedom.UNREAD else None
-    alias: dict[Ref, Ref] = {}
-    tokens = []
+    listing = _Listing(freedom is not Freedom.NONE)
     for event in read.events:
         if event[0] == "clone":
-            refs = (alias.get(event[2], event[2]),)
-            tokens.append(Token("clone", event[1], refs, event[2].call + 1))
-        elif event[0] == "call" and (needed is None or event[1] in needed):
-            number = event[1]
-            call = calls[number]
-            inputs = tuple(alias.get(ref, ref) for ref in call.inputs)
-            name = call.primitive.name
-            if name == "clone" or (is_loose and name == "identity"):
-                for port in range(len(call.outputs)):
-                    alias[Ref(number, port)] = inputs[0]
-            if not (is_loose and name == "identity"):
-                args = call.args.n if name == "clone" else resolved_arguments(call)
-                tokens.append(Token(name, args, inputs, number))
-    outputs = tuple(alias.get(ref, ref) for ref in read.program.outputs)
-    return Target(read.program, tuple(tokens), outputs, freedom)
+            listing.add_clone(event[1], event[2])
+        elif event[0] == "expression":
+            listing.open(event[1])
+        elif event[0] == "derived":
+            listing.close(event[1])
+        elif event[0] == "call":
+            listing.add(event[5], event[2])
+    tokens = listing.tokens
+    if freedom is Freedom.UNREAD:
+        tokens = listing.needed(read.program.outputs)
+    return Target(
+        read.program.input,
+        tuple(tokens),
+        listing.moved(read.program.outputs),
+        freedom,
+        tuple(listing.specs),
+        tuple(listing.nodes),
+        tuple(sorted(listing.literals)),
+    )
 
 
-def _needed(program: Program) -> set[int]:
-    """Calls that the outcome depends on."""
-    needed: set[int] = set()
-    pending = [ref.call for ref in program.outputs]
-    while pending:
-        number = pending.pop()
-        if number != INPUT and number not in needed:
-            needed.add(number)
-            pending.extend(ref.call for ref in program.calls[number].inputs)
-    return needed
+class _Level:
+    """Calls outside of all expressions, or inside one.
+
+    Attributes:
+        opening: number of what opened it; INPUT outside.
+        numbers: of its calls.
+        alias: its tensors as tokens read them, where that is not the outcome of the same call.
+    """
+
+    def __init__(self, opening: int) -> None:
+        self.opening = opening
+        self.numbers: list[int] = []
+        self.alias: dict[Ref, Ref] = {}
+
+    def own(self, ref: Ref) -> Ref:
+        """A tensor by the number of the call that makes it."""
+        return Ref(self.opening if ref.call == INPUT else self.numbers[ref.call], ref.port)
+
+    def read(self, ref: Ref) -> Ref:
+        """The same, clones looked through."""
+        return self.alias.get(ref) or self.own(ref)
+
+
+class _Listing:
+    """Numbers calls through, and looks through clones."""
+
+    def __init__(self, is_loose: bool) -> None:
+        self.is_loose = is_loose
+        self.tokens: list[Token] = []
+        self.specs: list[Bundle] = []
+        self.nodes: list[e.PrimitiveCall] = []
+        self.literals: set[float] = set()
+        self._levels = [_Level(INPUT)]
+        self._reads: list[list[int]] = []
+        self._left: list[tuple[Refs, list[int]]] = []
+
+    def moved(self, refs: Iterable[Ref]) -> Refs:
+        """Tensors of the level at hand as tokens read them."""
+        return tuple(map(self._levels[-1].read, refs))
+
+    def add_clone(self, number: int, ref: Ref) -> None:
+        """A clone that the text implies."""
+        self.tokens.append(Token("clone", number, self.moved((ref,)), len(self.specs)))
+
+    def open(self, opening: Opening) -> None:
+        """An expression begins."""
+        name, given = opening_of(opening)
+        self.tokens.append(Token(name, given, self.moved(opening.refs), len(self.specs)))
+        entering = opening.node.primitive.within(opening.specs, opening.given)
+        number = self._number(opening.refs, entering, opening.given, opening.node)
+        self._levels.append(_Level(number))
+
+    def close(self, refs: Refs) -> None:
+        """An expression ends."""
+        made = [self._levels[-1].own(ref).call for ref in refs]
+        self._left.append((self.moved(refs), made))
+        self._levels.pop()
+
+    def add(self, call: Call, node: e.PrimitiveCall) -> None:
+        """A call, its expressions just closed."""
+        level, name, inputs = self._levels[-1], call.primitive.name, self.moved(call.inputs)
+        number = self._number(call.inputs, call.outputs, call.args, node)
+        skipped = self.is_loose and name == "identity"
+        if skipped or name == "clone":
+            here = len(level.numbers)
+            level.alias |= {Ref(here, port): inputs[0] for port in range(len(call.outputs))}
+        level.numbers.append(number)
+        for refs, made in reversed(self._left[len(self._left) - len(call.inner) :]):
+            self._left.pop()
+            self._reads[number] += made
+            inputs = (*refs, *inputs)
+        if not skipped:
+            args = call.args.n if name == "clone" else resolved_arguments(call)
+            self.tokens.append(Token(name, args, inputs, number, f"{level.opening}.{call.weights}"))
+
+    def _number(self, inputs: Refs, outputs: Bundle, args: Arguments, node: e.PrimitiveCall) -> int:
+        self.specs.append(outputs)
+        self.nodes.append(node)
+        self.literals.update(v for v in args.values_in_order if type(v) in (int, float))
+        self._reads.append([self._levels[-1].own(ref).call for ref in inputs])
+        return len(self.specs) - 1
+
+    def needed(self, outputs: Refs) -> list[Token]:
+        """The calls that the outcome depends on, and implied clones."""
+        needed: set[int] = set()
+        pending = [self._levels[0].own(ref).call for ref in outputs]
+        while pending:
+            number = pending.pop()
+            if number != INPUT and number not in needed:
+                needed.add(number)
+                pending += self._reads[number]
+        return [t for t in self.tokens if t.call in needed or (t.name, t.weights) == _IMPLIED]
+
+
+_IMPLIED: Final = ("clone", "")
 
 
 def resolved_arguments(call: Call) -> tuple[Any, ...]:
-    """Arguments with axes as numbers: `last` and `features` of tokens are the same axis."""
+    """Arguments with axes as numbers: `last` and `features` of tokens are the same axis.
+
+    Expressions are left out: they are matched call by call.
+    """
+    return () if call.inner else _resolved(call.primitive, call.args, call.specs[0])
+
+
+def opening_of(opening: Opening) -> tuple[str, tuple[Any, ...]]:
+    """Name and arguments of the token that opens the expression of a call."""
+    primitive = opening.node.primitive
+    return f"{primitive.name}(", _resolved(primitive, opening.given, opening.specs[0])
+
+
+def _resolved(primitive: Primitive, args: Arguments, spec: TensorSpec) -> tuple[Any, ...]:
     return tuple(
-        (int, resolve_axis(call.specs[0], value))
-        if parameter.kind is Kind.AXIS
-        else (type(value), value)
-        for parameter, value in zip(
-            call.primitive.parameters, call.args.values_in_order, strict=True
-        )
+        (int, resolve_axis(spec, args[p.name]))
+        if p.kind is Kind.AXIS
+        else (type(args[p.name]), args[p.name])
+        for p in primitive.parameters
+        if p.kind is not Kind.EXPRESSION
     )
 
 
@@ -123,7 +235,7 @@ def _comparable(found: Target) -> tuple[Any, ...]:
 
     rows = []
     for i, token in enumerate(made):
-        key = found.program.calls[token.call].weights
         inputs = tuple(map(move, token.inputs))
-        rows.append((token.name, token.args, inputs, first.setdefault(key, i)))
+        key = first.setdefault(token.weights, i) if token.weights else i
+        rows.append((token.name, token.args, inputs, key))
     return tuple(rows), tuple(map(move, found.outputs))

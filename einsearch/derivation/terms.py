@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from einsearch.derivation.values import Shared
 from einsearch.grammar import expressions as e
-from einsearch.primitives.arguments import Parameter, show_value
-from einsearch.primitives.program import Call
+from einsearch.primitives.arguments import Kind, Parameter, show_value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +32,22 @@ class Term:
     parts: tuple[Term, ...] = ()
 
 
+EXPRESSION: Final = "(expression)"
+
+
 @dataclass(frozen=True, slots=True)
 class ShownCall:
-    """A call's arguments: values as shown, and the attribute expressions that gave them."""
+    """A call's arguments: values as shown, and the attribute expressions that gave them.
+
+    In the place of an expression stands `EXPRESSION`; it is the next part of the term.
+    """
 
     name: str
     values: tuple[str, ...]
     written: tuple[str | None, ...]
 
 
-def build_term(events: Sequence[tuple[Any, ...]], calls: Sequence[Call]) -> Term:
+def build_term(events: Sequence[tuple[Any, ...]]) -> Term:
     """The term of a whole derivation, copies merged."""
     # Each entry collects the items of one series; a list of finished parts stands below it.
     items: list[Term] = []
@@ -50,7 +55,10 @@ def build_term(events: Sequence[tuple[Any, ...]], calls: Sequence[Call]) -> Term
     for event in events:
         kind = event[0]
         if kind == "call":
-            items.append(Term("call", _shown(event, calls[event[1]])))
+            inner = len(event[5].inner)
+            expressions = tuple(items[len(items) - inner :])
+            del items[len(items) - inner :]
+            items.append(Term("call", _shown(event), expressions))
         elif kind == "tensor":
             names = event[1]
             tensors = tuple(Term("tensor", name) for name in names)
@@ -65,7 +73,7 @@ def build_term(events: Sequence[tuple[Any, ...]], calls: Sequence[Call]) -> Term
             opened, parts, _ = stack[-1]
             parts.append(Term("assign", (event[1], event[2]), (_series(items),)))
             items = []
-        elif kind == "end":
+        elif kind in ("end", "derived"):
             opened, parts, outer = stack.pop()
             if opened[0] != "block":
                 parts.append(_series(items))
@@ -91,6 +99,8 @@ def _close(opened: tuple[Any, ...], parts: list[Term]) -> list[Term]:
         return [Term("tied", None, (parts[0],))]
     if kind == "use":
         return [Term("use", opened[1], (parts[0],))]
+    if kind == "expression":
+        return [parts[0]]
     merged = merge(parts)
     if kind == "each":
         if merged is None:
@@ -106,13 +116,18 @@ def _flat(term: Term) -> tuple[Term, ...]:
     return term.parts if term.kind == "series" else (term,)
 
 
-def _shown(event: tuple[Any, ...], call: Call) -> ShownCall:
-    _, _, node, environment, drawn = event
+def _shown(event: tuple[Any, ...]) -> ShownCall:
+    _, _, node, environment, drawn, call = event
     written = dict(node.arguments)
     schema = call.primitive.parameters
-    values, sources = [], []
+    values: list[str] = []
+    sources: list[str | None] = []
     for parameter, value in zip(schema, call.args.values_in_order, strict=True):
         if not parameter.is_required and _same(value, parameter.default):
+            continue
+        if parameter.kind is Kind.EXPRESSION:
+            values.append(EXPRESSION)
+            sources.append(None)
             continue
         values.append(_labelled(parameter, show_value(value)))
         argument = written.get(parameter.name)

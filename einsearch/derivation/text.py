@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from einsearch.derivation.terms import (
+    EXPRESSION,
+    ShownCall,
     Term,
     free_tensors,
     merge,
@@ -91,8 +93,7 @@ def _print(term: Term, names: dict[Shared, str]) -> str:
 def _pieces(term: Term, names: dict[Shared, str], outermost: bool) -> list[Any]:
     kind = term.kind
     if kind == "call":
-        values = ", ".join(term.head.values)
-        return [f"{term.head.name}({values})" if values else term.head.name]
+        return _call(term)
     if kind == "tensor":
         return [term.head]
     if kind == "use":
@@ -112,6 +113,18 @@ def _pieces(term: Term, names: dict[Shared, str], outermost: bool) -> list[Any]:
         shown = ", ".join(term.head[0])
         return [f"({shown}) = " if term.head[1] else f"{shown} = ", term.parts[0]]
     return ["{ ", *_joined(term.parts, "  "), " }"]
+
+
+def _call(term: Term) -> list[Any]:
+    shown: ShownCall = term.head
+    if not shown.values:
+        return [shown.name]
+    inner = iter(term.parts)
+    pieces: list[Any] = [f"{shown.name}("]
+    for number, value in enumerate(shown.values):
+        pieces += [", "] if number else []
+        pieces.append(next(inner) if value == EXPRESSION else value)
+    return [*pieces, ")"]
 
 
 def _joined(parts: tuple[Term, ...], separator: str) -> list[Any]:

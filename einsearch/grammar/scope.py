@@ -39,8 +39,9 @@ class Scope:
         return replace(self, tensors=tensors)
 
     def inside_primitive(self) -> Scope:
-        """The scope of an expression that a primitive takes: a network of its own."""
-        return replace(self, tensors=None, hidden=self.hidden | (self.tensors or frozenset()))
+        """The scope of an expression that a primitive takes: a network with an `in` of its own."""
+        hidden = self.hidden | (self.tensors or frozenset())
+        return replace(self, tensors=frozenset(), hidden=hidden)
 
     def label(self, name: str) -> str:
         """A label that is unique in the rule body: name, name.2, name.3..."""

@@ -18,7 +18,7 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import Final
 
-from einsearch.graph.simplify import is_trainable, label_of, reads_shape_only, simplify
+from einsearch.graph.simplify import is_trainable, label, reads_shape_only, simplify
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
 HASH_VERSION: Final = 1
@@ -32,14 +32,14 @@ def canonical_hash(program: Program) -> str:
 
     It does not depend on names of tensors or weights, on the order of calls or of commuting
     operands, on `identity`, `clone`, or calls that nothing reads; it does depend on which
-    calls share their weights.
+    calls share their weights. All that holds inside the expressions of primitives, too.
     """
     return simplified_hash(simplify(program))
 
 
 def simplified_hash(program: Program) -> str:
     """`canonical_hash` of a program that `simplify` returned."""
-    labels = [label_of(call).encode() for call in program.calls]
+    labels = [_label(call).encode() for call in program.calls]
     alive = _alive(program)
     colours = _operand_colours(program, labels)
     shared = _sharing(program, alive)
@@ -52,6 +52,14 @@ def simplified_hash(program: Program) -> str:
     interface = [str(spec).encode() for spec in program.input]
     leaving = [_of(ref, colours) for ref in program.outputs]
     return f"{HASH_VERSION}-{_digest([*interface, b'>', *leaving, b';', *members]).hex()}"
+
+
+def _label(call: Call) -> str:
+    """What a call does; of the expressions that it takes the hashes."""
+    args = call.args
+    for inner in call.inner:
+        args = args.replaced(inner.name, simplified_hash(inner.program))
+    return label(call.primitive, args, call.specs)
 
 
 def _digest(parts: list[bytes]) -> bytes:

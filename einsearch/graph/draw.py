@@ -7,7 +7,8 @@
     ├─╯
     ●    add                    image:3x32x32
 
-Repeated blocks and equal branches are drawn once, with the number of copies.
+Repeated blocks and equal branches are drawn once, with the number of copies. The expression that a
+primitive takes is drawn above it, between brackets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from einsearch.graph.outline import Item, Outline, caption, family, outline
-from einsearch.primitives.program import INPUT, Program, Ref
+from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import describe
 
 FAMILY_COLOURS: Final = {
@@ -33,6 +34,8 @@ FAMILY_COLOURS: Final = {
     "position": "bright_blue",
     "sources": "bright_blue",
     "attention": "red",
+    "experts": "magenta",
+    "sparse": "magenta",
 }
 """Colours of a terminal by family of primitives; others are white."""
 
@@ -71,7 +74,7 @@ def draw_text(program: Program, *, fold: bool = True, markup: bool = False) -> s
     Returns:
         The lines: lanes, call, shape of its outcome, number of its parameters.
     """
-    rows = _Rows(outline(program, fold=fold)).run()
+    rows = _Rows(outline(program, fold=fold), fold=fold).run()
     lanes = max(len(row.lanes) for row in rows)
     text = max(len(row.text) for row in rows)
     shape = max(len(row.shape) for row in rows)
@@ -91,8 +94,9 @@ def _line(row: _Row, lanes: int, text: int, shape: int, *, markup: bool) -> str:
 class _Rows:
     """Lays the items of an outline onto lanes; a lane carries one tensor that is still read."""
 
-    def __init__(self, sketch: Outline) -> None:
+    def __init__(self, sketch: Outline, *, fold: bool) -> None:
         self.sketch = sketch
+        self.fold = fold
         self.lanes: list[Ref | None] = []
         self.rows: list[_Row] = []
         self.left = Counter(r for item in sketch.items for r in {*item.reads, *item.passing})
@@ -133,9 +137,23 @@ class _Rows:
             call.cost.parameters,
             FAMILY_COLOURS.get(family(call), ""),
         )
+        self._draw_inner(call)
         self.lanes[column] = Ref(item.number, 0)
         self._add(self._bars(column, "●"), row)
         self._fork(column, item.number, len(call.outputs))
+
+    def _draw_inner(self, call: Call) -> None:
+        """The expressions of a call, each as a drawing of its own above it."""
+        for inner in call.inner:
+            times = f" x {inner.copies}" if inner.copies > 1 else ""
+            self._add(self._bars(), _Row("", f"┌ {inner.name}{times}"))
+            drawn = _Rows(outline(inner.program, fold=self.fold), fold=self.fold).run()
+            width = max(len(row.lanes) for row in drawn)
+            for row in drawn:
+                text = f"│ {row.lanes.ljust(width)}  {row.text}".rstrip()
+                shown = _Row("", text, row.shape, row.parameters, row.colour)
+                self._add(self._bars(), shown)
+            self._add(self._bars(), _Row("", "└"))
 
     def _leave(self) -> None:
         column = self._enter(self.sketch.outputs)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from einsearch.graph.simplify import is_trainable, simplify
-from einsearch.primitives.arguments import show_value
+from einsearch.primitives.arguments import Symbol
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
 LONGEST_PERIOD: Final = 64
 """Repeated blocks of more pieces than this are drawn one by one."""
+LONGEST_EXPRESSION: Final = 48
+"""Characters of an expression among the arguments of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,13 @@ def outline(program: Program, *, fold: bool = True) -> Outline:
 
 
 def caption(call: Call) -> str:
-    """A call as a drawing shows it: `conv2d(16, 3, stride=2)`, defaults left out."""
-    shown = []
-    for parameter, value in zip(call.primitive.parameters, call.args.values_in_order, strict=True):
-        if parameter.is_required:
-            shown.append(show_value(value))
-        elif value != parameter.default:
-            shown.append(f"{parameter.name}={show_value(value)}")
-    return f"{call.primitive.name}({', '.join(shown)})" if shown else call.primitive.name
+    """A call as a drawing shows it: `conv2d(16, 3, stride=2)`, long expressions shortened."""
+    short = call.args
+    for inner in call.inner:
+        text = str(inner.program)
+        if len(text) > LONGEST_EXPRESSION:
+            short = short.replaced(inner.name, Symbol(f"{text[: LONGEST_EXPRESSION - 1]}…"))
+    return replace(call, args=short).text if short is not call.args else call.text
 
 
 def family(call: Call) -> str:

@@ -54,15 +54,24 @@ class Analysis:
         program: without the calls that nothing reads.
         facts: of every call's outgoing tensors.
         reached: whether gradients reach a call.
+        incoming: facts of the incoming tensors.
+        inner: outcomes for the expressions that each call takes.
     """
 
     program: Program
     facts: Sequence[tuple[Fact, ...]]
     reached: Sequence[bool]
+    incoming: Sequence[Fact]
+    inner: Sequence[tuple[Analysis, ...]]
+
+    @property
+    def outcome(self) -> tuple[Fact, ...]:
+        """Facts of the outgoing tensors."""
+        return tuple(map(self.fact, self.program.outputs))
 
     def fact(self, ref: Ref) -> Fact:
         """Fact of one tensor."""
-        return _INCOMING if ref.call == INPUT else self.facts[ref.call][ref.port]
+        return self.incoming[ref.port] if ref.call == INPUT else self.facts[ref.call][ref.port]
 
     def name(self, number: int) -> str:
         """A call as a message names it: `conv2d(16, 3) (call 4 of 12)`."""
@@ -81,14 +90,17 @@ class Analysis:
 _INCOMING: Final = Fact(Signal(), depends=True, affine=True, frozen=False, zero=False)
 
 
-def analyse(program: Program) -> Analysis:
-    """The symbolic pass over a program."""
+def analyse(program: Program, incoming: Sequence[Fact] = ()) -> Analysis:
+    """The symbolic pass over a program; `incoming` is known of the tensors that enter it."""
     live = drop_unread(program)
+    entering = incoming or [_INCOMING] * len(program.input)
     facts: list[tuple[Fact, ...]] = []
+    inner: list[tuple[Analysis, ...]] = []
     for call in live.calls:
-        known = [_INCOMING if r.call == INPUT else facts[r.call][r.port] for r in call.inputs]
-        facts.append(_outcome(call, known))
-    return Analysis(live, facts, _reached(live, facts))
+        known = [(entering if r.call == INPUT else facts[r.call])[r.port] for r in call.inputs]
+        inner.append(tuple(analyse(i.program, known) for i in call.inner))
+        facts.append(_outcome(call, known, inner[-1]))
+    return Analysis(live, facts, _reached(live, facts), entering, inner)
 
 
 def violation(program: Program, require: tuple[str, ...]) -> str | None:
@@ -127,7 +139,7 @@ def _requirement(name: str) -> Callable[[Analysis], str | None]:
 # --- facts ---------------------------------------------------------------------------------------
 
 
-def _outcome(call: Call, known: list[Fact]) -> tuple[Fact, ...]:
+def _outcome(call: Call, known: list[Fact], inner: tuple[Analysis, ...]) -> tuple[Fact, ...]:
     primitive = call.primitive
     trainable = is_trainable(call)
     signals = _signals(call, known)
@@ -136,6 +148,8 @@ def _outcome(call: Call, known: list[Fact]) -> tuple[Fact, ...]:
     affine = _is_affine(call, known)
     stuck = not trainable and all(fact.frozen for fact in known)
     empty = not trainable and _is_product(call) and any(fact.zero for fact in known)
+    # What scales the outcome of an expression cannot make anything of zero, whatever it learns.
+    empty |= primitive.scales_expression and any(fact.zero for a in inner for fact in a.outcome)
     varying = [fact.signal.variance > 0 for fact in known]
     # What is at zero only until its parameters are trained says nothing of later.
     settled = any(varying) and all(v or f.frozen for v, f in zip(varying, known, strict=True))
@@ -238,11 +252,25 @@ def _lacks_gradient(analysis: Analysis) -> str | None:
             return f"the signal explodes at {analysis.name(number)}: values up to {largest:.3g}"
         if not analysis.reached[number]:
             continue
+        reason = _lacks_gradient_inside(analysis, number)
+        if reason is not None:
+            return reason
         for fact in analysis.facts[number]:
             variance = fact.signal.variance
             if fact.depends and not LEAST_VARIANCE <= variance <= GREATEST_VARIANCE:
                 verb = "dies" if variance < LEAST_VARIANCE else "explodes"
                 return f"the signal {verb} at {analysis.name(number)}: variance {variance:.3g}"
+    return None
+
+
+def _lacks_gradient_inside(analysis: Analysis, number: int) -> str | None:
+    """What is wrong in the expressions of a call that gradients reach."""
+    for inner in analysis.inner[number]:
+        reason = _lacks_gradient(inner)
+        if reason is not None:
+            return f"in the expression of {analysis.name(number)}: {reason}"
+        if any(fact.zero for fact in inner.outcome):
+            return f"no gradient reaches {analysis.name(number)}: its expression is zero"
     return None
 
 

@@ -160,9 +160,28 @@ def read_input(call: Call, sketch: Sketch) -> Outcome:
     return with_inputs(call, (Ref(INPUT, sketch.input.index(call.specs[0])),))
 
 
+def inside(call: Call) -> Call:
+    """The call with its expressions simplified, where the primitive takes what is left of them."""
+    args = call.args
+    for inner in call.inner:
+        simple = simplify(inner.program).with_own_keys()
+        fewer = args.replaced(inner.name, simple)
+        if infer_or_reason(call.primitive, fewer, call.specs) == call.outputs:
+            args = fewer
+    if args is call.args:
+        return call
+    return Call(call.primitive, args, call.inputs, call.specs, call.outputs, call.weights)
+
+
+def is_random(call: Call) -> bool:
+    """Whether a call, or one in its expressions, draws random numbers in training."""
+    drawn = (is_random(c) for inner in call.inner for c in inner.program.calls)
+    return call.primitive.is_random or any(drawn)
+
+
 def merge_equal(call: Call, sketch: Sketch) -> Outcome:
     """The same function of the same tensors, computed once."""
-    if call.primitive.is_random or is_trainable(call):
+    if is_trainable(call) or is_random(call):
         return None
     operands: tuple[Ref, ...] | Bundle = call.inputs
     if reads_shape_only(call.primitive):
@@ -230,6 +249,7 @@ def simplify(program: Program) -> Program:
     Dropped are calls that nothing reads, `identity`, `clone`, joins of one tensor, zeros in a
     sum, permutations that undo each other, a split that is concatenated again, and repeated
     calls without weights on the same tensors. Dropout is never merged: each draws its own mask.
+    Expressions that primitives take are simplified, too.
     """
     return drop_unread(rewrite(program, _all_rules))
 
@@ -239,7 +259,7 @@ def _all_rules(call: Call, sketch: Sketch) -> Outcome:
     outcome = rule(call, sketch) if rule else None
     if isinstance(outcome, tuple):
         return outcome
-    changed = outcome or call
+    changed = inside(outcome or call)
     return merge_equal(changed, sketch) or changed
 
 

@@ -27,6 +27,8 @@ PALETTE: Final = {
     "position": ("#e0e7ff", "#4f46e5"),
     "sources": ("#e0e7ff", "#4f46e5"),
     "attention": ("#fee2e2", "#dc2626"),
+    "experts": ("#fae8ff", "#a21caf"),
+    "sparse": ("#fae8ff", "#a21caf"),
     "input": ("#1e293b", "#1e293b"),
     "output": ("#1e293b", "#1e293b"),
 }

@@ -22,7 +22,7 @@ class Symbol(str):
 
 
 Value = int | float | bool | str
-"""What an argument can be once it is drawn. A `Symbol` is a str; an expression is a `Submodule`."""
+"""What an argument can be once it is drawn. A `Symbol` is a str; an expression is a `Program`."""
 
 
 class Kind(StrEnum):
@@ -56,8 +56,10 @@ class Parameter:
         default: value when it is not given, or REQUIRED.
         symbols: the names it takes, for Kind.SYMBOL.
         minimum, maximum: inclusive bounds of numbers.
-        examples: values that fit some tensors, for Kind.TEXT and Kind.EXPRESSION: the contract
-            tests of primitives draw from them.
+        examples: values that fit some tensors, for Kind.TEXT and (as texts) Kind.EXPRESSION: the
+            contract tests of primitives draw from them.
+        copies: of a Kind.EXPRESSION, the parameter that says how many copies of it there are, each
+            with its own weights; one where empty.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Parameter:
     minimum: float = -math.inf
     maximum: float = math.inf
     examples: tuple[Any, ...] = ()
+    copies: str = ""
 
     @property
     def is_required(self) -> bool:
@@ -154,6 +157,11 @@ class Arguments(Mapping[str, Any]):
     def values_in_order(self) -> tuple[Any, ...]:
         """The values in the order of the schema."""
         return self._values  # type: ignore[no-any-return]
+
+    def replaced(self, name: str, value: Any) -> Arguments:
+        """The same with another value of one parameter, which must be one that it takes."""
+        values = tuple(value if n == name else v for n, v in self.items())
+        return Arguments(self._names, values)
 
     def __getattr__(self, name: str) -> Any:
         try:

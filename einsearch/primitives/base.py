@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -61,7 +61,9 @@ class Layer:
             incoming tensors), or a function, called with the incoming tensors followed by
             `args` and `kwargs`. Either comes from torch, or from a module below
             `einsearch.primitives.kernels`, whose source can stand on torch alone.
-        args, kwargs: plain values: numbers, strings, booleans, tuples of them.
+        args, kwargs: plain values: numbers, strings, booleans, tuples of them; among `args` also the
+            `Program` of an expression, in whose place the module gets a function that makes a
+            network of it, with weights of its own each time it is called.
         is_module: whether `target` is a module class.
     """
 
@@ -97,8 +99,14 @@ class Primitive(abc.ABC):
             evaluation. `mul` and `matmul` are not, except where at most one operand depends on the
             network's input.
         is_multilinear: whether it is affine in each incoming tensor when the others are fixed.
+        is_associative: whether it may take some of its tensors first and the outcome with the others
+            after, as far as shapes and costs go.
         is_random: whether it draws random numbers in training, so that two calls on the same
-            tensors differ, as dropout does.
+            tensors differ, as dropout does. What its expression draws is the expression's.
+        is_conditional: whether values decide what is computed, so that `flops` is an upper bound,
+            and some weights get no gradient from some inputs.
+        scales_expression: of one that takes an expression, whether its outcome is zero where that
+            of the expression is.
     """
 
     name: ClassVar[str]
@@ -110,7 +118,10 @@ class Primitive(abc.ABC):
     is_source: ClassVar[bool] = False
     is_affine: ClassVar[bool] = False
     is_multilinear: ClassVar[bool] = False
+    is_associative: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
+    is_conditional: ClassVar[bool] = False
+    scales_expression: ClassVar[bool] = False
 
     @abc.abstractmethod
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -133,6 +144,22 @@ class Primitive(abc.ABC):
     def affine_at(self, specs: Bundle, args: Arguments) -> bool:
         """Whether this call is affine in evaluation; batch norm is, though not in training."""
         return self.is_affine
+
+    def within(self, specs: Bundle, values: Mapping[str, Any]) -> Bundle:
+        """Specs of the tensors that enter its expression; `specs` unless overridden.
+
+        Args:
+            specs: of its own incoming tensors.
+            values: its other arguments, by name.
+
+        Raises:
+            ShapeError: these tensors cannot be taken.
+        """
+        return specs
+
+    def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
+        """Whether examples of a batch meet in training, as in batch norm; not in evaluation."""
+        return False
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         """Number of trainable scalars; 0 unless overridden."""
@@ -197,6 +224,12 @@ def cost(primitive: Primitive, args: Arguments, specs: Bundle) -> Cost:
         primitive.flops(specs, args),
         primitive.memory(specs, outputs, args),
     )
+
+
+@lru_cache(maxsize=4096)
+def expressions_of(kind: type[Primitive]) -> tuple[Parameter, ...]:
+    """The parameters of a primitive that take an expression; most have none."""
+    return tuple(p for p in kind.parameters if p.kind is Kind.EXPRESSION)
 
 
 _REGISTRY: dict[str, Primitive] = {}

@@ -6,6 +6,7 @@ from einsearch.primitives import (  # noqa: F401
     combine,
     conv,
     elementwise,
+    experts,
     linear,
     moments,
     norm,
@@ -13,4 +14,5 @@ from einsearch.primitives import (  # noqa: F401
     position,
     routing,
     sources,
+    sparse,
 )

@@ -54,7 +54,10 @@ class MomentPrimitive(Primitive):
         return specs
 
     def affine_at(self, specs: Bundle, args: Arguments) -> bool:
-        return self.is_affine or str(args.over) == "batch"
+        return self.is_affine or self.mixes_batch(specs, args)
+
+    def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
+        return str(args.over) == "batch"
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.moments import Moment

@@ -74,6 +74,9 @@ class BatchNorm(Normalisation):
     def affine_at(self, specs: Bundle, args: Arguments) -> bool:
         return True
 
+    def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
+        return True
+
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         return _over_batch(specs[0])
 
@@ -101,6 +104,9 @@ class Norm(Normalisation):
         return specs if specs[0].layout is Layout.IMAGE else _with_several_features(specs)
 
     def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        return self.mixes_batch(specs, args)
+
+    def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
         return specs[0].layout is Layout.IMAGE
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:

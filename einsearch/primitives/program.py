@@ -1,20 +1,25 @@
 """A straight-line program of primitive calls: what a derivation denotes and a graph is built from.
 
-It is plain data without torch: call i reads tensors of calls before it, or of the input.
+It is plain data without torch: call i reads tensors of calls before it, or of the input. The
+expression that a primitive takes is a program of its own, among the arguments of its call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from einsearch.primitives.arguments import Arguments
-from einsearch.primitives.base import Cost, Primitive, cost
+from einsearch.primitives.arguments import Arguments, show_value
+from einsearch.primitives.base import Cost, Primitive, Signal, cost, expressions_of, infer
 from einsearch.specs import Bundle, TensorSpec
 
 INPUT: Final = -1
 """The "call" that yields the tensors entering the program."""
+
+MOST_LEVELS: Final = 32
+"""Expressions of primitives inside each other: networks of PyTorch nest as deep."""
 
 
 class Ref(NamedTuple):
@@ -22,6 +27,21 @@ class Ref(NamedTuple):
 
     call: int
     port: int
+
+
+class Inner(NamedTuple):
+    """The expression of a call.
+
+    Attributes:
+        name: of the parameter.
+        program: what it denotes. Its weights keys are its own: nothing is shared with calls
+            outside.
+        copies: how many there are, each with its own weights.
+    """
+
+    name: str
+    program: Program
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,28 @@ class Call:
     @property
     def cost(self) -> Cost:
         return cost(self.primitive, self.args, self.specs)
+
+    @property
+    def inner(self) -> tuple[Inner, ...]:
+        """The expressions that it takes; most calls take none."""
+        parameters = expressions_of(type(self.primitive))
+        return tuple(
+            Inner(p.name, self.args[p.name], self.args[p.copies] if p.copies else 1)
+            for p in parameters
+        )
+
+    @property
+    def text(self) -> str:
+        """As the language writes it: `conv2d(16, 3, stride=2)`, defaults left out."""
+        shown = []
+        for parameter, value in zip(
+            self.primitive.parameters, self.args.values_in_order, strict=True
+        ):
+            if parameter.is_required:
+                shown.append(show_value(value))
+            elif value != parameter.default:
+                shown.append(f"{parameter.name}={show_value(value)}")
+        return f"{self.primitive.name}({', '.join(shown)})" if shown else self.primitive.name
 
 
 @dataclass(frozen=True)
@@ -81,3 +123,93 @@ class Program:
             seen.add(call.weights)
             total = total + Cost(parameters, own.flops, own.memory)
         return total
+
+    @cached_property
+    def nodes(self) -> int:
+        """Number of calls as built: an expression counts for each of its copies."""
+        inner = (i for call in self.calls for i in call.inner)
+        return len(self.calls) + sum(i.copies * i.program.nodes for i in inner)
+
+    @cached_property
+    def levels(self) -> int:
+        """How deep expressions of primitives stand inside each other; 0 where there are none."""
+        inner = (i.program.levels for call in self.calls for i in call.inner)
+        return 1 + max(inner, default=-1)
+
+    def signals(self, incoming: tuple[Signal, ...]) -> tuple[Signal, ...]:
+        """Moments of the outgoing tensors at initialisation, given those of the incoming ones."""
+        made: list[tuple[Signal, ...]] = []
+
+        def signal(ref: Ref) -> Signal:
+            return incoming[ref.port] if ref.call == INPUT else made[ref.call][ref.port]
+
+        for call in self.calls:
+            known = tuple(map(signal, call.inputs))
+            made.append(call.primitive.signal(call.specs, call.args, known))
+        return tuple(map(signal, self.outputs))
+
+    def on(self, incoming: Bundle) -> Program:
+        """The same calls with the same arguments on other tensors.
+
+        Raises:
+            ShapeError: a primitive cannot take what would reach it.
+        """
+        calls: list[Call] = []
+
+        def spec(ref: Ref) -> TensorSpec:
+            return incoming[ref.port] if ref.call == INPUT else calls[ref.call].outputs[ref.port]
+
+        for call in self.calls:
+            specs = tuple(map(spec, call.inputs))
+            args = call.args
+            for inner in call.inner:
+                entering = call.primitive.within(specs, args)
+                args = args.replaced(inner.name, inner.program.on(entering))
+            outputs = infer(call.primitive, args, specs)
+            calls.append(replace(call, args=args, specs=specs, outputs=outputs))
+        return Program(incoming, tuple(calls), self.outputs)
+
+    def with_own_keys(self) -> Program:
+        """The same network, its weights keys counted from 0 in the order of use."""
+        first: dict[str, str] = {}
+        calls = tuple(
+            replace(call, weights=first.setdefault(call.weights, str(number)))
+            for number, call in enumerate(self.calls)
+        )
+        return Program(self.input, calls, self.outputs)
+
+    def __str__(self) -> str:
+        """As an expression of the language; it does not say which weights are shared."""
+        return " >> ".join(c.text for c in self.calls) if self._is_series() else self._as_block()
+
+    def _is_series(self) -> bool:
+        left = tuple(Ref(INPUT, port) for port in range(len(self.input)))
+        for number, call in enumerate(self.calls):
+            if call.inputs != left or call.primitive.is_source:
+                return False
+            left = tuple(Ref(number, port) for port in range(len(call.outputs)))
+        return left == self.outputs and bool(self.calls)
+
+    def _as_block(self) -> str:
+        names: dict[Ref, str] = {Ref(INPUT, 0): "in"}
+        lines: list[str] = []
+        if len(self.input) > 1:
+            names = {Ref(INPUT, port): f"in_{port}" for port in range(len(self.input))}
+            lines.append(f"{_bundle(names.values())} = in")
+        for number, call in enumerate(self.calls):
+            ports = range(len(call.outputs))
+            own = [f"x{number}_{port}" if len(ports) > 1 else f"x{number}" for port in ports]
+            names |= {Ref(number, port): own[port] for port in ports}
+            head = "" if call.primitive.is_source else f"{_read(call.inputs, names)} >> "
+            lines.append(f"{_bundle(own)} = {head}{call.text}")
+        lines.append(f"out = {_read(self.outputs, names)}")
+        return f"{{ {'  '.join(lines)} }}"
+
+
+def _read(refs: tuple[Ref, ...], names: dict[Ref, str]) -> str:
+    return _bundle(names[ref] for ref in refs)
+
+
+def _bundle(names: Iterable[str]) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"({', '.join(listed)})"

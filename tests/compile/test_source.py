@@ -156,9 +156,14 @@ def test_every_kernel_of_every_primitive_can_be_printed() -> None:
     """Whatever a primitive runs, its source must stand on torch alone."""
     specs = [image(4, 8, 8), tokens(16, 8, (4, 4)), vector(8)]
     printed = set()
+    expressions = (
+        (series(vector(8), ("linear", 8)), 2, 1),
+        (series(tokens(16, 8), ("linear", 8)),),
+    )
+    given = ((), (2,), (2, 2), (0.5,), ("acb",), (2, 0), (Symbol("layer"),), *expressions)
     for name in all_primitives():
         for spec in specs:
-            for args in ((), (2,), (2, 2), (0.5,), ("acb",), (2, 0), (Symbol("layer"),)):
+            for args in given:
                 try:
                     written = series(spec, (name, *args))
                 except Exception:

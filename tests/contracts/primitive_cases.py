@@ -13,6 +13,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from einsearch.compile.module import build_layer
+from einsearch.derivation.replay import architecture
+from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import (
     AXIS_SYMBOLS,
     Arguments,
@@ -20,8 +23,8 @@ from einsearch.primitives.arguments import (
     Parameter,
     Symbol,
 )
-from einsearch.primitives.base import Primitive, get_primitive, infer_or_reason
-from einsearch.specs import Bundle, TensorSpec, image, tokens, vector
+from einsearch.primitives.base import Primitive, expressions_of, get_primitive, infer_or_reason
+from einsearch.specs import Bundle, TensorSpec, describe, image, tokens, vector
 
 POOL: Final[Bundle] = (
     image(4, 6, 6),
@@ -73,7 +76,7 @@ class Network(nn.Module):
         super().__init__()
         self.layer = case.primitive.layer(case.specs, case.args)
         if self.layer.is_module:
-            self.inner = self.layer.target(*self.layer.args, **dict(self.layer.kwargs))
+            self.inner = build_layer(self.layer)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         if self.layer.is_module:
@@ -96,14 +99,40 @@ _VALUES: Final[dict[Kind, Callable[[Parameter], tuple[Any, ...]]]] = {
 
 
 def arguments(primitive: Primitive) -> list[Arguments]:
-    """Arguments drawn from the schema: the defaults, and a mixture of everything else."""
+    """Arguments drawn from the schema: the defaults, and a mixture of everything else.
+
+    In the place of an expression stands its text: what it means depends on what enters it.
+    """
     choices = []
     for parameter in primitive.parameters:
         default = () if parameter.is_required else (parameter.default,)
         choices.append((*default, *_VALUES[parameter.kind](parameter)))
-    combined = [primitive.bind(*values) for values in itertools.product(*choices)]
+    names = tuple(parameter.name for parameter in primitive.parameters)
+    combined = [Arguments(names, accepted(primitive, v)) for v in itertools.product(*choices)]
     rest = random.Random(primitive.name).sample(combined, min(len(combined), MOST_ARGUMENTS))
     return list(dict.fromkeys([combined[0], *rest]))
+
+
+def accepted(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values as the primitive's schema takes them; texts of expressions stay texts."""
+    return tuple(
+        value if parameter.kind is Kind.EXPRESSION else parameter.accept(value)
+        for parameter, value in zip(primitive.parameters, values, strict=True)
+    )
+
+
+def tried(
+    primitive: Primitive, args: Arguments, specs: Bundle
+) -> tuple[Arguments, Bundle, Bundle | str]:
+    """A call: arguments with expressions read, specs, the outgoing specs or why there are none."""
+    for parameter in expressions_of(type(primitive)):
+        try:
+            (entering,) = primitive.within(specs, args)
+            program = architecture(args[parameter.name], entering).program
+        except ShapeError as error:
+            return args, specs, f"{primitive.name} cannot take {describe(specs)}: {error}"
+        args = args.replaced(parameter.name, program)
+    return args, specs, infer_or_reason(primitive, args, specs)
 
 
 def bundles(primitive: Primitive) -> Iterator[Bundle]:
@@ -121,7 +150,7 @@ def attempts(name: str) -> tuple[tuple[Arguments, Bundle, Bundle | str], ...]:
     """Every call tried: arguments, specs, and the outgoing specs or the reason for none."""
     primitive = get_primitive(name)
     pairs = itertools.product(arguments(primitive), bundles(primitive))
-    return tuple((args, specs, infer_or_reason(primitive, args, specs)) for args, specs in pairs)
+    return tuple(tried(primitive, args, specs) for args, specs in pairs)
 
 
 @lru_cache
@@ -137,9 +166,10 @@ def cases(name: str) -> tuple[Case, ...]:
 
 
 @st.composite
-def any_call(draw: st.DrawFn, primitive: Primitive) -> tuple[Arguments, Bundle]:
-    """Arguments that fit the schema, and as many tensors as it takes of a layout that it takes."""
-    values = (draw(any_value(parameter)) for parameter in primitive.parameters)
+def any_call(draw: st.DrawFn, primitive: Primitive) -> tuple[Arguments, Bundle, Bundle | str]:
+    """A call with arguments that fit the schema, of as many tensors as it takes, of a layout that
+    it takes; and what comes of it, as `tried` has it."""
+    values = tuple(draw(any_value(parameter)) for parameter in primitive.parameters)
     known = draw(st.sampled_from(cases(primitive.name))).specs[0]
     sizes = st.integers(1, 12 if known.rank < 3 else 8)
     first = resized(known, tuple(draw(sizes) for _ in known.shape))
@@ -148,7 +178,8 @@ def any_call(draw: st.DrawFn, primitive: Primitive) -> tuple[Arguments, Bundle]:
     for _ in range(draw(st.integers(fewest, min(most, 4))) - 1):
         shape = draw(st.sampled_from([first.shape, first.shape[::-1]]))
         bundle.append(draw(st.sampled_from([first, resized(known, shape)])))
-    return primitive.bind(*values), tuple(bundle)
+    names = tuple(parameter.name for parameter in primitive.parameters)
+    return tried(primitive, Arguments(names, accepted(primitive, values)), tuple(bundle))
 
 
 def any_value(parameter: Parameter) -> st.SearchStrategy[Any]:

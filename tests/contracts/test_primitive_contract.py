@@ -14,7 +14,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from einsearch.errors import ShapeError
-from einsearch.primitives.base import Signal, all_primitives, cost, get_primitive, infer_or_reason
+from einsearch.primitives.base import (
+    Signal,
+    all_primitives,
+    cost,
+    expressions_of,
+    get_primitive,
+    infer_or_reason,
+)
 from tests.contracts.primitive_cases import (
     POOL,
     Case,
@@ -111,8 +118,7 @@ class TestPrimitive:
 
     def test_counts_its_flops(self, name: str) -> None:
         for case in cases(name):
-            counted = cost(case.primitive, case.args, case.specs).flops
-            assert 2 * counted == real_flops(case.network(), case.tensors()), str(case)
+            assert_flops(case, case.network())
 
     @settings(max_examples=30)
     @given(data=st.data())
@@ -120,11 +126,12 @@ class TestPrimitive:
         self, name: str, data: st.DataObject
     ) -> None:
         primitive = get_primitive(name)
-        args, specs = data.draw(any_call(primitive))
-        outcome = infer_or_reason(primitive, args, specs)
+        args, specs, outcome = data.draw(any_call(primitive))
         if isinstance(outcome, str):
-            with pytest.raises(ShapeError, match=r"\w"):
-                primitive.infer(specs, args)
+            # Where not even the expression stands on these tensors, there is no call.
+            if not any(isinstance(args[p.name], str) for p in expressions_of(type(primitive))):
+                with pytest.raises(ShapeError, match=r"\w"):
+                    primitive.infer(specs, args)
             return
         assert primitive.infer(specs, args) == outcome
         case, costs = Case(primitive, args, specs, outcome), cost(primitive, args, specs)
@@ -133,7 +140,7 @@ class TestPrimitive:
             assert [tuple(t.shape) for t in made] == [(2, *spec.shape) for spec in outcome]
             assert all(torch.isfinite(t).all() for t in made)
             assert costs.parameters == sum(p.numel() for p in network.parameters())
-            assert 2 * costs.flops == real_flops(network, case.tensors())
+            assert_flops(case, network)
 
     def test_outcomes_and_gradients_are_finite(self, name: str) -> None:
         for case in cases(name):
@@ -150,12 +157,14 @@ class TestPrimitive:
                     assert torch.isfinite(tensor).all(), f"{case} scaled by {scale}"
 
     def test_every_weight_gets_a_gradient(self, name: str) -> None:
+        seeds = range(30 if get_primitive(name).is_conditional else 1)
         for case in cases(name):
-            network = case.network()
-            total = sum((t * torch.randn_like(t)).sum() for t in network(*case.tensors()))
-            for key, weight in network.named_parameters():
-                (grad,) = torch.autograd.grad(total, weight, retain_graph=True)
-                assert grad.abs().max() > 0, f"{case}: {key}"
+            missing = {key for key, _ in case.network().named_parameters()}
+            for seed in seeds:
+                missing -= (
+                    weights_with_gradient(case.network(seed), case.tensors()) if missing else set()
+                )
+            assert not missing, f"{case}: {missing}"
 
     def test_examples_do_not_meet_in_evaluation(self, name: str) -> None:
         for case in cases(name):
@@ -252,6 +261,24 @@ class TestPrimitive:
                 assert not differ or network.training, str(case)
                 random = random or differ
         assert get_primitive(name).is_random is random
+
+
+def weights_with_gradient(network: Network, tensors: list[Tensor]) -> set[str]:
+    """Names of the weights on which the outcome depends, for these tensors."""
+    total = sum((t * torch.randn_like(t)).sum() for t in network(*tensors))
+    weights = dict(network.named_parameters())
+    if not weights or not isinstance(total, Tensor) or not total.requires_grad:
+        return set()
+    grads = torch.autograd.grad(total, [*weights.values()], allow_unused=True)
+    return {key for key, g in zip(weights, grads, strict=True) if g is not None and g.any()}
+
+
+def assert_flops(case: Case, network: Network) -> None:
+    """What is counted for one example is what two examples take; an upper bound where values
+    decide what is computed."""
+    counted = 2 * cost(case.primitive, case.args, case.specs).flops
+    real = real_flops(network, case.tensors())
+    assert real <= counted if case.primitive.is_conditional else real == counted, str(case)
 
 
 def sampled(case: Case, incoming: Signal) -> list[Tensor]:

@@ -26,6 +26,22 @@ op = tied(conv2d(channels, 3, groups={1, 2}) >> norm) | leaky_relu | each(op, 2)
 tail = global_avg_pool >> linear(4) | flatten >> linear(4)
 """
 
+WITH_EXPRESSIONS = """
+start net
+net = linear(d) >> repeat(1..2, block(act)) >> mixed >> chain(2, unit) where
+    d = {8, 16}, act = relu | gelu
+block(f) = (experts(ffn(f), {2, 4}, {1, 2}), identity) >> add
+         | sparse_modular_activation(f >> unit)
+         | experts(experts(c >> linear(features) >> f, 2, 1) >> c, {1, 2}, 1) >> linear(features)
+           where c = linear({8, 16}) | tied(linear(features))
+unit = linear(features) | tied(linear(features)) >> tanh | experts(unit, 2, 1) [0.2]
+     | (unit, identity) >> mul when depth < 3
+ffn(f) = { u = in >> linear({4, 8})  v = in >> linear(8)  w = any(1, u, v)
+           out = w >> (tied(f), silu) >> concat(axis=features) >> linear(8) }
+       | tied(linear(8)) >> f | repeat(2, linear(features) >> f)
+mixed = experts(f >> linear(8), 3, 1..3, route=example) where f = relu | identity
+"""
+
 
 def packaged(name: str) -> Grammar:
     folder = resource_folder("grammars")

@@ -1,0 +1,83 @@
+"""Sparse modular activation: a module runs only on the tokens that ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Arguments, Kind, Parameter
+from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
+from einsearch.primitives.experts import check_batch_statistics, check_entering, single
+from einsearch.specs import Bundle, Layout, tokens
+
+
+@register
+class SparseModularActivation(Primitive):
+    """x + p * expression, on the tokens that a router activates; the others pass unchanged.
+
+    The router's two logits go through a softmax of learned temperature; a token is active where
+    the second is larger, and p is its probability (Ren et al., 2023, "Sparse Modular Activation
+    for Efficient Sequence Modeling", sections 3 and 4). The active tokens of an example, in order,
+    are all that the expression sees: a shorter sequence. So it must take any length.
+
+    FLOPs and memory are counted as if every token were active.
+    """
+
+    name = "sparse_modular_activation"
+    parameters = (
+        Parameter(
+            "expression",
+            Kind.EXPRESSION,
+            examples=("linear(features) >> gelu", "attention >> tanh", "linear(features)"),
+        ),
+    )
+    is_conditional = True
+
+    def within(self, specs: Bundle, values: Mapping[str, Any]) -> Bundle:
+        if specs[0].layout is not Layout.TOKENS:
+            raise ShapeError("it needs tokens")
+        return (specs[0].without_grid(),)
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        inner = args.expression
+        check_entering(inner, self.within(specs, args))
+        length, features = specs[0].shape
+        for number in sorted({length, 1, 2, 3}):
+            spec = tokens(number, features)
+            try:
+                shorter = inner if number == length else inner.on((spec,))
+            except ShapeError as error:
+                raise ShapeError(f"its expression cannot take {spec}: {error}") from None
+            if single(shorter).without_grid() is not spec:
+                raise ShapeError(f"its expression makes {shorter.output[0]} of {spec}")
+            if shorter.cost.parameters != inner.cost.parameters:
+                raise ShapeError("the weights of its expression depend on the length")
+            check_batch_statistics(shorter)
+        return specs
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.sparse import SparseActivation
+
+        return Layer.module(SparseActivation, args.expression, specs[0].features)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return int(args.expression.cost.parameters) + 2 * (specs[0].features + 1) + 1
+
+    def flops(self, specs: Bundle, args: Arguments) -> int:
+        return 4 * specs[0].elements + int(args.expression.cost.flops)
+
+    def memory(self, specs: Bundle, outputs: Bundle, args: Arguments) -> int:
+        own = BYTES_PER_ELEMENT * (2 * specs[0].elements + 4 * specs[0].shape[0])
+        return own + int(args.expression.cost.memory)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        made = args.expression.signals(incoming)[0]
+        # At initialisation half of the tokens are active, with a probability near 1/2.
+        mean = made.mean / 4
+        variance = made.second_moment / 8 - mean**2
+        moments = Signal(incoming[0].mean + mean, incoming[0].variance + variance)
+        low, high = incoming[0].low + min(made.low, 0.0), incoming[0].high + max(made.high, 0.0)
+        return (moments.between(low, high),)
