@@ -109,5 +109,6 @@ class Trial:
             "flops": self.flops,
             "seconds": self.seconds,
             "budget": self.budget,
+            "excess": dict(self.excess),
             "hash": self.hash,
         }

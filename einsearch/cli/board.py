@@ -122,6 +122,11 @@ class Board(Callbacks):
         return trial.values.get(self.objective)
 
     def _count(self, trial: Trial) -> None:
+        before = self._trials.get(trial.number)
+        if before is not None:  # it was paused, and went on
+            self.spent -= count_spent([before])
+            self.states[before.state] -= 1
+            self.states += Counter()
         self._trials[trial.number] = trial
         self.spent += count_spent([trial])
         self.states[trial.state] += 1
@@ -135,4 +140,6 @@ class Board(Callbacks):
         best = None if self.best is None else self.value(self.best)
         if value is None or best is None:
             return value is not None
+        if self.best is not None and self.best.violation != trial.violation:
+            return trial.violation < self.best.violation
         return value > best if self.direction == "maximize" else value < best

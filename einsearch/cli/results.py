@@ -69,14 +69,15 @@ def _row(trial: Trial, objectives: Sequence[str], sizes: Sequence[str]) -> list[
         *(score(trial.values.get(name)) for name in objectives),
         *(count(getattr(trial, name)) for name in sizes),
         duration(trial.seconds),
-        str(trial.state).lower(),
+        str(trial.state).lower() + ("" if trial.is_feasible else ", infeasible"),
         trial.origin + parents,
         trial.text if has_text else trial.reason.split("\n", 1)[0],
     ]
 
 
 def best(run: RunArgument, json: JsonOption = False) -> None:
-    """Draw the best network of a run, with its scores.
+    """Draw the best network of a run, with its scores; with several objectives all of which no
+    other is better in everything, and the hypervolume that they dominate.
 
     Status 1 where there is none yet.
 
@@ -93,8 +94,20 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
         print_drawing(opened, opened.best)
         print()
         print_facts(trial_facts(opened, opened.best))
+        if len(opened.directions) > 1:
+            _print_front(opened)
     if opened.best is None:
         raise typer.Exit(1)
+
+
+def _print_front(run: Run) -> None:
+    objectives = list(run.directions)
+    front = run.pareto_front
+    print(f"\nNo other is better in everything than these {len(front)}")
+    rows = [[str(t.number), *(score(t.values[name]) for name in objectives), t.text] for t in front]
+    print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
+    print()
+    print_facts({"hypervolume": f"{run.hypervolume():.4g}, up to the worst of each objective"})
 
 
 def explain(
@@ -128,6 +141,7 @@ def explain(
         "values": values,
         "time": f"{duration(chosen.seconds)} ({spent})" if spent else duration(chosen.seconds),
         "by epoch": _by_epoch(chosen, next(iter(opened.directions))),
+        "epochs paid for": _paid(chosen),
         "size": f"{count(chosen.parameters)} parameters, {count(chosen.flops)} FLOPs",
         "canonical hash": chosen.hash,
     }
@@ -140,6 +154,12 @@ def explain(
 def _by_epoch(trial: Trial, objective: str) -> str:
     history = trial.metrics.get("history", ())
     return " ".join(score(epoch[objective]) for epoch in history if objective in epoch)
+
+
+def _paid(trial: Trial) -> str:
+    """Where each run of a trial began and ended, if there were several: "0-1, 1-3"."""
+    spans = trial.metrics.get("trained", ())
+    return ", ".join(f"{first}-{last}" for first, last in spans) if len(spans) > 1 else ""
 
 
 def lineage(trials: Sequence[Trial], trial: Trial) -> list[Trial]:

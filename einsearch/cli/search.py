@@ -80,6 +80,15 @@ def search(
         typer.Option("--searcher", help="Name of the algorithm.", show_default="as the file says"),
     ] = None,
     trials: TrialsOption = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option(
+            "--pruner",
+            help="How epochs are dealt out: asha (pause all, go on with the best), or "
+            "successive-halving, hyperband, median (stop the others), none.",
+            show_default="as the file says",
+        ),
+    ] = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
@@ -113,7 +122,7 @@ def search(
     Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
     """
     path = find_space(space)
-    changes = {"searcher": searcher, "trials": trials, "seed": seed}
+    changes = {"searcher": searcher, "trials": trials, "pruner": pruner, "seed": seed}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
     if submit is not None:
         submit_search(submit, path, None if run is None else str(run), changes, on_interrupt)

@@ -29,6 +29,9 @@ def summary(run: Run, trial: Trial | None = None) -> dict[str, Any]:
         "reasons": counts_by_reason(run.trials),
         "best": None if shown is None else shown.as_json(),
         "final": None if shown is None else final_of(run, shown),
+        "front": [trial.number for trial in run.pareto_front],
+        "hypervolume": run.hypervolume(),
+        "epochs": run.epochs,
     }
 
 
@@ -98,7 +101,8 @@ def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     values = ", ".join(f"{name} {score(trial.values.get(name))}" for name in run.directions)
     facts = {
         "network": trial.text,
-        "in the search": f"trial {trial.number}: {values}",
+        "in the search": f"trial {trial.number}: {values}"
+        + (f" ({trial.reason})" if trial.reason else ""),
         "size": f"{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs",
     }
     final = final_of(run, trial)
@@ -124,9 +128,10 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
         facts = trial_facts(run, best)
     states = counts_by_state(run.trials).items()
     counted = ", ".join(f"{number} {state.lower()}" for state, number in states)
-    print_facts(
-        facts | {"trials": f"{len(run.trials)}: {counted}", "run folder": str(run.directory)}
-    )
+    facts["trials"] = f"{len(run.trials)}: {counted}"
+    if run.epochs:
+        facts["trained"] = plural(run.epochs, "epoch")
+    print_facts(facts | {"run folder": str(run.directory)})
     print("\nNext")
     print_facts(
         {

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from einsearch.report import svg
 from einsearch.report.history import best_so_far, counts_by_reason, finished
+from einsearch.study.hypervolume import hypervolume_so_far, reference_point
 from einsearch.study.ranking import pareto_front
 from einsearch.trial import Trial
 
@@ -61,6 +62,26 @@ def trade_off(trials: Sequence[Trial], across: str, up: str, directions: Mapping
         svg.axes(x, y, across, up),
         svg.path(line, "best") if len(line) > 1 else "",
         *points,
+    )
+
+
+def hypervolume(trials: Sequence[Trial], directions: Mapping[str, str]) -> str:
+    """The hypervolume that the trials so far dominate, up to the worst value of each objective;
+    empty with one objective, or where nothing is dominated."""
+    corner = reference_point(trials, directions)
+    steps = hypervolume_so_far(trials, directions, corner) if corner else []
+    if len(directions) < 2 or not steps:
+        return ""
+    last = max(trial.number for trial in trials)
+    x, y = svg.x_scale(0, max(last, 1)), svg.y_scale(0.0, steps[-1][1])
+    points = [(x(steps[0][0]), y(0.0))]
+    for number, volume in steps:
+        points += [(x(number), points[-1][1]), (x(number), y(volume))]
+    points.append((x(last), points[-1][1]))
+    return svg.chart(
+        "hypervolume so far",
+        svg.axes(x, y, "trial", "hypervolume"),
+        svg.path(points, "best"),
     )
 
 

@@ -95,6 +95,7 @@ def _charts(report: Report) -> str:
             )
             for other in _compared(report.directions)
         ),
+        ("Hypervolume so far", charts.hypervolume(report.trials, report.directions)),
         ("Failed and rejected trials by reason", charts.failures(report.trials)),
     ]
     shown = "".join(

@@ -39,7 +39,7 @@ def finish_run(
         TaskError: the test data cannot be used.
     """
     chosen = best_first(run.trials, run.directions)[: file.final.top]
-    epochs = file.final.epochs or file.training.epochs
+    epochs = file.final.epochs or file.full_training.epochs
     done = {
         row["number"]: row
         for row in (folder.read_final() or {}).get("networks", ())

@@ -59,14 +59,40 @@ class Run:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial that is best by the main objective; the earliest of equals. None
-        while there is none."""
+        """The complete trial that is best by the main objective; the earliest of equals. One that
+        breaks a constraint only where all do, that which breaks them by least. None while there is
+        none."""
         return next(iter(by_main_objective(self.trials, self.directions)), None)
 
     @property
     def pareto_front(self) -> list[Trial]:
-        """Complete trials that no other dominates, best first by the main objective."""
+        """Complete trials that no other dominates, best first by the main objective. Trials that
+        break constraints only where all do, those that break them by least."""
         return pareto_front(self.trials, self.directions)
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> float:
+        """How much of the space of objectives the Pareto front dominates, in the product of their
+        units; 0 without complete trials that keep all constraints.
+
+        Args:
+            reference: objective name -> value: the corner up to which it is measured. Where None,
+                the worst value of each among those trials: to compare runs, give one for all.
+
+        Raises:
+            RunError: the reference lacks an objective.
+        """
+        from einsearch.study.hypervolume import hypervolume, reference_point
+
+        trials = self.record.trials
+        corner = reference_point(trials, self.directions) if reference is None else reference
+        return hypervolume(trials, self.directions, corner) if corner or reference else 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were paid for, by all trials together; not those of attempts that a
+        crash cut off."""
+        spans = (span for t in self.record.trials for span in t.metrics.get("trained", ()))
+        return sum(last - first for first, last in spans)
 
     @property
     def architectures(self) -> list[str]:

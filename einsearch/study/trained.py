@@ -13,7 +13,7 @@ from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.weights import read_weights
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
-from einsearch.trial import Trial
+from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from einsearch.compile.head import Network
@@ -79,10 +79,9 @@ def train_again(run: Run, trial: Trial) -> Outcome:
 
     folder = folder_of(run)
     file = space_of(folder)
-    training = file.training
-    if trial.budget is not None:
-        training = training.with_epochs(round(trial.budget))
-    job = Job(trial.text, training, trial.seed, file.trial.seconds)
+    has_values = trial.budget is not None and trial.state is not TrialState.FAILED
+    until = round(trial.budget or 0) if has_values else None
+    job = Job(trial.text, file.full_training, trial.seed, file.trial.seconds, until=until)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -102,7 +101,7 @@ def train_in_full(run: Run, trial: Trial, epochs: int | None, seeds: int) -> Fin
 
     folder = folder_of(run)
     file = space_of(folder)
-    wanted = epochs or file.final.epochs or file.training.epochs
+    wanted = epochs or file.final.epochs or file.full_training.epochs
     task = make_task(file.task, file.base)
     numbers = [trial.seed + i for i in range(seeds)]
     return train_final(trial.text, task, file.training.with_epochs(wanted), numbers)
