@@ -1,0 +1,40 @@
+"""What figures were taken on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def processor() -> str:
+    """Name of the processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def environment() -> dict[str, str]:
+    """Processor and versions, for a file of results."""
+    import torch
+
+    import einsearch
+
+    return {
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "einsearch": einsearch.__version__,
+    }
+
+
+def banner() -> str:
+    """The same on one line."""
+    found = environment()
+    return (
+        f"{found['processor']}, Python {found['python']}, torch {found['torch']}, "
+        f"einsearch {found['einsearch']}"
+    )
