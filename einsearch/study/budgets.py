@@ -12,7 +12,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from einsearch.study.ranking import Standing, dominates, ranked
+from einsearch.searchers.pareto import Standing, dominates, ranked
 
 
 @dataclass(frozen=True)

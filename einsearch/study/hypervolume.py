@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.errors import RunError
-from einsearch.study.ranking import complete_trials, dominates, standing_of
+from einsearch.searchers.pareto import dominates, standing_of
+from einsearch.study.ranking import complete_trials
 from einsearch.trial import Trial
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from einsearch.searchers.pareto import standing_of
 from einsearch.study.budgets import Ladder, Rungs
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.encoding import Entry
-from einsearch.study.ranking import standing_of
 from einsearch.study.scheduling import Promotion, Scheduler, place_among
 from einsearch.trial import Trial, TrialState
 

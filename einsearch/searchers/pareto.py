@@ -1,0 +1,123 @@
+"""Order among candidates with several objectives: domination, fronts and crowding distances of Deb,
+Pratap, Agarwal and Meyarivan, 2002, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II".
+Candidates that keep all constraints come before those that do not (section VI).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.trial import Trial
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How good a candidate is.
+
+    Attributes:
+        costs: its values, turned such that less is better; the main objective first.
+        violation: as in `Trial`.
+    """
+
+    costs: tuple[float, ...]
+    violation: float = 0.0
+
+
+def standing_of(trial: Trial, directions: Mapping[str, str]) -> Standing:
+    """How good a trial is that has a value for every objective."""
+    costs = (
+        -trial.values[name] if direction == "maximize" else trial.values[name]
+        for name, direction in directions.items()
+    )
+    return Standing(tuple(costs), trial.violation)
+
+
+def dominates(left: Standing, right: Standing) -> bool:
+    """Whether `left` breaks constraints by less, or breaks none as `right`, and is nowhere worse
+    and somewhere better."""
+    if left.violation or right.violation:
+        return left.violation < right.violation
+    pairs = zip(left.costs, right.costs, strict=True)
+    return left.costs != right.costs and all(x <= y for x, y in pairs)
+
+
+def ranked(standings: Mapping[int, Standing]) -> list[int]:
+    """Numbers of candidates, best first; of equals the lower number.
+
+    By the objective where there is one. By Pareto fronts where there are several, and those of a
+    front by how lonely they are on it (crowding distance), so that the best few are spread over
+    the whole front.
+    """
+    feasible = [number for number, standing in standings.items() if not standing.violation]
+    rest = sorted(standings.keys() - feasible, key=lambda n: (standings[n].violation, n))
+    if not feasible or len(standings[feasible[0]].costs) == 1:
+        return sorted(feasible, key=lambda n: (standings[n].costs, n)) + rest
+    numbers = np.array(sorted(feasible))
+    costs = np.array([standings[number].costs for number in numbers])
+    order: list[int] = []
+    for front in fronts(costs):
+        lonely = crowding_distances(costs[front])
+        order += numbers[front[np.lexsort((numbers[front], costs[front, 0], -lonely))]].tolist()
+    return order + rest
+
+
+def fronts(costs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Non-dominated sorting (Zhang, Tian, Cheng and Jin, 2015, "An Efficient Approach to
+    Nondominated Sorting for Evolutionary Multiobjective Optimization", ENS-SS).
+
+    Args:
+        costs: (n, objectives); less is better.
+
+    Returns:
+        Row numbers of each front, the first front first. Equal rows are on the same front.
+    """
+    found: list[list[int]] = []
+    for row in np.lexsort(costs.T[::-1]).tolist():
+        # Whatever dominates a row came before it in this order.
+        for front in found:
+            if not _is_dominated(costs[row], costs[front]):
+                front.append(row)
+                break
+        else:
+            found.append([row])
+    return [np.array(front) for front in found]
+
+
+def crowding_distances(costs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart the neighbours of each row are, as in NSGA-II, section III B: summed over the
+    objectives, each scaled to its range. Infinite at the ends.
+
+    Args:
+        costs: (n, objectives) of one front.
+    """
+    distances = np.zeros(len(costs))
+    for column in costs.T:
+        order = np.argsort(column, kind="stable")
+        values = column[order]
+        spread = values[-1] - values[0]
+        distances[order[[0, -1]]] = math.inf
+        if spread > 0:
+            distances[order[1:-1]] += (values[2:] - values[:-2]) / spread
+    return distances
+
+
+def first_front(costs: NDArray[np.float64]) -> list[int]:
+    """Rows that no other dominates, in the order of the first column.
+
+    Args:
+        costs: (n, objectives); less is better.
+    """
+    front: list[int] = []
+    for row in np.lexsort(costs.T[::-1]).tolist():
+        if not front or not _is_dominated(costs[row], costs[front]):
+            front.append(row)
+    return front
+
+
+def _is_dominated(row: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    return bool(((others <= row).all(axis=1) & (others < row).any(axis=1)).any())
