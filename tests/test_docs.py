@@ -9,6 +9,7 @@ import pytest
 
 import einsearch as es
 from einsearch.cli.main import app
+from einsearch.grammar.format import format_text
 from einsearch.study.plan import plan_file
 from einsearch.study.spacefile import load_space_file, load_space_text
 
@@ -23,6 +24,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 GRAMMARS = blocks("docs/language.md", "ein")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_grammars_are_formatted(page: Path) -> None:
+    for text in blocks(str(page), "ein"):
+        assert format_text(text) == text
 
 
 @pytest.mark.parametrize("text", GRAMMARS, ids=[str(n) for n in range(len(GRAMMARS))])

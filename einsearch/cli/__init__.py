@@ -4,6 +4,7 @@
 | ------------ | ------------------------------------------- |
 | main.py      | the program, its errors and exit status     |
 | grammar.py   | check, analyse, primitives, sample, show    |
+| language.py  | format                                      |
 | search.py    | search, resume                              |
 | results.py   | trials, best, explain                       |
 | networks.py  | train, export, report                       |

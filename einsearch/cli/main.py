@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from einsearch.cli import grammar, networks, results, search
+from einsearch.cli import grammar, language, networks, results, search
 from einsearch.cli.output import WrongCall
 from einsearch.errors import EinsearchError
 from einsearch.version import __version__
@@ -36,6 +36,7 @@ app.command(rich_help_panel=RESULTS)(networks.train)
 app.command(rich_help_panel=RESULTS)(networks.export)
 app.command(rich_help_panel=RESULTS)(networks.report)
 app.command(rich_help_panel=GRAMMARS)(grammar.check)
+app.command(rich_help_panel=GRAMMARS)(language.format)
 app.command(rich_help_panel=GRAMMARS)(grammar.analyse)
 app.command(rich_help_panel=GRAMMARS)(grammar.primitives)
 app.command(rich_help_panel=GRAMMARS)(grammar.sample)

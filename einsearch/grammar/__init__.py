@@ -4,4 +4,7 @@
 `expressions`, `load` puts a `Grammar` (`model`) together. Of linking, `scope` says what a name can
 mean, `calling` links names and calls, `structure` the ways to put expressions together, `values`
 numbers, guards and probabilities.
+
+`format` gives a file its canonical layout: `format_tokens` finds where comments belong,
+`format_layout` makes documents (`format_doc`) of constructs, `format_print` breaks them into lines.
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 from einsearch.errors import GrammarError, ParseError
 from einsearch.grammar import expressions as e
@@ -12,6 +14,8 @@ from einsearch.grammar.model import REQUIREMENTS, Grammar, Seed
 from einsearch.grammar.modules import Meaning, Module, ModuleLoader, nearest
 from einsearch.grammar.read import read_architecture
 from einsearch.primitives.base import Primitive
+
+_STRING_OR_COMMENT: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
 
 
 def load_grammar_text(
@@ -70,7 +74,7 @@ def architecture_rule(text: str, grammar: Grammar | None = None) -> tuple[e.Rule
     """
     body, bindings = read_architecture(text)
     header = s.Header((1, 1), "architecture", ())
-    statement = s.RuleStatement((1, 1), "", header, body, bindings, 1)
+    statement = s.RuleStatement((1, 1), "", header, body, bindings, (0, len(text)))
     module = Module(s.SourceFile("<text>", text, ()), None)
     if grammar is not None and grammar.root is not None:
         module.imports = dict.fromkeys(grammar.root.names(), grammar.root)
@@ -137,6 +141,8 @@ def _require(root: Module) -> tuple[str, ...]:
 
 def _text_of(module: Module, statement: s.RuleStatement) -> str:
     """The right-hand side of a statement as written, without comments, on one line."""
-    lines = module.source.text.splitlines()[statement.at[0] - 1 : statement.end_line]
-    joined = " ".join(line.partition("#")[0].strip() for line in lines)
-    return " ".join(joined.partition("=")[2].split())
+    start, end = statement.span
+    text = _STRING_OR_COMMENT.sub(
+        lambda found: found[0] if found[0].startswith('"') else "", module.source.text[start:end]
+    )
+    return " ".join(text.partition("=")[2].split())

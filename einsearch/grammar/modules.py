@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from einsearch.errors import GrammarError, Location
@@ -76,14 +77,24 @@ class Module:
         return GrammarError(message, self.location(at), hint)
 
     def documentation(self, statement: s.RuleStatement) -> str:
-        """The `##` lines directly above a statement."""
+        """The `##` lines directly above a statement that begins its line."""
         lines: list[str] = []
+        if not self._begins_line(statement.at):
+            return ""
         wanted = statement.at[0] - 1
         for comment in reversed(self.source.comments):
-            if comment.at[0] == wanted and comment.text.startswith("##"):
+            is_wanted = comment.at[0] == wanted and comment.text.startswith("##")
+            if is_wanted and self._begins_line(comment.at):
                 lines.append(comment.text.lstrip("#").strip())
                 wanted -= 1
         return "\n".join(reversed(lines))
+
+    def _begins_line(self, at: s.At) -> bool:
+        return not self._lines[at[0] - 1][: at[1] - 1].strip()
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.source.text.split("\n")
 
     def names(self) -> set[str]:
         """Every rule name that this file sees."""

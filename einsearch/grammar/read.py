@@ -200,12 +200,13 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def _rule(self, keyword: str, meta: Any, children: list[Any]) -> s.RuleStatement:
         header, body, bindings = children
-        return s.RuleStatement(_at(meta), keyword, header, body, bindings or (), meta.end_line)
+        span = (meta.start_pos, meta.end_pos)
+        return s.RuleStatement(_at(meta), keyword, header, body, bindings or (), span)
 
     def import_(self, meta: Any, children: list[Any]) -> s.ImportStatement:
         path, *names = children
         named = tuple((str(n), _token_at(n)) for n in names if n)
-        return s.ImportStatement(_at(meta), str(path)[1:-1], named, meta.end_line)
+        return s.ImportStatement(_at(meta), str(path)[1:-1], named)
 
     def start(self, meta: Any, children: list[Any]) -> s.NamesStatement:
         return self._names("start", meta, children)
@@ -218,7 +219,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def _names(self, keyword: str, meta: Any, children: list[Any]) -> s.NamesStatement:
         named = tuple((str(n), _token_at(n)) for n in children)
-        return s.NamesStatement(_at(meta), keyword, named, meta.end_line)
+        return s.NamesStatement(_at(meta), keyword, named)
 
     def file(self, meta: Any, children: list[Any]) -> tuple[s.Statement, ...]:
         return tuple(children)
@@ -247,7 +248,7 @@ def _parser() -> Lark:
 
 def locate(name: str, text: str, at: s.At) -> Location:
     """The place (line, column) of a text, with its line."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     line = lines[at[0] - 1] if 0 < at[0] <= len(lines) else ""
     return Location(name, at[0], at[1], line if len(line) <= 200 else "")
 

@@ -5,7 +5,8 @@ Nodes compare by identity. `at` is the (line, column) where a node starts, count
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 At = tuple[int, int]
 
@@ -160,14 +161,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleStatement:
-    """A rule, or `extend`, `replace`, `seed` of one, as `keyword` says ("" for a rule)."""
+    """A rule, or `extend`, `replace`, `seed` of one, as `keyword` says ("" for a rule).
+
+    `span`: where in the text it begins and ends.
+    """
 
     at: At
     keyword: str
     header: Header
     body: Node
     bindings: tuple[tuple[str, Node], ...]
-    end_line: int
+    span: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +179,6 @@ class ImportStatement:
     at: At
     path: str
     names: tuple[tuple[str, At], ...]
-    end_line: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +188,6 @@ class NamesStatement:
     at: At
     keyword: str
     names: tuple[tuple[str, At], ...]
-    end_line: int
 
 
 Statement = RuleStatement | ImportStatement | NamesStatement
@@ -212,3 +214,29 @@ class SourceFile:
     text: str
     statements: tuple[Statement, ...]
     comments: tuple[Comment, ...] = field(default=())
+
+
+def same_syntax(left: object, right: object) -> bool:
+    """Whether two trees, or sequences of them, say the same, wherever it stands in its file."""
+    pending = [(left, right)]
+    while pending:
+        a, b = pending.pop()
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            if len(a) != len(b):
+                return False
+            pending.extend(zip(a, b, strict=True))
+        elif isinstance(a, (ImportStatement, NamesStatement)):
+            pending.append((_without_places(a), _without_places(b)))
+        elif is_dataclass(a) and not isinstance(a, type):
+            names = [f.name for f in fields(a) if f.name not in ("at", "span")]
+            pending.extend((getattr(a, name), getattr(b, name)) for name in names)
+        elif a != b:
+            return False
+    return True
+
+
+def _without_places(statement: Any) -> tuple[Any, ...]:
+    head = statement.path if isinstance(statement, ImportStatement) else statement.keyword
+    return head, tuple(name for name, _ in statement.names)

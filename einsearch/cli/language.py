@@ -1,0 +1,166 @@
+"""Commands on the language itself: format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from einsearch.cli.output import WrongCall, plural
+from einsearch.errors import EinsearchError, GrammarError
+
+STDIN = "-"
+
+
+def format(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE", help="Files, folders of .ein files, or - for stdin to stdout."
+        ),
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; status 1 if a file would change.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; show what would change, status 1.")
+    ] = False,
+    stdin_filename: Annotated[
+        Path | None,
+        typer.Option(help="Where stdin comes from: its imports are looked up beside it."),
+    ] = None,
+) -> None:
+    """Give grammar files the one canonical layout.
+
+    Comments stay, the meaning stays. A file with errors is left as it is.
+
+    Example: [cyan]einsearch format mine.ein[/]
+    """
+    counts = {"changed": 0, "unchanged": 0, "failed": 0}
+    for path in _expand(files):
+        try:
+            source = _read(path, stdin_filename)
+            formatted = _formatted(source)
+            _deliver(source, formatted, is_written=not (check or diff), shows_diff=diff)
+        except EinsearchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            counts["failed"] += 1
+        else:
+            counts["unchanged" if formatted == source.text else "changed"] += 1
+    if files != [STDIN]:
+        print(_summary(counts, is_written=not (check or diff)), file=sys.stderr)
+    would_change = counts["changed"] and (check or diff)
+    raise typer.Exit(1 if counts["failed"] or would_change else 0)
+
+
+class _Source(NamedTuple):
+    """A file as read. `path` is None for stdin; `label` stands in messages."""
+
+    path: Path | None
+    label: str
+    beside: Path
+    text: str
+
+
+def _expand(files: list[str]) -> Iterator[str]:
+    """Files as named, and those in folders; each once. Raises WrongCall before anything is read."""
+    found: dict[str, None] = {}
+    for name in files:
+        path = Path(name)
+        if name == STDIN or path.is_file():
+            found[name] = None
+        elif path.is_dir():
+            inside = sorted(str(item) for item in path.rglob("*.ein") if item.is_file())
+            if not inside:
+                raise WrongCall(f"there is no .ein file in {name}")
+            found.update(dict.fromkeys(inside))
+        else:
+            raise WrongCall(f"there is no file {name}")
+    return iter(found)
+
+
+def _read(name: str, stdin_filename: Path | None) -> _Source:
+    if name == STDIN:
+        label = str(stdin_filename or "<stdin>")
+        beside = (stdin_filename or Path("stdin.ein")).resolve()
+        return _Source(None, label, beside, sys.stdin.read())
+    path = Path(name).resolve()
+    try:
+        # Line ends are kept as they are, to be written again.
+        return _Source(path, name, path, path.read_bytes().decode("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise GrammarError(f"cannot read {name}: {reason}") from None
+
+
+def _formatted(source: _Source) -> str:
+    """The text in its canonical layout, with the line ends that it has."""
+    from einsearch.grammar.format import format_text
+    from einsearch.grammar.load import load_grammar_text
+    from einsearch.resources import resource_folder
+
+    text = source.text.replace("\r\n", "\n")
+    load_grammar_text(text, source.label, source.beside, resource_folder("grammars"))
+    formatted = format_text(text, source.label)
+    return formatted.replace("\n", "\r\n") if "\r\n" in source.text else formatted
+
+
+def _deliver(source: _Source, formatted: str, *, is_written: bool, shows_diff: bool) -> None:
+    changes = formatted != source.text
+    if shows_diff:
+        sys.stdout.writelines(_difference(source, formatted))
+    elif not is_written:
+        if changes:
+            print(f"would reformat {source.label}")
+    elif source.path is None:
+        sys.stdout.write(formatted)
+    elif changes:
+        _write(source.path, formatted)
+        print(f"reformatted {source.label}")
+
+
+def _difference(source: _Source, formatted: str) -> Iterator[str]:
+    before, after = source.text.splitlines(), formatted.splitlines()
+    for line in unified_diff(before, after, source.label, source.label, lineterm=""):
+        yield f"{line}\n"
+
+
+def _write(path: Path, text: str) -> None:
+    """Replaces a file at once: whoever reads it sees the old text or the new one.
+
+    Raises:
+        EinsearchError: it cannot be written; then it is as it was.
+    """
+    import os
+    import shutil
+    import tempfile
+
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise EinsearchError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _summary(counts: dict[str, int], *, is_written: bool) -> str:
+    will = "" if is_written else "would be "
+    told = {
+        "changed": f"{will}reformatted",
+        "unchanged": f"{will}left unchanged",
+        "failed": "cannot be formatted",
+    }
+    return ", ".join(f"{plural(n, 'file')} {told[what]}" for what, n in counts.items() if n)
