@@ -173,6 +173,13 @@ def compare(name: str, found: torch.Tensor, expected: torch.Tensor) -> None:
         )
 
 
+def reason(error: BaseException) -> str:
+    """First line of what torch's exporters failed on; they wrap it in advice of their own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def _move(source: Path, target: Path) -> Path:
     os.replace(source, target)
     return target

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from einsearch.errors import ExportError
-from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.base import Exporter, TrainedModel, compare, reason
 from einsearch.exporters.registry import register
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def write_onnx(model: TrainedModel, path: Path) -> None:
                 verbose=False,
             )
     except Exception as error:
-        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise ExportError(f"torch.onnx cannot write this network: {first[0]}") from error
+        raise ExportError(f"torch.onnx cannot write this network: {reason(error)}") from error
 
 
 def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:

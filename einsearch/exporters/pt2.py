@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from einsearch.errors import ExportError
-from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.base import Exporter, TrainedModel, compare, reason
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 
@@ -39,8 +39,7 @@ def trace(model: TrainedModel) -> torch.export.ExportedProgram:
                 model.ready(), (model.random_input(),), dynamic_shapes=({0: batch},)
             )
     except Exception as error:
-        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise ExportError(f"torch.export cannot trace this network: {first[0]}") from error
+        raise ExportError(f"torch.export cannot trace this network: {reason(error)}") from error
 
 
 @register

@@ -246,15 +246,15 @@ def _lacks_gradient(analysis: Analysis) -> str | None:
     for number, call in enumerate(analysis.program.calls):
         if is_trainable(call) and not analysis.reached[number]:
             return f"no gradient reaches the parameters of {analysis.name(number)}"
+        reason = _lacks_gradient_inside(analysis, number)
+        if reason is not None:
+            return reason
         # Infinity spoils even what it does not change: 0 times it is not 0.
         largest = max(fact.signal.farthest for fact in analysis.facts[number])
         if largest > GREATEST_VALUE:
             return f"the signal explodes at {analysis.name(number)}: values up to {largest:.3g}"
         if not analysis.reached[number]:
             continue
-        reason = _lacks_gradient_inside(analysis, number)
-        if reason is not None:
-            return reason
         for fact in analysis.facts[number]:
             variance = fact.signal.variance
             if fact.depends and not LEAST_VARIANCE <= variance <= GREATEST_VARIANCE:
@@ -264,8 +264,8 @@ def _lacks_gradient(analysis: Analysis) -> str | None:
 
 
 def _lacks_gradient_inside(analysis: Analysis, number: int) -> str | None:
-    """What is wrong in the expressions of a call that gradients reach."""
-    for inner in analysis.inner[number]:
+    """What is wrong in the expressions of a call, where gradients reach it."""
+    for inner in analysis.inner[number] if analysis.reached[number] else ():
         reason = _lacks_gradient(inner)
         if reason is not None:
             return f"in the expression of {analysis.name(number)}: {reason}"

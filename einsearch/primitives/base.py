@@ -61,9 +61,9 @@ class Layer:
             incoming tensors), or a function, called with the incoming tensors followed by
             `args` and `kwargs`. Either comes from torch, or from a module below
             `einsearch.primitives.kernels`, whose source can stand on torch alone.
-        args, kwargs: plain values: numbers, strings, booleans, tuples of them; among `args` also the
-            `Program` of an expression, in whose place the module gets a function that makes a
-            network of it, with weights of its own each time it is called.
+        args, kwargs: plain values: numbers, strings, booleans, tuples of them. Among `args` also a
+            `Program`, the expression of a primitive: in its place the module gets a function that
+            makes a network of it, with weights of its own each time it is called.
         is_module: whether `target` is a module class.
     """
 

@@ -26,18 +26,20 @@ class SparseActivation(nn.Module):
     def decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, L, D) -> whether each token is active (B, L), and the probability of it (B, L)."""
         logits: Tensor = self.router(x) / self.log_temperature.exp()
-        return torch.gt(logits[..., 1], logits[..., 0]), logits.softmax(-1)[..., 1]
+        active: Tensor = logits[..., 1] > logits[..., 0]
+        return active, logits.softmax(-1)[..., 1]
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, L, D) -> (B, L, D)."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_exporting():
             raise RuntimeError(
                 "sparse_modular_activation runs on as many tokens as the input activates, "
-                "which a fixed graph cannot"
+                "which a fixed graph cannot; its Python source can"
             )
         active, probability = self.decide(x)
         if x.is_meta:
-            return x + probability.unsqueeze(-1) * self.expression(x)
+            whole: Tensor = x + probability.unsqueeze(-1) * self.expression(x)
+            return whole
         flat = x.reshape(-1, x.shape[-1])
         made, places = [], []
         counts = active.sum(1)
