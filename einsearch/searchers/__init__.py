@@ -7,7 +7,9 @@
 | `random.py`    | `random`: seeds, then samples                                                  |
 | `evolution.py` | `evolution`: regularised evolution, adaptive choice of operators               |
 | `local.py`     | `local`: local search with restarts                                            |
-| `varying.py`   | `Operators`: the mutations and crossovers of a space, by name                  |
+| `nsga2.py`     | `nsga2`: several objectives, by fronts and crowding                            |
+| `pareto.py`    | domination, fronts, crowding distances                                         |
+| `varying.py`   | `Operators` of a space by name, `Breeder`: an adaptive choice of them          |
 | `credit.py`    | `Credit`, `Ranks`: adaptive choice by gains                                    |
 | `proposed.py`  | `Proposed`: what a searcher remembers of its proposals                         |
 """

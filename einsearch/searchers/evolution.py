@@ -15,12 +15,11 @@ from typing import Annotated, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from einsearch.errors import NoCommonSymbol, NoNeighbour
 from einsearch.searchers.base import Merit, Proposal, Searcher, SearchSpace
-from einsearch.searchers.credit import Credit, Ranks
+from einsearch.searchers.credit import Ranks
 from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
-from einsearch.searchers.varying import Operators
+from einsearch.searchers.varying import Breeder
 from einsearch.trial import Trial
 
 RECENT: Final = 100
@@ -62,12 +61,11 @@ class EvolutionSearcher(Searcher):
         floor: Annotated[float, Field(ge=0, le=1)] = 0.2,
     ) -> None:
         super().__init__(space, seed)
-        self._operators = Operators(space, operators or ())
-        self._credit = Credit(self._operators.names, floor)
         self._ranks = Ranks(RECENT)
         self._tournament = tournament
         self._population: deque[Trial] = deque(maxlen=population)
         self._proposed = Proposed(space)
+        self._breeder = Breeder(space, self._proposed, operators, floor)
         self._merits: dict[int, Merit] = {}
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
@@ -81,25 +79,7 @@ class EvolutionSearcher(Searcher):
             return Proposal(number, self.space.seeds[number], origin="seed")
         if len(self._population) < (self._population.maxlen or 0):
             return Proposal(number, self.space.sample(rng))
-        parent, other = self._select(rng), self._select(rng)
-        tried: list[str] = []
-        while (operator := self._credit.draw(rng, tried)) is not None:
-            try:
-                return self._child(number, operator, parent, other, rng)
-            except (NoNeighbour, NoCommonSymbol):
-                tried.append(operator)
-        return Proposal(number, self.space.sample(rng))
-
-    def _child(
-        self, number: int, operator: str, parent: Trial, other: Trial, rng: np.random.Generator
-    ) -> Proposal:
-        mother = self._proposed.derivation(parent)
-        if self._operators.needs_two(operator):
-            father = self._proposed.derivation(other)
-            child = self._operators.cross(operator, mother, father, rng)
-            return Proposal(number, child, (parent.number, other.number), operator)
-        child = self._operators.mutate(operator, mother, rng)
-        return Proposal(number, child, (parent.number,), operator)
+        return self._breeder.child(number, self._select(rng), self._select(rng), rng)
 
     def _select(self, rng: np.random.Generator) -> Trial:
         """The best of a tournament; the youngest of equals."""
@@ -118,13 +98,13 @@ class EvolutionSearcher(Searcher):
             if is_new:
                 self._enter(trial)
         elif is_new:
-            self._credit.reward(trial.origin, 0.0)
+            self._breeder.credit.reward(trial.origin, 0.0)
             self._proposed.forget(trial.number)
 
     def _reward(self, trial: Trial, merit: Merit, is_new: bool) -> None:
         parents = [self._merits[parent] for parent in trial.parents if parent in self._merits]
         if parents and is_new:
-            self._credit.reward(trial.origin, self._ranks.gain(merit, max(parents)))
+            self._breeder.credit.reward(trial.origin, self._ranks.gain(merit, max(parents)))
         self._ranks.add(merit)
 
     def _enter(self, trial: Trial) -> None:

@@ -90,7 +90,8 @@ def fronts(costs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
 
 def crowding_distances(costs: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far apart the neighbours of each row are, as in NSGA-II, section III B: summed over the
-    objectives, each scaled to its range. Infinite at the ends.
+    objectives, each scaled to its range. Infinite at the ends. An objective that does not vary
+    counts for nothing.
 
     Args:
         costs: (n, objectives) of one front.
@@ -100,8 +101,8 @@ def crowding_distances(costs: NDArray[np.float64]) -> NDArray[np.float64]:
         order = np.argsort(column, kind="stable")
         values = column[order]
         spread = values[-1] - values[0]
-        distances[order[[0, -1]]] = math.inf
         if spread > 0:
+            distances[order[[0, -1]]] = math.inf
             distances[order[1:-1]] += (values[2:] - values[:-2]) / spread
     return distances
 

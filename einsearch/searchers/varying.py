@@ -1,4 +1,6 @@
-"""`Operators`: the ways in which a space makes one derivation from one or two others, by name."""
+"""The ways in which a space makes one derivation from one or two others: `Operators` by name, and
+`Breeder`, which chooses among them by what they gained.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from einsearch.errors import SearcherError
-from einsearch.searchers.base import SearchSpace
+from einsearch.errors import NoCommonSymbol, NoNeighbour, SearcherError
+from einsearch.searchers.base import Proposal, SearchSpace
+from einsearch.searchers.credit import Credit
+from einsearch.searchers.proposed import Proposed
+from einsearch.trial import Trial
 
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
@@ -64,3 +69,50 @@ class Operators:
         if operator == RECOMBINE and self._space.recombine is not None:
             return self._space.recombine(left, right, rng)
         return self._space.crossover(left, right, rng)[int(rng.integers(2))]
+
+
+class Breeder:
+    """Makes children by operators that are drawn by what each gained of late.
+
+    Args:
+        space: has the operators.
+        proposed: has the parents' derivations.
+        wanted: operators to use; all where None.
+        floor: probability that the operator is drawn uniformly.
+    """
+
+    def __init__(
+        self, space: SearchSpace, proposed: Proposed, wanted: Sequence[str] | None, floor: float
+    ) -> None:
+        self._space = space
+        self._operators = Operators(space, wanted or ())
+        self._proposed = proposed
+        self.credit = Credit(self._operators.names, floor)
+
+    def child(self, number: int, parent: Trial, other: Trial, rng: np.random.Generator) -> Proposal:
+        """A child of a parent, or of two; its origin is the operator. Where no operator finds any,
+        a sample.
+
+        Args:
+            number: of the proposal.
+            parent: whose child it is.
+            other: the second parent, where the operator takes two.
+        """
+        tried: list[str] = []
+        while (operator := self.credit.draw(rng, tried)) is not None:
+            try:
+                return self._made_by(operator, number, parent, other, rng)
+            except (NoNeighbour, NoCommonSymbol):
+                tried.append(operator)
+        return Proposal(number, self._space.sample(rng))
+
+    def _made_by(
+        self, operator: str, number: int, parent: Trial, other: Trial, rng: np.random.Generator
+    ) -> Proposal:
+        mother = self._proposed.derivation(parent)
+        if self._operators.needs_two(operator):
+            father = self._proposed.derivation(other)
+            child = self._operators.cross(operator, mother, father, rng)
+            return Proposal(number, child, (parent.number, other.number), operator)
+        child = self._operators.mutate(operator, mother, rng)
+        return Proposal(number, child, (parent.number,), operator)

@@ -24,6 +24,7 @@ from einsearch.trial import Trial, TrialState
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "evolution": {"population": 6, "tournament": 3},
     "local": {"starts": 3, "patience": 6},
+    "nsga2": {"population": 6},
 }
 """Options that let a searcher learn within the few trials of a test."""
 
