@@ -37,6 +37,7 @@ def register_searcher(searcher: _S) -> _S:
 def _load_all() -> None:
     import einsearch.searchers.evolution
     import einsearch.searchers.local
+    import einsearch.searchers.nsga2
     import einsearch.searchers.random  # noqa: F401  registers what ships with einsearch
 
     for entry in entry_points(group="einsearch.searchers"):
