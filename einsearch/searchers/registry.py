@@ -37,7 +37,9 @@ def register_searcher(searcher: _S) -> _S:
 def _load_all() -> None:
     import einsearch.searchers.evolution
     import einsearch.searchers.local
+    import einsearch.searchers.mcts
     import einsearch.searchers.nsga2
+    import einsearch.searchers.optuna
     import einsearch.searchers.random  # noqa: F401  registers what ships with einsearch
 
     for entry in entry_points(group="einsearch.searchers"):
@@ -82,7 +84,9 @@ def check_searcher(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]
             raise SearcherError(
                 f"the searcher {name} has no option {key}: {_advice(str(key), list(options))}"
             )
-    return name, {key: _checked(name, option, given) for key, option in options.items()}
+    checked = {key: _checked(name, option, given) for key, option in options.items()}
+    known[name].check(checked)
+    return name, checked
 
 
 def make_searcher(config: str | Mapping[str, Any], space: SearchSpace, seed: int = 0) -> Searcher:

@@ -16,7 +16,7 @@ from einsearch.derivation.limits import Limits
 from einsearch.derivation.operators import OPERATORS, Operator
 from einsearch.derivation.parse import derive_rule, parse
 from einsearch.derivation.replay import replay
-from einsearch.derivation.sample import Accept, sample
+from einsearch.derivation.sample import Accept, guided, sample
 from einsearch.errors import ParseError
 from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
@@ -88,6 +88,7 @@ def search_space(
         partial(replay, grammar, spec),
         {name: partial(vary_by, operator) for name, operator in OPERATORS.items()},
         mix,
+        partial(guided, grammar, spec, kept, accept),
     )
 
 
