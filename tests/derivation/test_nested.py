@@ -165,8 +165,10 @@ class TestDeadEnds:
         assert texts == {"sparse_modular_activation(linear(3) >> gelu)"}
 
     def test_a_space_without_a_way_names_it(self) -> None:
-        with pytest.raises(InfeasibleSpace, match="its expression has no weights"):
+        with pytest.raises(InfeasibleSpace, match="vector:4"):
             draw(grammar("start x\nx = experts(relu | gelu, 2, 1)"), 0, vector(4))
+        with pytest.raises(ShapeError, match=r"experts cannot take vector:4: .* has no weights"):
+            architecture("experts(relu, 2, 1)", vector(4))
 
     def test_bounds_count_copies(self) -> None:
         rules = grammar(
