@@ -21,14 +21,14 @@ from typing import Final
 from einsearch.graph.simplify import is_trainable, label, reads_shape_only, simplify
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
-HASH_VERSION: Final = 1
+HASH_VERSION: Final = 2
 """Rises whenever the hash of any network changes; the first characters of every hash."""
 
 _SIZE: Final = 16
 
 
 def canonical_hash(program: Program) -> str:
-    """Hash of what a program computes, as "1-" and 32 hexadecimal digits.
+    """Hash of what a program computes, as "2-" and 32 hexadecimal digits.
 
     It does not depend on names of tensors or weights, on the order of calls or of commuting
     operands, on `identity`, `clone`, or calls that nothing reads; it does depend on which

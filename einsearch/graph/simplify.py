@@ -7,6 +7,7 @@ calls that nothing reads are dropped. Weights keys of the calls that stay are ne
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -126,6 +127,12 @@ def drop_zero_terms(call: Call, sketch: Sketch) -> Outcome:
     return Call(call.primitive, call.args, kept, specs, call.outputs, call.weights)
 
 
+def stay_zero(call: Call, sketch: Sketch) -> Outcome:
+    """What makes zero of zero, of one tensor: the zero itself."""
+    zero = len(call.inputs) == 1 and sketch.maker(call.inputs[0], "zero")
+    return call.inputs if zero and call.outputs == call.specs else None
+
+
 def join_permutes(call: Call, sketch: Sketch) -> Outcome:
     """Two permutations in series are one, or none."""
     order: str = call.args.order
@@ -243,20 +250,69 @@ def drop_unread(program: Program) -> Program:
     return Program(program.input, tuple(calls), _moved(program.outputs, made))
 
 
+def join_joins(program: Program) -> Program:
+    """A sum of sums is one sum, where nothing else reads those; products and maxima likewise."""
+    inner = _absorbed(program)
+    if not inner:
+        return program
+    calls = [
+        call if number in inner else _with_leaves(program, call, inner)
+        for number, call in enumerate(program.calls)
+    ]
+    return drop_unread(Program(program.input, tuple(calls), program.outputs))
+
+
+def _absorbed(program: Program) -> set[int]:
+    """Joins that one other join of the same kind reads, and nothing else."""
+    readers = Counter(ref.call for call in program.calls for ref in call.inputs)
+    readers.update(ref.call for ref in program.outputs)
+    return {
+        ref.call
+        for call in program.calls
+        if call.primitive.is_associative and call.primitive.commutative
+        for ref in call.inputs
+        if ref.call != INPUT
+        and readers[ref.call] == 1
+        and program.calls[ref.call].primitive is call.primitive
+    }
+
+
+def _with_leaves(program: Program, call: Call, inner: set[int]) -> Call:
+    """The call reading what its absorbed operands read."""
+    if not any(ref.call in inner for ref in call.inputs):
+        return call
+    pending, leaves = [*reversed(call.inputs)], list[Ref]()
+    while pending:
+        ref = pending.pop()
+        if ref.call in inner and program.calls[ref.call].primitive is call.primitive:
+            pending += reversed(program.calls[ref.call].inputs)
+        else:
+            leaves.append(ref)
+    specs = tuple(map(program.spec, leaves))
+    return Call(call.primitive, call.args, tuple(leaves), specs, call.outputs, call.weights)
+
+
 def simplify(program: Program) -> Program:
     """The same function from fewer calls. Doing it twice changes nothing.
 
     Dropped are calls that nothing reads, `identity`, `clone`, joins of one tensor, zeros in a
-    sum, permutations that undo each other, a split that is concatenated again, and repeated
-    calls without weights on the same tensors. Dropout is never merged: each draws its own mask.
-    Expressions that primitives take are simplified, too.
+    sum and what only makes zero of zero, permutations that undo each other, a split that is
+    concatenated again, and repeated calls without weights on the same tensors. Sums of sums are
+    one sum. Dropout is never merged: each draws its own mask. Expressions that primitives take
+    are simplified, too.
     """
-    return drop_unread(rewrite(program, _all_rules))
+    while True:
+        simple = drop_unread(rewrite(program, _all_rules))
+        program = join_joins(simple)
+        if program is simple:
+            return program
 
 
 def _all_rules(call: Call, sketch: Sketch) -> Outcome:
     rule = read_input if reads_shape_only(call.primitive) else _RULES.get(call.primitive.name)
     outcome = rule(call, sketch) if rule else None
+    if outcome is None and call.primitive.keeps_zero:
+        outcome = stay_zero(call, sketch)
     if isinstance(outcome, tuple):
         return outcome
     changed = inside(outcome or call)

@@ -19,6 +19,7 @@ class Relu(Elementwise):
     """max(0, x)."""
 
     name = "relu"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -30,6 +31,7 @@ class LeakyRelu(Elementwise):
     """x where positive, 0.01 x elsewhere."""
 
     name = "leaky_relu"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -41,6 +43,7 @@ class Gelu(Elementwise):
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
 
     name = "gelu"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -52,6 +55,7 @@ class Silu(Elementwise):
     """x sigmoid(x)."""
 
     name = "silu"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -63,6 +67,7 @@ class Tanh(Elementwise):
     """Hyperbolic tangent."""
 
     name = "tanh"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -105,6 +110,7 @@ class Dropout(Primitive):
     """Sets elements to zero with probability p in training (Srivastava et al., 2014)."""
 
     name = "dropout"
+    keeps_zero = True
     parameters = (Parameter("p", Kind.NUMBER, minimum=0.0, maximum=0.95),)
     is_affine = True
     is_multilinear = True
@@ -131,6 +137,7 @@ class Zero(Primitive):
     """Zero everywhere: no connection."""
 
     name = "zero"
+    keeps_zero = True
     ignores_input = True
     is_affine = True
     is_multilinear = True

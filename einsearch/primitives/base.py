@@ -99,8 +99,9 @@ class Primitive(abc.ABC):
             evaluation. `mul` and `matmul` are not, except where at most one operand depends on the
             network's input.
         is_multilinear: whether it is affine in each incoming tensor when the others are fixed.
-        is_associative: whether it may take some of its tensors first and the outcome with the others
-            after, as far as shapes and costs go.
+        is_associative: whether it may take some of its tensors first and the outcome with the
+            others after, as far as shapes and costs go.
+        keeps_zero: whether it has no weights and makes zero of zeros, in training as in evaluation.
         is_random: whether it draws random numbers in training, so that two calls on the same
             tensors differ, as dropout does. What its expression draws is the expression's.
         is_conditional: whether values decide what is computed, so that `flops` is an upper bound,
@@ -119,6 +120,7 @@ class Primitive(abc.ABC):
     is_affine: ClassVar[bool] = False
     is_multilinear: ClassVar[bool] = False
     is_associative: ClassVar[bool] = False
+    keeps_zero: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
     is_conditional: ClassVar[bool] = False
     scales_expression: ClassVar[bool] = False

@@ -30,6 +30,7 @@ class Join(Primitive):
 
     arity = (1, MANY)
     commutative = True
+    is_associative = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return (common_spec(specs),)
@@ -40,6 +41,7 @@ class Add(Join):
     """Sum."""
 
     name = "add"
+    keeps_zero = True
     is_affine = True
     is_multilinear = True
 
@@ -62,6 +64,7 @@ class Mul(Join):
     """Product."""
 
     name = "mul"
+    keeps_zero = True
     is_multilinear = True
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
@@ -88,6 +91,7 @@ class Maximum(Join):
     """Largest."""
 
     name = "maximum"
+    keeps_zero = True
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         import torch
@@ -127,8 +131,10 @@ class Concat(Primitive):
     """Joins tensors along an axis; the other axes must agree."""
 
     name = "concat"
+    keeps_zero = True
     parameters = (Parameter("axis", Kind.AXIS),)
     arity = (1, MANY)
+    is_associative = True
     is_affine = True
     is_multilinear = True
 
@@ -170,6 +176,7 @@ class MatMul(Primitive):
     """
 
     name = "matmul"
+    keeps_zero = True
     parameters = (Parameter("scaled", Kind.BOOL, False),)
     arity = (2, 2)
     is_multilinear = True

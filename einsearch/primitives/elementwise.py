@@ -53,6 +53,7 @@ class Neg(Elementwise):
     """-x."""
 
     name = "neg"
+    keeps_zero = True
     is_affine = True
     is_multilinear = True
 
@@ -66,6 +67,7 @@ class Abs(Elementwise):
     """|x|."""
 
     name = "abs"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -88,6 +90,7 @@ class Square(Elementwise):
     """x^2."""
 
     name = "square"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -99,6 +102,7 @@ class SignedSqrt(Elementwise):
     """sign(x) sqrt(|x|), with a finite slope at 0."""
 
     name = "signed_sqrt"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -110,6 +114,7 @@ class SignedLog(Elementwise):
     """sign(x) ln|x|, with |x| kept away from 0."""
 
     name = "signed_log"
+    keeps_zero = True
 
     @staticmethod
     def function(x: float) -> float:
@@ -121,6 +126,7 @@ class SafeDiv(Primitive):
     """First tensor over the second, whose absolute value is at least 1e-5; its sign is kept."""
 
     name = "safe_div"
+    keeps_zero = True
     arity = (2, 2)
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:

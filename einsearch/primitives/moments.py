@@ -78,6 +78,7 @@ class Mean(MomentPrimitive):
     """The mean."""
 
     name = "mean"
+    keeps_zero = True
     is_affine = True
     is_multilinear = True
 

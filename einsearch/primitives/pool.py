@@ -42,6 +42,7 @@ class AveragePool(Primitive):
     """Average of each window."""
 
     name = "avg_pool"
+    keeps_zero = True
     parameters = POOL_PARAMETERS
     is_affine = True
     is_multilinear = True
@@ -71,6 +72,7 @@ class MaxPool(Primitive):
     """Largest element of each window."""
 
     name = "max_pool"
+    keeps_zero = True
     parameters = POOL_PARAMETERS
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -107,6 +109,7 @@ class GlobalAveragePool(Primitive):
     """Mean over all positions: image or tokens to vector."""
 
     name = "global_avg_pool"
+    keeps_zero = True
     is_affine = True
     is_multilinear = True
 

@@ -17,6 +17,7 @@ class Routing(Primitive):
     is_affine = True
     is_multilinear = True
     is_view = True
+    keeps_zero = True
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

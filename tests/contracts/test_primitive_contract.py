@@ -240,6 +240,17 @@ class TestPrimitive:
         assert primitive.ignores_input is all(equal)
         assert primitive.ignores_input or not primitive.is_source
 
+    def test_flag_tells_what_keeps_zero(self, name: str) -> None:
+        primitive = get_primitive(name)
+        zero = all(
+            not tensor.any()
+            for case in cases(name)
+            for network in both_modes(case)
+            for tensor in run(network, [torch.zeros_like(t) for t in case.tensors()])
+        )
+        weightless = not any(cost(c.primitive, c.args, c.specs).parameters for c in cases(name))
+        assert primitive.keeps_zero is (zero and weightless)
+
     def test_views_keep_no_memory_and_make_no_elements(self, name: str) -> None:
         for case in cases(name):
             memory = cost(case.primitive, case.args, case.specs).memory

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -93,6 +95,55 @@ def test_zeros_leave_a_sum_but_not_a_product() -> None:
     lines = [("zero", (), [INPUT]), ("relu", (), [INPUT])]
     assert names(simplify(program(image(1, 4, 4), [*lines, ("add", (), [0, 1])]))) == ["relu"]
     assert "mul" in names(simplify(program(image(1, 4, 4), [*lines, ("mul", (), [0, 1])])))
+
+
+def test_what_makes_zero_of_zero_leaves_a_sum() -> None:
+    steps = [("avg_pool", 3), ("relu",), ("permute", "acb"), ("dropout", 0.5)]
+    lines = [("zero", (), [INPUT]), *[(s[0], s[1:], [n]) for n, s in enumerate(steps)]]
+    written = program(image(1, 4, 4), [*lines, ("add", (), [4, INPUT]), ("relu", (), [5])])
+    assert names(simplify(written)) == ["relu"]
+
+
+@pytest.mark.parametrize("step", [("sigmoid",), ("norm",), ("conv2d", 1, 3), ("avg_pool", 2, 2)])
+def test_what_may_make_more_of_zero_stays(step: tuple[Any, ...]) -> None:
+    assert names(simplify(series(image(1, 4, 4), ("zero",), step))) == ["zero", step[0]]
+
+
+def test_sums_of_sums_are_one_sum() -> None:
+    lines = [
+        ("relu", (), [INPUT]),
+        ("tanh", (), [INPUT]),
+        ("add", (), [0, 1]),
+        ("sigmoid", (), [INPUT]),
+        ("add", (), [3, INPUT]),
+        ("add", (), [2, 4]),
+    ]
+    simple = simplify(program(image(1, 4, 4), lines))
+    assert names(simple) == ["relu", "tanh", "sigmoid", "add"]
+    assert [ref.call for ref in simple.calls[-1].inputs] == [0, 1, 2, INPUT]
+
+
+def test_sums_that_others_read_or_of_another_kind_stay() -> None:
+    lines = [("relu", (), [INPUT]), ("add", (), [0, INPUT])]
+    read_twice = [*lines, ("add", (), [1, INPUT]), ("mul", (), [1, 2])]
+    other = [*lines, ("maximum", (), [1, 0])]
+    leaving = [*lines, ("add", (), [1, 0])]
+    assert names(simplify(program(image(1, 4, 4), read_twice))) == ["relu", "add", "add", "mul"]
+    assert names(simplify(program(image(1, 4, 4), other))) == ["relu", "add", "maximum"]
+    assert names(simplify(program(image(1, 4, 4), leaving, [1, 2]))) == ["relu", "add", "add"]
+
+
+def test_what_becomes_equal_when_sums_are_joined_is_merged() -> None:
+    lines = [
+        ("relu", (), [INPUT]),
+        ("tanh", (), [INPUT]),
+        ("add", (), [0, 1]),
+        ("add", (), [2, INPUT]),
+        ("add", (), [1, INPUT]),
+        ("add", (), [0, 4]),
+        ("mul", (), [3, 5]),
+    ]
+    assert names(simplify(program(image(1, 4, 4), lines))) == ["relu", "tanh", "add", "mul"]
 
 
 def test_equal_calls_without_weights_are_one() -> None:
