@@ -131,7 +131,7 @@ class Ladder:
 
     def hopeless(self, left: float) -> list[int]:
         """Candidates that will not go on whatever the others do: even if all who may yet reach
-        their rung were worse, too many there are better.
+        their rung were worse, too many there are better. The last resort is spared.
 
         Args:
             left: how many candidates will be started yet; infinite where nobody knows.
@@ -146,7 +146,8 @@ class Ladder:
             lost = self._beaten(place, most) if most < len(place.standings) else []
             found += lost
             arriving += len(place.open) - len(lost)
-        return sorted(found)
+        spared = self.last_resort()
+        return sorted(number for number in found if spared is None or number != spared[0])
 
     def least_hopeful(self, numbers: Collection[int]) -> int | None:
         """Of some candidates the worst of the lowest rung; None where none of them may go on."""
@@ -206,7 +207,9 @@ class Ladder:
 def _beats(standings: Mapping[int, Standing], left: int, right: int) -> bool:
     """Whether `left` comes before `right` whatever others arrive."""
     a, b = standings[left], standings[right]
-    if dominates(a, b):
-        return True
-    # Several objectives order equals by how lonely they are, which others can change.
-    return a == b and left < right and (len(a.costs) == 1 or a.violation > 0)
+    if a.violation or b.violation:
+        return (a.violation, left) < (b.violation, right)
+    if len(a.costs) == 1:
+        return (a.costs, left) < (b.costs, right)
+    # Those on one front are ordered by how lonely they are, which others can change.
+    return dominates(a, b)

@@ -54,7 +54,7 @@ class ObjectiveWork:
             metrics={**result.metrics, **stage.seen()},
             budget=stage.reached if job.budget is None else job.budget,
             trained=stage.trained,
-            checkpoint=stage.checkpoint,
+            checkpoint=stage.packed(),
         )
 
 

@@ -59,9 +59,7 @@ class PromotingScheduler(Scheduler):
         if rung is not None:
             self._ladder.start(trial.number, rung)
         checkpoint = self._store.get(trial.number)
-        if checkpoint is None:
-            return {}
-        return {"checkpoint": checkpoint, "history": trial.metrics.get("history", ())}
+        return {} if checkpoint is None else {"checkpoint": checkpoint}
 
     def conclude(self, trial: Trial, checkpoint: bytes | None) -> Trial:
         rung = self._reach(trial)

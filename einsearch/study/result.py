@@ -177,10 +177,13 @@ def _breaches(known: Mapping[str, float], bounds: Mapping[str, float]) -> str:
 
 
 def _trained(trial: Trial, result: Result) -> dict[str, Any]:
-    """Which epochs were paid for, over all runs of the trial."""
+    """Which epochs were paid for, over all runs of the trial. One that was cut off may have left
+    the checkpoint that this one went on from."""
     if result.trained is None:
         return {}
-    return {"trained": [*trial.metrics.get("trained", ()), list(result.trained)]}
+    spans = trial.metrics.get("trained", [])
+    first = min(result.trained[0], spans[-1][1] if spans else 0)
+    return {"trained": [*spans, [first, result.trained[1]]]}
 
 
 def _added(earlier: Mapping[str, float], later: Mapping[str, float]) -> dict[str, float]:

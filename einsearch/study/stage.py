@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from einsearch.study.executor import Job, ReportBack
+
+_LENGTH: Final = 8
+"""Bytes in front of a packed checkpoint that say how long its history is."""
 
 
 class Stage:
@@ -33,9 +37,12 @@ class Stage:
     def __init__(self, job: Job, report: ReportBack, main: str) -> None:
         """For one job; `main` names the objective that a plain number stands for."""
         self.epochs = None if job.budget is None else round(job.budget)
-        self.checkpoint: bytes | None = job.payload.get("checkpoint")
+        self.checkpoint: bytes | None = None
         self.is_stopped = False
-        self.history: list[Mapping[str, float]] = list(job.payload.get("history", ()))
+        self.history: list[Mapping[str, float]] = []
+        if (packed := job.payload.get("checkpoint")) is not None:
+            self.history, self.checkpoint = _unpack(packed)
+        self._before = len(self.history)
         self._first: int | None = None
         self._epoch = 0
         self._report = report
@@ -52,11 +59,12 @@ class Stage:
             Whether to end here, because others do better, or the budget is used up.
 
         Raises:
-            ValueError: epochs do not rise.
+            ValueError: an epoch was left out, or comes again.
             TypeError: a value is no number.
         """
-        if epoch <= self._epoch:
-            raise ValueError(f"epoch {epoch} is reported after epoch {self._epoch}")
+        last = self._epoch if self._first is not None else min(epoch - 1, self._before)
+        if epoch != last + 1:
+            raise ValueError(f"epoch {epoch} is reported after epoch {last}")
         named = values if isinstance(values, Mapping) else {self._main: values}
         metrics = {}
         for name, value in named.items():
@@ -74,17 +82,33 @@ class Stage:
 
     @property
     def reached(self) -> float | None:
-        """The last epoch reported; None where there was none."""
-        return float(self._epoch) if self._epoch else None
+        """The last epoch reported, at earlier stages too; None where there was none."""
+        return float(len(self.history)) or None
 
     @property
     def trained(self) -> tuple[int, int] | None:
-        """Before the first and at the last epoch reported; None where there was none."""
-        return None if self._first is None else (self._first - 1, self._epoch)
+        """Before the first and at the last epoch reported; None where there was never one."""
+        if not self.history:
+            return None
+        return self._before if self._first is None else self._first - 1, len(self.history)
 
     def seen(self) -> dict[str, Any]:
         """Further metrics of the trial."""
         return {"history": self.history} if self.history else {}
+
+    def packed(self) -> bytes | None:
+        """The checkpoint with the history before it; None where there is none."""
+        return None if self.checkpoint is None else _pack(self.history, self.checkpoint)
+
+
+def _pack(history: Sequence[Mapping[str, float]], content: bytes) -> bytes:
+    head = json.dumps([dict(epoch) for epoch in history]).encode()
+    return len(head).to_bytes(_LENGTH, "big") + head + content
+
+
+def _unpack(packed: bytes) -> tuple[list[Mapping[str, float]], bytes]:
+    end = _LENGTH + int.from_bytes(packed[:_LENGTH], "big")
+    return json.loads(packed[_LENGTH:end]), packed[end:]
 
 
 def as_number(value: Any) -> float | None:

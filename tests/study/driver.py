@@ -12,14 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.pruning import make_scheduler
+from einsearch.study.spacefile import EpochsSection
 from einsearch.study.storage import DriverJournal
 from einsearch.trial import Trial
+from tests.study.staged import Staged
 from tests.study.support import Climber, bit_space
 from tests.study.test_loop import describe, ones
 
@@ -69,22 +73,29 @@ def kill_at(moment: int) -> None:
         setattr(os, name, dying(getattr(os, name)))
 
 
-def run(path: Path) -> None:
+def run(path: Path, pruner: str | None = None) -> None:
     """Begins or goes on with the search in a folder."""
     directions = {"score": "maximize"}
     folder = RunFolder(path) if path.exists() else RunFolder.create(path)
-    executor = InlineExecutor(ObjectiveWork(ones, SPACE.recall, "score"))
-    options = Options(seed=5, callbacks=Log(path / "told.log"), describe=describe)
+    objective = ones if pruner is None else Staged()
+    executor = InlineExecutor(ObjectiveWork(objective, SPACE.recall, "score"))
+    epochs = None if pruner is None else EpochsSection(pruner=pruner, min=1, max=4, promote=2)  # type: ignore[arg-type]
+    options = Options(
+        seed=5,
+        callbacks=Log(path / "told.log"),
+        describe=describe,
+        scheduler=make_scheduler(epochs, 4, directions, CheckpointStore(folder)),
+    )
     with drive(folder, directions) as driving:
         run_study(lambda: Climber(SPACE, seed=3), executor, driving.record, Budget(TRIALS), options)
 
 
-def run_until(path: Path, moment: int) -> None:
+def run_until(path: Path, moment: int, pruner: str | None = None) -> None:
     """The same, killed at that moment, counted from when the folder is there."""
     if not path.exists():
         RunFolder.create(path)
     kill_at(moment)
-    run(path)
+    run(path, pruner)
 
 
 def told(path: Path) -> list[int]:

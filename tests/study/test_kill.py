@@ -27,11 +27,11 @@ def trials_of(path: Path) -> list[Trial]:
     return read_record(RunFolder(path)).trials
 
 
-def run_until_killed(path: Path, moment: int) -> None:
+def run_until_killed(path: Path, moment: int, pruner: str | None = None) -> None:
     """The search in a process of its own, which dies by SIGKILL at that moment."""
     process = os.fork()
     if process == 0:
-        driver.run_until(path, moment)
+        driver.run_until(path, moment, pruner)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL
 
@@ -71,6 +71,32 @@ def test_killed_again_and_again_it_gets_there(tmp_path: Path, whole: list[Any]) 
     assert lengths == sorted(set(lengths))
     driver.run(path)
     assert essence(trials_of(path)) == whole
+
+
+@pytest.fixture(scope="module", params=["asha", "successive-halving", "median"])
+def pruned(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, list[Trial]]:
+    """Name of a pruner, and the trials of the search with it that nothing interrupts."""
+    path = tmp_path_factory.mktemp("pruned") / "run"
+    driver.run(path, request.param)
+    return request.param, trials_of(path)
+
+
+@pytest.mark.parametrize("moments", [(2, 31, 40), (7, 55), (18, 24, 70), (90, 13), (44, 61)])
+def test_killed_amid_pauses_and_promotions_it_gets_there_all_the_same(
+    tmp_path: Path, pruned: tuple[str, list[Trial]], moments: tuple[int, ...]
+) -> None:
+    pruner, wanted = pruned
+    path = tmp_path / "run"
+    for moment in moments:
+        run_until_killed(path, moment, pruner)
+    driver.run(path, pruner)
+    found = trials_of(path)
+    assert essence(found) == essence(wanted)
+    for trial, expected in zip(found, wanted, strict=True):
+        assert (trial.budget, trial.metrics) == (expected.budget, expected.metrics)
+    assert not list((path / "checkpoints").glob("*"))
 
 
 def test_a_full_disk_stops_the_search_with_one_message_and_loses_nothing(
