@@ -154,6 +154,7 @@ class _Study:
         for trial in self.record.trials:
             if not trial.state.is_finished:
                 self._admit(trial, None)
+        self._close(self.left)
         while (reason := self._fill()) is None or self.running:
             self._handle(self.executor.next_finished())
         self._close(-1)
