@@ -75,7 +75,18 @@ class ArgumentError(EinsearchError):
 
 
 class InfeasibleSpace(EinsearchError):
-    """No architecture of the space fits the limits; names the rule and the limit that clash."""
+    """No architecture of the space fits the limits; names the rule and the limit that clash.
+
+    Attributes:
+        is_proven: whether there is none, or only none was found with bounded work.
+    """
+
+    def __init__(self, message: str, is_proven: bool = False) -> None:
+        self.is_proven = is_proven
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[InfeasibleSpace], tuple[str, bool]]:
+        return type(self), (str(self), self.is_proven)
 
 
 class NoNeighbour(EinsearchError):

@@ -91,8 +91,9 @@ def _check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
 def _analyse(grammar: Grammar) -> Analysis:
     """Probability that a draw ends, expected sizes as drawn and as built. Raises GrammarError."""
     from einsearch.derivation.analysis import analyse
+    from einsearch.derivation.bounds import bounds_of
 
-    least = sampling.bounds_of(grammar, None).least_of_rule(grammar.start_rule.key)
+    least = bounds_of(grammar, None).least_of_rule(grammar.start_rule.key)
     return analyse(grammar, least)
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e
+from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
 from einsearch.primitives.base import expressions_of
 
@@ -237,6 +239,17 @@ class Bounds:
             return None
         level = 1 + max((c.level for c in environment if isinstance(c, Closure)), default=0)
         return Closure(value, environment, level) if level <= _DEEPEST_CLOSURE else None
+
+
+_BOUNDS: WeakKeyDictionary[Grammar, dict[int | None, Bounds]] = WeakKeyDictionary()
+
+
+def bounds_of(grammar: Grammar, depth: int | None) -> Bounds:
+    """Cheapest completions of a grammar's rules; worked out once for each limit on depth."""
+    by_depth = _BOUNDS.setdefault(grammar, {})
+    if depth not in by_depth:
+        by_depth[depth] = Bounds(grammar.rules, depth)
+    return by_depth[depth]
 
 
 def _order(value: Any) -> Any:

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from einsearch.derivation.analysis import analyse
 from einsearch.derivation.arity import find_mismatches
+from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.parse import derive_rule
-from einsearch.derivation.sample import bounds_of
 from einsearch.errors import Location, ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar, nodes_of
@@ -108,7 +108,7 @@ def _unused(grammar: Grammar) -> Iterator[Problem]:
                     grammar,
                     Severity.WARNING,
                     "this alternative has probability 0 and is never drawn",
-                    grammar.name,
+                    node.file,
                     node.at,
                 )
     for key, rule in grammar.rules.items():

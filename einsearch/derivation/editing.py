@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.keeping import Keeping, Key, Redraw
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
-from einsearch.derivation.sample import Accept, bounds_of
+from einsearch.derivation.sample import Accept
 from einsearch.derivation.state import Activation, Cursor, DeadEnd, Retarget
 from einsearch.primitives.program import Program
 

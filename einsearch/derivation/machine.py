@@ -15,6 +15,7 @@ import abc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Protocol
 
 from einsearch.derivation.bounds import Bounds
@@ -112,6 +113,7 @@ class Machine(abc.ABC):
 
     def __init__(self, rule: e.Rule, spec: TensorSpec, settings: Settings) -> None:
         self.settings = settings
+        self._save, self._shorten = attrgetter(*self.saved), attrgetter(*self.shortened)
         self.rules = settings.rules
         self.input: Bundle = (spec,)
         path = Path(None, rule.name)
@@ -223,9 +225,7 @@ class Machine(abc.ABC):
         return step(self, data, value)
 
     def _registers(self) -> tuple[Any, ...]:
-        state = [getattr(self, name) for name in self.saved]
-        state += [len(getattr(self, name)) for name in self.shortened]
-        return tuple(state)
+        return (*self._save(self), *map(len, self._shorten(self)))
 
     def _restore(self, registers: tuple[Any, ...]) -> None:
         for name, value in zip(self.saved, registers, strict=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.derivation import (
     Architecture,
@@ -14,7 +15,6 @@ from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.machine import Machine
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.replay import replay
-from einsearch.derivation.sample import bounds_of
 from einsearch.derivation.state import DeadEnd
 from einsearch.derivation.target import Freedom, same_architecture, target
 from einsearch.errors import Location, ParseError, ShapeError

@@ -2,26 +2,28 @@
 
 A dead end (shapes that do not fit, a limit on cost) is left by returning to an earlier draw,
 mostly a near one. A draw that returned too often is started again; so is one that `accept` turns
-down, so that the distribution of what is accepted stays the grammar's.
+down, so that the distribution of what is accepted stays the grammar's. Where that finds nothing,
+every derivation is tried (`feasibility`), up to a bound on the work.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 from typing import Final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from einsearch.derivation.bounds import Bounds
+from einsearch.derivation.bounds import bounds_of
+from einsearch.derivation.branching import Exhausted
 from einsearch.derivation.choosing import AtRandom, fast_random
 from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.deriver import Deriver, settings_for
+from einsearch.derivation.feasibility import SystematicSearch, check_bounds, judge
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.state import DeadEnd
-from einsearch.errors import InfeasibleSpace
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec
@@ -30,19 +32,15 @@ Accept = Callable[[Program], str | None]
 """Judges a finished program: None, or the reason why it is turned down."""
 
 MOST_STARTS: Final = 500
-"""Draws begun before a space is called infeasible."""
+"""Draws begun before everything is tried systematically."""
 MOST_RETURNS: Final = 200
 """Returns to an earlier draw before a draw is begun anew."""
-
-_BOUNDS: WeakKeyDictionary[Grammar, dict[int | None, Bounds]] = WeakKeyDictionary()
-
-
-def bounds_of(grammar: Grammar, depth: int | None) -> Bounds:
-    """Cheapest completions of a grammar's rules; worked out once for each limit on depth."""
-    by_depth = _BOUNDS.setdefault(grammar, {})
-    if depth not in by_depth:
-        by_depth[depth] = Bounds(grammar.rules, depth)
-    return by_depth[depth]
+STARTS_BEFORE_PROBE: Final = 16
+"""Draws that ended in dead ends before a first, short systematic search."""
+PROBE_STEPS: Final = 100_000
+"""Work of that search, in steps of the machine."""
+MOST_STEPS: Final = 2_000_000
+"""Work of the systematic search in all, before a space is called infeasible without a proof."""
 
 
 def start(grammar: Grammar, spec: TensorSpec, settings: Settings) -> Machine:
@@ -72,29 +70,71 @@ def sample(
         accept: turns down finished programs, as `require` does.
 
     Raises:
-        InfeasibleSpace: nothing valid was found; names what stood in the way.
+        InfeasibleSpace: nothing valid was found; names what stood in the way, and says whether
+            it is proven that there is nothing.
     """
     limits = limits or Limits()
-    bounds = bounds_of(grammar, limits.depth)
-    _check_feasible(grammar, bounds, limits)
+    check_bounds(grammar, limits)
     random = fast_random(rng)
-    reasons: Counter[str] = Counter()
+    turned_down: Counter[str] = Counter()
+    settings = _settings(grammar, random, limits, accept)
+    search = SystematicSearch(grammar, spec, limits, accept)
+    found: Machine | None = None
+    dead = 0
+    for _ in range(MOST_STARTS):
+        try:
+            return from_machine(start(grammar, spec, settings).run(MOST_RETURNS), grammar)
+        except DeadEnd:
+            dead += 1
+        except _TurnedDown as error:
+            turned_down[str(error)] += 1
+        if dead == STARTS_BEFORE_PROBE and search.steps == 0:
+            found = _probe(search, random, dead)
+    if found is None:
+        found = _decide(search, random, turned_down)
+    return from_machine(found, grammar)
 
-    def judge(machine: Machine) -> str | None:
+
+def _settings(grammar: Grammar, random: Random, limits: Limits, accept: Accept | None) -> Settings:
+    def turn_down(machine: Machine) -> str | None:
         reason = accept(machine.program) if accept is not None else None
         if reason is not None:
             raise _TurnedDown(reason)
         return None
 
-    settings = settings_for(grammar, AtRandom(random), limits, bounds, accept=judge)
-    for _ in range(MOST_STARTS):
-        try:
-            return from_machine(start(grammar, spec, settings).run(MOST_RETURNS), grammar)
-        except DeadEnd as error:
-            reasons.update(error.reasons)
-        except _TurnedDown as error:
-            reasons[str(error)] += 1
-    raise InfeasibleSpace(_explain(grammar, spec, reasons))
+    bounds = bounds_of(grammar, limits.depth)
+    return settings_for(grammar, AtRandom(random), limits, bounds, accept=turn_down)
+
+
+def _probe(search: SystematicSearch, random: Random, starts: int) -> Machine | None:
+    """A short systematic search: an empty space is soon known to be one.
+
+    What it finds is kept for the case that no random draw finds anything, so that networks keep
+    the grammar's distribution wherever random draws find them.
+    """
+    try:
+        return search.run(_branch(random), PROBE_STEPS)
+    except Exhausted as ended:
+        raise search.infeasible(ended, starts) from None
+    except DeadEnd:
+        return None
+
+
+def _decide(search: SystematicSearch, random: Random, turned_down: Counter[str]) -> Machine:
+    """The systematic search that comes after all random draws."""
+    try:
+        return search.run(_branch(random), MOST_STEPS)
+    except DeadEnd as ended:
+        for reason, count in turned_down.items():
+            search.faults.turned_down(reason, count)
+        raise search.infeasible(ended, MOST_STARTS) from None
+
+
+def _branch(random: Random) -> Random:
+    """A generator that draws from here on without changing what the first one draws."""
+    branch = Random()
+    branch.setstate(random.getstate())
+    return branch
 
 
 def guided(
@@ -121,40 +161,10 @@ def guided(
         DeadEnd: no value is left, or too many of them came to nothing.
     """
     limits = limits or Limits()
-
-    def judge(machine: Machine) -> str | None:
-        return accept(machine.program) if accept is not None else None
-
     bounds = bounds_of(grammar, limits.depth)
-    settings = settings_for(grammar, chooser, limits, bounds, accept=judge)
+    settings = settings_for(grammar, chooser, limits, bounds, accept=judge(accept))
     return from_machine(start(grammar, spec, settings).run(MOST_RETURNS), grammar)
 
 
 class _TurnedDown(Exception):
     """A finished program was turned down by `accept`."""
-
-
-def _check_feasible(grammar: Grammar, bounds: Bounds, limits: Limits) -> None:
-    rule = grammar.start_rule
-    least = bounds.least_of_rule(rule.key)
-    if least >= bounds.UNBOUNDED:
-        unlimited = bounds_of(grammar, None).least_of_rule(rule.key)
-        if unlimited >= bounds.UNBOUNDED:
-            raise InfeasibleSpace(f"the rule {rule.name} of {grammar.name} can never end")
-        raise InfeasibleSpace(
-            f"the rule {rule.name} needs more than the {limits.depth} levels of depth that the "
-            "limits allow; raise the limit on depth"
-        )
-    if limits.nodes is not None and least > limits.nodes:
-        raise InfeasibleSpace(
-            f"the rule {rule.name} needs at least {least} nodes, the limits allow {limits.nodes}; "
-            "raise the limit on nodes"
-        )
-
-
-def _explain(grammar: Grammar, spec: TensorSpec, reasons: Counter[str]) -> str:
-    common = "\n".join(f"  {n} times: {reason}" for reason, n in reasons.most_common(4))
-    return (
-        f"found nothing valid in {grammar.name} for {spec} in {MOST_STARTS} draws. What stood in "
-        f"the way most often:\n{common}\nLoosen that limit or requirement, or change the rule."
-    )

@@ -120,10 +120,21 @@ def violation(program: Program, require: tuple[str, ...]) -> str | None:
     return next((reason for check in checks if (reason := check(analysis))), None)
 
 
-def requirement(require: Sequence[str]) -> Callable[[Program], str | None] | None:
-    """The judge of finished programs that asks for what `require` names; None where nothing."""
+@dataclass(frozen=True)
+class Requirement:
+    """The judge of finished programs that asks for what `require` names."""
+
+    require: tuple[str, ...]
+
+    def __call__(self, program: Program) -> str | None:
+        """As `violation`."""
+        return violation(program, self.require)
+
+
+def requirement(require: Sequence[str]) -> Requirement | None:
+    """The judge that asks for what `require` names; None where it names nothing."""
     names = tuple(require)
-    return (lambda program: violation(program, names)) if names else None
+    return Requirement(names) if names else None
 
 
 def _requirement(name: str) -> Callable[[Analysis], str | None]:

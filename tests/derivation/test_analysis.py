@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from einsearch.derivation.analysis import Analysis, analyse
+from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.sample import bounds_of, sample
+from einsearch.derivation.sample import sample
 from einsearch.grammar.model import Grammar
 from einsearch.resources import resource_folder
 from tests.derivation.spaces import IMAGE, grammar
@@ -22,7 +23,7 @@ def analysis(space: Grammar) -> Analysis:
 
 def einspace_with(p: float) -> Analysis:
     text = (resource_folder("grammars") / "einspace.ein").read_text()
-    return analysis(grammar(re.sub(r"computation \[0\.32\]", f"computation [{p}]", text)))
+    return analysis(grammar(re.sub(r"computation +\[0\.32\]", f"computation [{p}]", text)))
 
 
 @pytest.mark.parametrize(("p", "drawn", "built"), [
