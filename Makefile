@@ -6,13 +6,14 @@ SPACE  ?= search_spaces/digits.yaml
 RUN    ?= runs/$(basename $(notdir $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
 JOBS   ?= 2
 
+LONG := $(patsubst %,benchmarks/%.py,search_quality soundness trainability nasbench201_classes)
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
 
-.PHONY: help search test test-faults lint format bench quality clean
+.PHONY: help search test test-faults lint format bench evidence quality clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,7 +39,13 @@ format: $(DEV) ## format the code and fix what can be fixed by itself
 	@$(BIN)/ruff format .
 
 bench: $(CORE) ## speed of sampling, mutating and of the search loop
-	@for file in $(filter-out benchmarks/search_quality.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out $(LONG),$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+evidence: $(DEV) ## samples run, hashes counted, requirements against training (hours)
+	@$(BIN)/python benchmarks/nasbench201_classes.py
+	@mkdir -p runs/evidence
+	@$(BIN)/python benchmarks/soundness.py --json runs/evidence/soundness-{}.json
+	@$(BIN)/python benchmarks/trainability.py --truth runs/evidence/trainability.jsonl
 
 quality: $(DEV) ## how good every searcher is (hours); tables are read from EINSEARCH_DATA, if set
 	@$(BIN)/python benchmarks/search_quality.py --jobs $(JOBS) --out runs/quality
