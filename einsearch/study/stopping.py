@@ -69,12 +69,12 @@ class StoppingScheduler(Scheduler):
 
     def judge(self, report: Report) -> bool:
         number, epoch = report.number, report.epoch
-        if number in self._stopped:
-            return True
         value = report.metrics.get(self._main)
-        # A retry begins anew, and was let go on so far.
-        if not isinstance(value, (int, float)) or epoch <= self._heard.get(number, 0):
+        if not isinstance(value, (int, float)):
             return False
+        if epoch <= self._heard.get(number, 0):
+            # A retry begins anew, and ends where the attempt before it did.
+            return number in self._stopped and epoch == self._heard[number]
         if not self._is_pruned(number, epoch, float(value)) or epoch == self._last:
             return False
         rung = None if self._rungs is None else self._rungs.of(epoch)
