@@ -43,10 +43,10 @@ def check_batch_statistics(expression: Program) -> None:
 
 @register
 class Experts(Primitive):
-    """Sum of the `active` highest rated of `count` copies of an expression, weighted by a softmax
-    over their ratings (Shazeer et al., ICLR 2017, section 2.1; Mixtral: Jiang et al., 2024).
+    """A mixture of experts: of `count` copies of an expression the `active` highest rated run.
 
-    A learned linear router rates the copies, which all have weights of their own. With
+    A learned linear router rates the copies, which have weights of their own; a softmax over the
+    ratings of the active ones weighs what they make (Shazeer et al., ICLR 2017, section 2.1). With
     `route=position` every token or pixel chooses for itself, so that the expression sees one
     position, as a vector. With `route=example` every example chooses by the average of its
     positions, and the expression sees the whole tensor. `active` may be changed after training.

@@ -14,12 +14,12 @@ from einsearch.specs import Bundle, Layout, tokens
 
 @register
 class SparseModularActivation(Primitive):
-    """x + p * expression, on the tokens that a router activates; the others pass unchanged.
+    """Adds p * expression to the tokens that a router activates; the others stay as they are.
 
     The router's two logits go through a softmax of learned temperature; a token is active where
-    the second is larger, and p is its probability (Ren et al., 2023, "Sparse Modular Activation
-    for Efficient Sequence Modeling", sections 3 and 4). The active tokens of an example, in order,
-    are all that the expression sees: a shorter sequence. So it must take any length.
+    the second is larger, and p is its probability (SeqBoat: Ren et al., NeurIPS 2023). The active
+    tokens of an example, in order, are all that the expression sees: a shorter sequence. So it
+    must take any length.
 
     FLOPs and memory are counted as if every token were active.
     """

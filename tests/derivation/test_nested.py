@@ -139,6 +139,11 @@ class TestMeaning:
         with pytest.raises(ShapeError, match="tied weights are used at different shapes"):
             architecture("experts(c >> linear(4) >> c, 1, 1) where c = tied(linear(8))", vector(8))
 
+    def test_what_is_tied_outside_is_still_known_behind_an_expression(self) -> None:
+        text = "c >> experts(gelu >> c, 1, 1) >> linear(4) >> c where c = tied(linear(8))"
+        with pytest.raises(ShapeError, match="tied weights are used at different shapes"):
+            architecture(text, vector(8))
+
     def test_copies_in_a_repeat_have_the_same_structure(self) -> None:
         rules = grammar("start x\nx = repeat(3, experts(linear({4, 8}) >> (relu | gelu), 2, 1))")
         derived = draw(rules, 3, vector(4))
@@ -169,6 +174,32 @@ class TestDeadEnds:
             draw(grammar("start x\nx = experts(relu | gelu, 2, 1)"), 0, vector(4))
         with pytest.raises(ShapeError, match=r"experts cannot take vector:4: .* has no weights"):
             architecture("experts(relu, 2, 1)", vector(4))
+
+    def test_everything_inside_is_tried_before_a_space_is_given_up(self) -> None:
+        text = """
+        start x
+        x = linear(8) >> (experts(y, {2, 4}, 1), identity) >> add >> sparse_modular_activation(z)
+        y = linear({2, 3, WIDTH}) >> (o | experts(y, 2, 1) [0.3]) >> linear({4, 5, 6, 7, WIDTH})
+        z = chain(3, linear({2, 3, 5, 7, 11, 13, 17, WIDTH}) >> o)
+        o = relu | gelu | { u = in >> tanh  out = any >> silu }
+        """
+        one = draw(grammar(text.replace("WIDTH", "8")), 0, tokens(3, 5), Limits(nodes=40, depth=5))
+        assert one.output == tokens(3, 8)
+        with pytest.raises(InfeasibleSpace):
+            none = grammar(text.replace("WIDTH", "9"))
+            draw(none, 0, tokens(3, 5), Limits(nodes=40, depth=5))
+
+    def test_what_an_abandoned_draw_made_is_gone(self) -> None:
+        """A draw inside is taken again after calls behind the expression were made."""
+        rules = grammar(
+            "start x\nx = sparse_modular_activation(linear(4) >> o) >> linear(8) "
+            ">> experts(o >> linear({2, 3, 4, 5, 6}), 2, 1) >> last\no = relu | gelu | silu\n"
+            "last = tanh when features == 5 | sigmoid >> linear(7) >> split(5, 0)"
+        )
+        for seed in range(40):
+            derived = draw(rules, seed, tokens(4, 4))
+            again = replay(rules, tokens(4, 4), derived.decisions)
+            assert again.program == derived.program
 
     def test_bounds_count_copies(self) -> None:
         rules = grammar(

@@ -64,7 +64,7 @@ def test_all_active_is_the_module_on_the_whole_sequence() -> None:
     network = sparse()
     inner = biased(network, 1.0)
     x = torch.randn(3, 7, 4)
-    # The temperature begins at the root of the number of features (SeqBoat, section 4.1).
+    # The temperature begins at the root of the number of features.
     p = torch.sigmoid(torch.tensor(1.0 / 4**0.5))
     assert_equal(network(x)[0], x + p * inner.expression(x))
 
