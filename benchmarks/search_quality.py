@@ -46,7 +46,12 @@ BASELINE = "evolution 50/10"
 INDEPENDENT = "evolution 50/10, independent"
 TPE = "TPE, flat"
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
-    BASELINE: {"name": "evolution", "population": 50, "tournament": 10, "crossover": 0.0},
+    BASELINE: {
+        "name": "evolution",
+        "population": 50,
+        "tournament": 10,
+        "operators": ["subtree"],
+    },
 }
 """Searchers with options; all others run with their defaults."""
 

@@ -17,7 +17,7 @@ from quality.cases import REPORTED, STEERS, Case, by_text, grammar_of, space_of
 from einsearch.derivation.derivation import Derivation
 
 NOISE = 0.01
-NODES = 40
+NODES = 20
 OPERATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu")
 """From the most to the least likely in `deceptive.ein`."""
 

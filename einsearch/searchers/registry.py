@@ -35,7 +35,9 @@ def register_searcher(searcher: _S) -> _S:
 
 @lru_cache(maxsize=1)
 def _load_all() -> None:
+    import einsearch.searchers.bayesian
     import einsearch.searchers.evolution
+    import einsearch.searchers.grammar_learning
     import einsearch.searchers.local
     import einsearch.searchers.mcts
     import einsearch.searchers.nsga2
