@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +60,20 @@ def test_only_complete_trials_are_ranked() -> None:
     trials.append(trial(len(trials), TrialState.COMPLETE, score=1.0))
     for ranked in (by_main_objective, pareto_front, best_first):
         assert ranked(trials, {"score": "maximize"}) == trials[-1:]
+
+
+@given(points=POINTS, broken=st.lists(st.integers(0, 2), min_size=14, max_size=14))
+def test_what_keeps_the_constraints_comes_first(
+    points: list[tuple[float, float, float]], broken: list[int]
+) -> None:
+    trials = [
+        replace(t, excess={"latency": float(excess)})
+        for t, excess in zip(trials_of(points), broken, strict=False)
+    ]
+    by_main = by_main_objective(trials, DIRECTIONS)
+    keys = [(t.violation, -t.values["score"], t.number) for t in by_main]
+    assert keys == sorted(keys)
+    least = min((t.violation for t in trials), default=0.0)
+    front = pareto_front(trials, DIRECTIONS)
+    assert front == pareto_front([t for t in trials if t.violation == least], DIRECTIONS)
+    assert best_first(trials, DIRECTIONS)[: len(front)] == front

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,20 @@ def test_best_front_and_architectures() -> None:
     assert run.architectures == [trials[2].text, trials[4].text, trials[0].text]
     assert (run.directory, run.final, run.weights(trials[2])) == (None, None, None)
     assert repr(run) == "<Run in memory: 6 trials, interrupted>"
+
+
+def test_hypervolume_and_epochs() -> None:
+    with drive(None, DIRECTIONS) as driving:
+        run = Run(driving.record)
+        assert (run.hypervolume(), run.epochs) == (0.0, 0)
+        for done in some_trials():
+            spans = [[0, 1], [1, 3]] if done.number != 3 else []
+            driving.record.propose_finished(replace(done, metrics={"trained": spans}))
+    assert run.hypervolume() == pytest.approx(0.4 * 1)
+    assert run.hypervolume({"score": 0.0, "size": 10.0}) == pytest.approx(0.5 * 7 + 0.4 * 5)
+    assert run.epochs == 15
+    with pytest.raises(RunError, match="has no value for size"):
+        run.hypervolume({"score": 0.0})
 
 
 def test_equal_texts_are_one_architecture() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,37 @@ def test_failures_are_results(text: str, made: TrainingWork, reason: str) -> Non
 def test_settings_that_do_not_suit_the_task_are_said_when_the_work_is_built() -> None:
     with pytest.raises(TaskError, match="augment: flip needs images"):
         work(augment="flip")()
+
+
+def test_a_job_with_a_budget_halts_and_one_with_a_checkpoint_goes_on() -> None:
+    made = work(epochs=3)
+    whole = result(Job(0, GOOD, seed=1), made)
+    first = result(Job(0, GOOD, seed=1, budget=1.0), made)
+    assert (first.state, first.budget, first.trained) == (TrialState.COMPLETE, 1.0, (0, 1))
+    assert first.weights is None
+    assert first.checkpoint is not None
+    carried = {"checkpoint": first.checkpoint}
+    second = result(Job(0, GOOD, seed=1, budget=3.0, payload=carried), made)
+    assert (second.budget, second.trained, second.checkpoint) == (3.0, (1, 3), None)
+    assert second.metrics["history"] == whole.metrics["history"]
+    assert second.values == whole.values
+    assert second.weights is not None
+
+
+def test_the_driver_stops_training_at_the_epoch_that_it_judges() -> None:
+    for executor in (InlineExecutor(work(epochs=4)()), LocalExecutor(work(epochs=4))):
+        executor.judge = lambda report: report.epoch == 2
+        finished, reports = run(executor, Job(0, GOOD, seed=1, waits=True))
+        assert isinstance(finished.result, Result)
+        assert finished.result.state is TrialState.PRUNED
+        assert finished.result.budget == 2
+        assert len(reports) == 2
+        assert finished.result.values["accuracy"] == reports[1].metrics["accuracy"]
+
+
+def test_latency_is_measured_where_it_is_asked_for_and_not_again() -> None:
+    made = replace(work(epochs=2), measures_latency=True)
+    first = result(Job(0, GOOD, budget=1.0), made)
+    assert first.values["latency"] > 0
+    second = result(Job(0, GOOD, budget=2.0, payload={"checkpoint": first.checkpoint}), made)
+    assert "latency" not in second.values
