@@ -12,6 +12,7 @@ from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.folder import RunFolder
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
+from einsearch.study.packing import pack
 from einsearch.study.spacefile import ExecutorSection
 
 MakeExecutor = Callable[[RunFolder | None], Executor]
@@ -51,8 +52,11 @@ def executor_maker(
         seconds: that one candidate may take by its own clock; None for no limit.
 
     Raises:
-        EinsearchError: by what is returned: it cannot be started.
+        EinsearchError: the work cannot be sent to processes. By what is returned: the executor
+            cannot be started.
     """
+    if section.name == "local":
+        pack(factory)
     # Work stops itself first; the process is killed where it does not.
     allowed = None if seconds is None else seconds + max(5.0, 0.1 * seconds)
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from uuid import uuid4
 
 from einsearch.errors import RunError
 from einsearch.study.folder import RunFolder
 from einsearch.study.lock import DriverLock
 from einsearch.study.record import Record
 from einsearch.study.storage import journal_storage, memory_storage, repair_journal, url_storage
+
+
+def new_study(storage: str | None) -> str:
+    """Name of the study of a new run; its own in a storage that other runs may use."""
+    return "einsearch" if storage is None else f"einsearch-{uuid4().hex[:12]}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def drive(
     """
     if folder is None:
         kept = memory_storage() if storage is None else url_storage(storage)
-        return Driving(Record(kept, "einsearch", directions))
+        return Driving(Record(kept, new_study(storage), directions))
     lock = DriverLock(folder.path)
     try:
         if folder.storage is not None:

@@ -22,6 +22,7 @@ from optuna.storages.journal import (
 )
 
 from einsearch.errors import RunError
+from einsearch.study.storageurl import without_password
 
 CUT_SUFFIX: Final = ".cut"
 """What is cut off `journal.log` is kept in `journal.log.cut`."""
@@ -161,9 +162,8 @@ def url_storage(url: str) -> BaseStorage:
         return optuna.storages.get_storage(url)
     except Exception as error:
         kind = url.split(":", 1)[0]
-        raise RunError(
-            f"cannot open the {kind} storage: {type(error).__name__}: {_first_line(error)}"
-        ) from None
+        line = _first_line(error).replace(url, without_password(url))
+        raise RunError(f"cannot open the {kind} storage: {type(error).__name__}: {line}") from None
 
 
 def repair_journal(path: Path) -> str | None:

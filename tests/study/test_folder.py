@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from einsearch.errors import RunError
+from einsearch.grammar.read import LANGUAGE_VERSION
+from einsearch.graph.canonical import HASH_VERSION
 from einsearch.study.folder import FINAL, VERSIONS, RunFolder
 from einsearch.version import __version__
 
@@ -23,6 +25,7 @@ def test_a_new_folder_has_the_files_and_the_versions(tmp_path: Path) -> None:
     assert {name: opened.read_text(name) for name in FILES} == FILES
     assert (opened.storage, opened.study) == (None, "einsearch")
     assert opened.info["einsearch"] == __version__
+    assert (opened.info["language"], opened.info["hash"]) == (LANGUAGE_VERSION, HASH_VERSION)
     assert {"torch", "optuna", "numpy"} <= opened.info["packages"].keys()
     names = {p.relative_to(made.path).as_posix() for p in made.path.rglob("*") if p.is_file()}
     assert names == {*FILES, VERSIONS}
@@ -32,6 +35,14 @@ def test_a_record_elsewhere_is_named(tmp_path: Path) -> None:
     RunFolder.create(tmp_path / "run", storage="sqlite:///a.db", study="digits")
     opened = RunFolder(tmp_path / "run")
     assert (opened.storage, opened.study) == ("sqlite:///a.db", "digits")
+
+
+def test_a_password_is_not_written(tmp_path: Path) -> None:
+    url = "postgresql://me:s3cret@db/runs"
+    made = RunFolder.create(tmp_path / "run", FILES, storage=url)
+    assert made.storage == RunFolder(made.path).storage == url
+    assert made.info["storage"] == "postgresql://me:***@db/runs"
+    assert not any(b"s3cret" in p.read_bytes() for p in made.path.rglob("*") if p.is_file())
 
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", ""])

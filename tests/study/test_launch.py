@@ -12,8 +12,11 @@ import einsearch as es
 from einsearch.errors import EinsearchError, RunError
 from einsearch.grammar.load import load_grammar_text
 from einsearch.specs import image
+from einsearch.study import opening
+from einsearch.study.folder import RunFolder
 from einsearch.study.launch import resume, search_file, search_grammar
 from einsearch.study.run import open_run
+from einsearch.study.storage import url_storage
 from einsearch.study.trained import load_trained, train_again
 from einsearch.trial import TrialState
 
@@ -128,6 +131,57 @@ def test_a_folder_is_used_once(tmp_path: Path) -> None:
     search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
     with pytest.raises(RunError, match="holds a run already"):
         search_grammar(GRAMMAR, score, input=image(3, 8, 8), trials=1, directory=tmp_path / "run")
+
+
+def test_runs_in_one_storage_keep_apart(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"input": image(3, 8, 8), "storage": f"sqlite:///{tmp_path}/all.db"}
+    first = search_grammar(GRAMMAR, score, trials=2, directory=tmp_path / "a", **options)
+    second = search_grammar(GRAMMAR, score, trials=3, seed=1, directory=tmp_path / "b", **options)
+    third = search_grammar(GRAMMAR, score, trials=1, seed=2, **options)
+    assert [len(run.trials) for run in (first, second, third)] == [2, 3, 1]
+    assert open_run(tmp_path / "a").trials == first.trials
+    longer = resume(tmp_path / "b", trials=4, objective=score)
+    assert longer.trials[:3] == second.trials
+    assert len(open_run(tmp_path / "a").trials) == 2
+
+
+def test_a_password_serves_the_search_and_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def connect(url: str) -> Any:
+        asked.append(url)
+        return url_storage(f"sqlite:///{tmp_path}/all.db")
+
+    monkeypatch.setattr(opening, "url_storage", connect)
+    url, folder = "postgresql://me:s3cret@db/runs", tmp_path / "run"
+    run = search_grammar(
+        GRAMMAR, score, input=image(3, 8, 8), trials=2, directory=folder, storage=url
+    )
+    assert len(resume(folder, trials=3, objective=score).trials) == len(run.trials) + 1
+    assert set(asked) == {url}
+    assert not any(b"s3cret" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_objective_that_cannot_be_sent_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError("a folder was made")
+
+    monkeypatch.setattr(RunFolder, "create", never)
+    message = r"cannot be sent to worker processes: .*lambda.*Define it at the top of a module"
+    with pytest.raises(EinsearchError, match=message):
+        search_grammar(
+            GRAMMAR,
+            lambda derivation: 1.0,
+            input=image(3, 8, 8),
+            workers=1,
+            directory=tmp_path / "run",
+            storage=f"sqlite:///{tmp_path}/all.db",
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def flops_by_parameter(derivation: Any) -> float:
