@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,6 +109,21 @@ def _print_front(run: Run) -> None:
     print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
     print()
     print_facts({"hypervolume": f"{run.hypervolume():.4g}, up to the worst of each objective"})
+
+
+def learned(run: RunArgument) -> None:
+    """Print the grammar that a search has learned, of the searcher grammar-learning.
+
+    It is a grammar as any other: draw from it, or search in it. Status 1 where the run's searcher
+    learns none.
+
+    Example: [cyan]einsearch learned runs/digits-1 > learned.ein[/]
+    """
+    text = read_run(run).learned_grammar()
+    if text is None:
+        print("the searcher of this run learns no grammar", file=sys.stderr)
+        raise typer.Exit(1)
+    print(text, end="")
 
 
 def explain(

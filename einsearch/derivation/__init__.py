@@ -4,6 +4,6 @@
 (`calls`, `rules`, `copies`, `blocks`). `Deriver` makes what it comes to: `sample`, `replay`, and
 edits of a derivation by an `Editor`: `edit` (mutation, crossover), `operators` (mutation at several
 scales, which `keeping`, `near` and `sites` serve). `Recognizer` finds how a given architecture is
-derived: `parse`. A `Derivation` is the outcome; `terms` and `text` print it. `Bounds` makes
-`Limits` hold.
+derived: `parse`; `places` says which rule a decision belongs to. A `Derivation` is the outcome;
+`terms` and `text` print it. `Bounds` makes `Limits` hold.
 """

@@ -8,6 +8,8 @@
 | `evolution.py` | `evolution`: regularised evolution, adaptive choice of operators               |
 | `local.py`     | `local`: local search with restarts                                            |
 | `nsga2.py`     | `nsga2`: several objectives, by fronts and crowding                            |
+| `grammar_learning.py` | `grammar-learning`: learned probabilities, and the grammar they make  |
+| `learned.py`, `learned_text.py` | the learned distribution, and its text                      |
 | `pareto.py`    | domination, fronts, crowding distances                                         |
 | `varying.py`   | `Operators` of a space by name, `Breeder`: an adaptive choice of them          |
 | `credit.py`    | `Credit`, `Ranks`: adaptive choice by gains                                    |

@@ -21,6 +21,7 @@ from einsearch.trial import Trial, TrialState
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
     from einsearch.derivation.machine import Chooser
+    from einsearch.grammar.model import Grammar
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class SearchSpace:
         recall: the derivation that recorded decisions fix; needed where a search is resumed.
         guided: derives with a chooser that takes the decisions; raises DeadEnd where that leads
             nowhere. Needed by searchers that decide step by step.
+        grammar: what is derived; needed by searchers that learn its probabilities.
     """
 
     sample: Callable[[np.random.Generator], Derivation]
@@ -91,6 +93,7 @@ class SearchSpace:
     operators: Mapping[str, Mutation] = field(default_factory=dict)
     recombine: Callable[[Derivation, Derivation, np.random.Generator], Derivation] | None = None
     guided: Callable[[Chooser], Derivation] = _unguided
+    grammar: Grammar | None = None
 
     def score(self, trial: Trial) -> float | None:
         """The main objective of a trial, such that more is better; None where it has none.
@@ -161,6 +164,11 @@ class Searcher(abc.ABC):
         A trial that was paused comes again, with a larger budget, when it has gone on.
         """
         self._learn(trial)
+
+    def learned_grammar(self) -> str | None:
+        """What was learned so far, as the text of a grammar file; None for a searcher that learns
+        no grammar."""
+        return None
 
     @abc.abstractmethod
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:

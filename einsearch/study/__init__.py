@@ -21,6 +21,7 @@
 | searchspace.py, training.py  | what searchers draw from; training a candidate, as work      |
 | plan.py                      | `Plan`: a search ready to start, from a search-space file    |
 | launch.py, finishing.py      | from a file or a grammar to a finished run; full training    |
+| learned.py                   | grammars that searches have learned, out of the record       |
 | grammarcopy.py               | the grammar as used, and all it imports, in the run folder   |
 | trained.py                   | trained networks of a run, loaded or trained again           |
 | run.py                       | `Run`: what a record says to people                          |

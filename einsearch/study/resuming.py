@@ -38,11 +38,12 @@ def rebuild(
         elif trial.number not in asked_again:
             searcher.recall(trial)
         elif difference := _difference(searcher.ask(), trial):
-            return _recalled(make_searcher, entries), difference
+            return recalled(make_searcher, entries), difference
     return searcher, None
 
 
-def _recalled(make_searcher: MakeSearcher, entries: Sequence[Entry]) -> Searcher:
+def recalled(make_searcher: MakeSearcher, entries: Sequence[Entry]) -> Searcher:
+    """A new searcher to which the record was told, its proposals taken as they are."""
     searcher = make_searcher()
     for what, trial in sequence_of_events(entries):
         if what == "tell":

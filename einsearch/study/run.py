@@ -115,6 +115,17 @@ class Run:
         """Results of the full training at the end; None where there was none. Raises RunError."""
         return None if self.folder is None else self.folder.read_final()
 
+    def learned_grammar(self) -> str | None:
+        """The grammar that the search has learned, as the text of a file; None where its searcher
+        learns none, and for a run in memory.
+
+        Raises:
+            EinsearchError: the grammar, the task or the searcher of the run cannot be made again.
+        """
+        from einsearch.study.learned import learned_in
+
+        return None if self.folder is None else learned_in(self.folder, self.record)
+
     def weights(self, trial: Trial) -> dict[str, Any] | None:
         """Weights of a trial, name -> NumPy array; None for a run in memory.
 

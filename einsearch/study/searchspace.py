@@ -89,6 +89,7 @@ def search_space(
         {name: partial(vary_by, operator) for name, operator in OPERATORS.items()},
         mix,
         partial(guided, grammar, spec, kept, accept),
+        grammar,
     )
 
 

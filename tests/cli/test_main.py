@@ -19,6 +19,8 @@ COMMANDS = [
     "check",
     "explain",
     "export",
+    "format",
+    "learned",
     "primitives",
     "report",
     "resume",

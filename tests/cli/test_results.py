@@ -128,3 +128,26 @@ def test_lineage_follows_every_parent_once() -> None:
     trials = [Trial(n, "x", TrialState.COMPLETE, parents=p) for n, p in enumerate(parents)]
     assert [trial.number for trial in lineage(trials, trials[3])] == [3, 2, 1, 0]
     assert [trial.number for trial in lineage(trials, trials[4])] == [4, 1]
+
+
+def test_the_learned_grammar_is_printed(cli: Command, tmp_path: Path) -> None:
+    grammar, folder = load_grammar("digits"), tmp_path / "run"
+    settings = {"name": "grammar-learning", "start": 2}
+    search(
+        grammar,
+        lambda derivation: float(derivation.nodes),
+        input=image(1, 8, 8),
+        trials=4,
+        searcher=settings,
+        directory=folder,
+    )
+    printed = cli("learned", folder).out
+    assert printed == (folder / "learned.ein").read_text()
+    (tmp_path / "again.ein").write_text(printed)
+    assert load_grammar(tmp_path / "again.ein").require == grammar.require
+
+
+def test_a_searcher_that_learns_no_grammar_is_no_mistake(cli: Command, failed: Path) -> None:
+    result = cli("learned", failed)
+    assert result.status == 1
+    assert result.err == "the searcher of this run learns no grammar\n"

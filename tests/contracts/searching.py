@@ -23,6 +23,7 @@ from einsearch.trial import Trial, TrialState
 
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "evolution": {"population": 6, "tournament": 3},
+    "grammar-learning": {"elites": 3, "start": 5},
     "local": {"starts": 3, "patience": 6},
     "nsga2": {"population": 6},
 }
