@@ -25,6 +25,7 @@ from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.grammarcopy import copied_files, copied_name
+from einsearch.study.learned import keep_learned
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import (
     Objective,
@@ -33,7 +34,7 @@ from einsearch.study.objective import (
     name_of,
     objective_work,
 )
-from einsearch.study.opening import drive, new_study
+from einsearch.study.opening import drive
 from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.run import Run, open_run
@@ -174,7 +175,7 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
     """Starts a new run. Raises EinsearchError."""
     folder = None
     if directory is not None:
-        folder = RunFolder.create(Path(directory), plan.files, storage, new_study(storage))
+        folder = RunFolder.create(Path(directory), plan.files, storage)
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
@@ -216,6 +217,8 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
         finally:
             executor.close()
         run = Run(driving.record, folder)
+        if folder is not None:
+            keep_learned(plan, driving.record, folder, callbacks)
         is_whole = end.reason is not StopReason.INTERRUPTED
         if is_whole and plan.file is not None and plan.task is not None and folder is not None:
             finish_run(run, plan.file, plan.task, folder, callbacks)
