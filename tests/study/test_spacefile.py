@@ -16,7 +16,13 @@ from einsearch.errors import SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.resources import resource_folder
 from einsearch.specs import image
-from einsearch.study.spacefile import SpaceFile, load_space_file, load_space_text, usable_cores
+from einsearch.study.spacefile import (
+    EpochsSection,
+    SpaceFile,
+    load_space_file,
+    load_space_text,
+    usable_cores,
+)
 
 SHORTEST = "grammar: einspace\ntask: digits\n"
 
@@ -30,8 +36,9 @@ require: [input, parameters, nonlinearity, gradient]
 seeds: [resnet18]
 training: {epochs: 8, batch: 256, optimizer: sgd, lr: 0.04, momentum: 0.9, weight_decay: 3e-4}
 objectives: {accuracy: maximize, parameters: minimize}
+constraints: {latency: 5, parameters: 1.5M, activation_memory: 64MiB}
 searcher: {name: evolution, population: 50}
-budget: {trials: 500, hours: 8}
+budget: {trials: 500, hours: 8, epochs: {min: 1, max: 8, promote: 3}}
 executor: {name: local, workers: 2}
 trial: {seconds: 600, retries: 0}
 final: {top: 3, epochs: 64, seeds: 3}
@@ -57,6 +64,8 @@ def test_everything_but_grammar_and_task_has_a_default() -> None:
     assert space.training == TrainingConfig()
     assert space.searcher["name"] == "evolution"
     assert (space.budget.trials, space.budget.hours) == (100, None)
+    assert (space.budget.epochs, space.constraints) == (None, {})
+    assert space.full_training == space.training
     assert (space.executor.name, space.executor.processes) == ("local", usable_cores())
     assert (space.require, space.seeds, space.objectives, space.sampling.nodes) == (
         None,
@@ -84,6 +93,12 @@ def test_all_that_can_be_said() -> None:
         "floor": 0.2,
     }
     assert (space.budget.trials, space.budget.hours) == (500, 8.0)
+    assert space.budget.epochs == EpochsSection(pruner="asha", min=1, max=8, promote=3)
+    assert space.constraints == {
+        "latency": 5.0,
+        "parameters": 1_500_000.0,
+        "activation_memory": 64.0 * 2**20,
+    }
     assert space.executor.processes == 2
     assert (space.final.top, space.final.epochs, space.final.seeds, space.seed) == (3, 64, 3, 7)
 
@@ -170,6 +185,18 @@ def test_reading_a_space_needs_no_torch() -> None:
         f"load_space_text({SHORTEST!r}); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_epochs_in_full_are_those_of_training_unless_they_are_said() -> None:
+    space = load_space_text(SHORTEST + "training: {epochs: 5}\nbudget: {trials: 9, epochs: {}}")
+    assert space.full_training == space.training
+    longer = load_space_text(SHORTEST + "budget: {trials: 9, epochs: {max: 27}}")
+    assert (longer.training.epochs, longer.full_training.epochs) == (8, 27)
+
+
+def test_anything_may_be_constrained_with_an_objective_of_ones_own() -> None:
+    space = load_space_text(OBJECTIVE + "constraints: {anything: -2.5}")
+    assert space.constraints == {"anything": -2.5}
 
 
 class TestChanges:
@@ -274,9 +301,38 @@ def test_several_mistakes_are_counted() -> None:
         ("budget: {trials: 0}", "3:18: budget.trials is 0: expected at least 1"),
         ("budget: {hours: 0}", "3:17: budget.hours is 0: expected more than 0"),
         (
-            "budget: {trials: 9, epochs: {min: 1}}",
-            "3:21: budget has no key epochs|there are trials",
+            "budget: {trials: 9, epoch: {min: 1}}",
+            "3:21: budget has no key epoch|did you mean epochs?",
         ),
+        (
+            "budget: {trials: 9, epochs: {mni: 1}}",
+            "3:30: budget.epochs has no key mni|did you mean min?",
+        ),
+        (
+            "budget: {trials: 9, epochs: {pruner: ashe}}",
+            "3:38: budget.epochs.pruner is 'ashe': expected asha, successive-halving, hyperband or",
+        ),
+        (
+            "budget: {trials: 9, epochs: {min: 8}}",
+            "3:35: budget.epochs.min is 8: expected less than the 8 of all",
+        ),
+        (
+            "objectives: {flops: minimize}\nbudget: {trials: 9, epochs: {pruner: median}}",
+            "4:38: median compares by the main objective, and training does not change flops|put",
+        ),
+        (
+            "constraints: {latncy: 5}",
+            "3:15: nothing to constrain is named latncy|did you",
+        ),
+        (
+            "constraints: {accuracy: 0.5}",
+            "3:15: a constraint is an upper bound, and accuracy is better the larger|make it",
+        ),
+        (
+            "constraints: {latency: fast}",
+            "3:24: constraints.latency is 'fast': expected an upper bound, such as 5, 0.5, 2M",
+        ),
+        ("constraints: {latency: .inf}", "3:24: constraints.latency is inf: expected a finite"),
         ("executor: slurm", "3:11: executor.name is 'slurm': expected local, ray or inline"),
         (
             "executor: {name: slurm, gpus: 1.0}",
@@ -348,6 +404,10 @@ def test_mistakes_are_explained_where_they_stand(line: str, expected: str) -> No
         (OBJECTIVE.replace("3x32", "3"), "space.yaml:2:53: task.input: image needs 3 positive"),
         (OBJECTIVE.replace("3x32x32", "x"), "space.yaml:2:53: task.input: cannot read 'image:x'"),
         (OBJECTIVE + "training: {epochs: 3}", "space.yaml:3:1: training is for tasks with data"),
+        (
+            OBJECTIVE + "budget: {trials: 9, epochs: {min: 1}}",
+            "space.yaml:3:29: the key budget.epochs.max is missing",
+        ),
         (OBJECTIVE + "final: {top: 3}", "space.yaml:3:1: final is for tasks with data"),
         (OBJECTIVE.replace("input", "inputs"), "space.yaml:2:46: task has no key inputs"),
         ("[" * 1200 + "]" * 1200, "space.yaml:1:1: it is nested too deeply"),
