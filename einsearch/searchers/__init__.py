@@ -10,6 +10,7 @@
 | `nsga2.py`     | `nsga2`: several objectives, by fronts and crowding                            |
 | `grammar_learning.py` | `grammar-learning`: learned probabilities, and the grammar they make  |
 | `learned.py`, `learned_text.py` | the learned distribution, and its text                      |
+| `portfolio.py` | `portfolio`: several searchers that share trials and results                   |
 | `pareto.py`    | domination, fronts, crowding distances                                         |
 | `varying.py`   | `Operators` of a space by name, `Breeder`: an adaptive choice of them          |
 | `credit.py`    | `Credit`, `Ranks`: adaptive choice by gains                                    |
