@@ -171,6 +171,8 @@ class Program:
 
     def with_own_keys(self) -> Program:
         """The same network, its weights keys counted from 0 in the order of use."""
+        if all(call.weights == str(number) for number, call in enumerate(self.calls)):
+            return self
         first: dict[str, str] = {}
         calls = tuple(
             replace(call, weights=first.setdefault(call.weights, str(number)))

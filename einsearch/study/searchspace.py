@@ -168,7 +168,7 @@ def _sample_sized(
     size = min(high, math.floor(low * ((high + 1) / low) ** rng.random()))
 
     def judge(program: Program) -> str | None:
-        if len(program.calls) < low:
+        if program.nodes < low:
             return f"fewer nodes than the {low} that `sampling` asks for"
         return accept(program) if accept is not None else None
 

@@ -185,8 +185,8 @@ class TestDeadEnds:
         """
         one = draw(grammar(text.replace("WIDTH", "8")), 0, tokens(3, 5), Limits(nodes=40, depth=5))
         assert one.output == tokens(3, 8)
+        none = grammar(text.replace("WIDTH", "9"))
         with pytest.raises(InfeasibleSpace):
-            none = grammar(text.replace("WIDTH", "9"))
             draw(none, 0, tokens(3, 5), Limits(nodes=40, depth=5))
 
     def test_what_an_abandoned_draw_made_is_gone(self) -> None:
