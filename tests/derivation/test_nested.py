@@ -152,6 +152,13 @@ class TestMeaning:
         assert names[0] == names[1]
         assert len(derived.decisions) == 2
 
+    def test_attributes_stay_open_where_copies_differ_inside(self) -> None:
+        rules = grammar("start x\nx = repeat(2, experts(linear(2 * features) >> gelu, 2, 1))")
+        derived = draw(rules, 0, tokens(3, 4))
+        assert derived.output == tokens(3, 16)
+        assert derived.text == "repeat(2, experts(linear(2 * features) >> gelu, 2, 1))"
+        assert architecture(derived.text, tokens(3, 4)).program == derived.program
+
     def test_expressions_nest_so_deep_and_no_deeper(self) -> None:
         def text(levels: int) -> str:
             return "sparse_modular_activation(" * levels + "linear(3)" + ")" * levels
