@@ -101,3 +101,24 @@ def test_only_the_last_trials_are_kept(board: Board) -> None:
     for number in range(LAST + 5):
         board.on_trial(trial(number, values={"loss": 1.0}))
     assert [t.number for t in board.last] == list(range(5, LAST + 5))
+
+
+def test_a_trial_that_goes_on_after_a_pause_counts_once(board: Board) -> None:
+    paused = trial(0, TrialState.PRUNED, values={"loss": 0.9}, reason="rung 0")
+    board.on_proposal(trial(0, TrialState.RUNNING))
+    board.on_trial(paused)
+    assert (board.spent, board.states, board.best) == (1, {TrialState.PRUNED: 1}, None)
+    board.on_proposal(trial(0, TrialState.RUNNING, values={"loss": 0.9}))
+    board.on_report(0, 2, {"loss": 0.5})
+    assert board.running[0].epoch == 2
+    board.on_trial(trial(0, values={"loss": 0.4}))
+    assert (board.spent, board.states) == (1, {TrialState.COMPLETE: 1})
+    assert board.best is not None
+    assert not board.running
+
+
+def test_the_best_keeps_the_constraints_where_it_can(board: Board) -> None:
+    for number, (loss, excess) in enumerate([(0.1, 0.5), (0.9, 0.2), (0.8, -1.0), (0.2, 0.1)]):
+        board.on_trial(trial(number, values={"loss": loss}, excess={"latency": excess}))
+    assert board.best is not None
+    assert board.best.number == 2

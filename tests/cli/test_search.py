@@ -52,6 +52,33 @@ def test_a_run_goes_on_with_more_trials(cli: Command, space: Path, tmp_path: Pat
     assert len(json.loads(cli("trials", folder, "--json").out)) == 2
 
 
+def test_epochs_are_dealt_out_where_a_pruner_is_named(
+    cli: Command, space: Path, tmp_path: Path
+) -> None:
+    space.write_text(
+        space.read_text().replace("epochs: 1", "epochs: 4")
+        + "objectives: {accuracy: maximize, parameters: minimize}\n"
+    )
+    folder = tmp_path / "run"
+    status, out, err = cli("search", space, "--run", folder, "--trials", 4, "--pruner", "asha")
+    assert status == 0
+    assert "pruned (rung 0, 1 epoch: 1st of 1)" in err
+    found = json.loads(cli("best", folder, "--json").out)
+    assert f"trained              {found['epochs']} epochs" in out
+    assert 4 + 4 <= found["epochs"] < 16
+    assert found["best"]["budget"] == 4
+    assert found["front"] == [found["best"]["number"]]
+    assert found["hypervolume"] >= 0
+    drawn = cli("best", folder).out
+    assert "No other is better in everything than these 1" in drawn
+    assert "hypervolume" in drawn
+    told = cli("explain", folder, found["best"]["number"]).out
+    assert "epochs paid for  0-1, 1-3, 3-4" in told
+    status, _, err = cli("search", space, "--run", tmp_path / "other", "--pruner", "ashe")
+    assert status == 1
+    assert "budget.epochs.pruner is 'ashe': expected asha, successive-halving, hyperband" in err
+
+
 def test_ctrl_c_stops_and_says_how_to_go_on(
     cli: Command, space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

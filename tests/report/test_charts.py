@@ -86,3 +86,15 @@ def test_failures_are_bars_by_reason() -> None:
     assert widths[0] == 2 * widths[1]
     assert "time-limit" in "".join(root.itertext())
     assert charts.failures([complete(0, 0.5)]) == ""
+
+
+def test_the_hypervolume_rises_where_a_trial_adds_to_it() -> None:
+    directions = {"accuracy": "maximize", "parameters": "minimize"}
+    numbers = [(0.2, 100), (0.5, 50), (0.4, 60), (0.9, 90)]
+    trials = [complete(n, a, p) for n, (a, p) in enumerate(numbers)]
+    picture = charts.hypervolume(trials, directions)
+    heights = [y for _, y in points_of(picture)]
+    assert heights == sorted(heights, reverse=True)
+    assert len(set(heights)) == 3
+    assert charts.hypervolume(trials, {"accuracy": "maximize"}) == ""
+    assert charts.hypervolume([], directions) == ""
