@@ -286,7 +286,8 @@ class _Writer:
         if known is not None:
             self._ranges.append((known[0], known[1]))
         environment = self.write(shared.environment)
-        return "shared", number, shared.body, environment, known is not None
+        prepaid = self.machine.prepaid.get(shared)
+        return "shared", number, shared.body, environment, known is not None, prepaid
 
     def _block(self, block: BlockState) -> Any:
         incoming = tuple([self._tensor(ref) for ref in block.incoming])

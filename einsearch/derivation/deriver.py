@@ -10,7 +10,8 @@ from einsearch.derivation.decisions import Path
 from einsearch.derivation.limits import NO_LIMITS, Limits
 from einsearch.derivation.machine import Chooser, Judge, Machine, Settings
 from einsearch.derivation.nested import call_with
-from einsearch.derivation.rules import activate, enter_rule, use
+from einsearch.derivation.rules import activate, enter_rule
+from einsearch.derivation.sharing import use
 from einsearch.derivation.state import Cursor, Opening, Retarget, Scope
 from einsearch.derivation.steps import STEPS
 from einsearch.derivation.values import Environment, Shared

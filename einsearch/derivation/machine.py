@@ -32,6 +32,7 @@ from einsearch.derivation.state import (
     Frame,
     Opening,
     Position,
+    Prepaid,
     Refs,
     Retarget,
     Scope,
@@ -64,6 +65,8 @@ _REGISTERS: Final = (
     "block",
     "source",
     "shared",
+    "prepaid",
+    "reserved",
     "nodes",
     "parameters",
     "flops",
@@ -126,6 +129,8 @@ class Machine(abc.ABC):
         self.block = BlockState(self.refs, (("in", self.refs[0]),), frozenset())
         self.source: Cursor | None = None
         self.shared: dict[Shared, tuple[Position, Position]] = {}
+        self.prepaid: dict[Shared, Prepaid] = {}
+        self.reserved = 0
         self.nodes = self.parameters = self.flops = self.memory = 0
         self.deepest = self.level = self.entries = 0
         self.log_probability = 0.0
@@ -167,6 +172,11 @@ class Machine(abc.ABC):
                     return self
             while reason is not None:
                 reason = self._return_to_draw(reason, most_failures)
+
+    @property
+    def pending_nodes(self) -> int:
+        """Nodes that pending frames need at the least, but for those that are counted already."""
+        return (self.frames.rest if self.frames is not None else 0) - self.reserved
 
     def push(self, step: Step, data: Any, pending: int = 0) -> None:
         """Something to do later, in the present context. `pending`: its nodes, at the least."""

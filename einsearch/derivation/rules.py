@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from einsearch.derivation.decisions import Path
-from einsearch.derivation.drawing import decision_position, draw_all, value_of
+from einsearch.derivation.drawing import draw_all, value_of
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Activation, Context, Cursor, Entered, Position
+from einsearch.derivation.state import Activation, Context, Cursor, Entered
 from einsearch.derivation.values import Shared
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
@@ -54,8 +54,8 @@ def activate(m: Machine, rule: e.Rule, path: Path) -> None:
         m.level += 1
         retarget = m.settings.retarget
         if retarget is not None and retarget.entry == entry:
-            least = m.frames.rest if m.frames is not None else 0
-            m.push(_restore_source, retarget.after, max(0, retarget.nodes_after - least))
+            pending = retarget.nodes_after - m.pending_nodes
+            m.push(_restore_source, retarget.after, max(0, pending))
             m.source = retarget.inside
 
 
@@ -114,37 +114,6 @@ def local_use(m: Machine, node: e.LocalUse) -> str | None:
     context = m.context
     m.context = Context(shared.environment, context.depth, shared.path, context.copies, context.tie)
     m.expression = shared.body
-    return None
-
-
-def use(m: Machine, shared: Shared) -> None:
-    """Derives a shared expression where it is used first; repeats that everywhere else."""
-    known = m.shared.get(shared)
-    if known is None:
-        m.push(_first_use_done, (shared, decision_position(m)))
-    else:
-        m.push(_copy_done, _past(m.source, known))
-        m.source = Cursor(m.decisions, *known, is_copy=True)
-
-
-def _past(source: Cursor | None, used: tuple[int, int]) -> Cursor | None:
-    """A copy reads over the decisions of a shared expression that its original used first."""
-    if source is not None and source.is_copy and source.position == used[0]:
-        return source._replace(position=used[1])
-    return source
-
-
-def _first_use_done(m: Machine, data: tuple[Shared, Position]) -> None:
-    shared, start = data
-    m.shared = {**m.shared, shared: (start, decision_position(m))}
-    m.events.append(("end",))
-
-
-def _copy_done(m: Machine, source: Cursor | None) -> str | None:
-    if m.source is not None and m.source.position != m.source.end:
-        return "a copy takes fewer decisions than its original"
-    m.source = source
-    m.events.append(("end",))
     return None
 
 

@@ -68,6 +68,18 @@ class Position(int):
     __slots__ = ()
 
 
+class Prepaid(NamedTuple):
+    """Uses to come whose nodes have been counted.
+
+    Attributes:
+        uses: how many copies of the expression.
+        least: what pending frames reserve for each of them.
+    """
+
+    uses: int
+    least: int
+
+
 class Origin(NamedTuple):
     """Where copies begin: decisions and costs up to the first of them."""
 

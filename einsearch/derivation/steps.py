@@ -148,8 +148,7 @@ def _within_limits(m: Machine, node: e.Choice, values: list[int]) -> list[int]:
     most = m.settings.limits.nodes
     left = bounds.UNBOUNDED - 1
     if most is not None:
-        rest = m.frames.rest if m.frames is not None else 0
-        left = (most - m.nodes - rest) // max(1, context.copies)
+        left = (most - m.nodes - m.pending_nodes) // max(1, context.copies)
     environment, depth, number = context.environment, context.depth, len(m.refs)
     return [
         position

@@ -192,8 +192,7 @@ class SystematicDeriver(Deriver):
 
     def rest(self) -> Rest:
         """What is left of each limit; pending nodes are taken off."""
-        pending = self.frames.rest if self.frames is not None else 0
-        used = (self.nodes + pending, self.parameters, self.flops, self.memory)
+        used = (self.nodes + self.pending_nodes, self.parameters, self.flops, self.memory)
         return tuple(
             0 if most is None else most - spent
             for most, spent in zip(self._most, used, strict=True)
