@@ -16,9 +16,11 @@ from einsearch.cli.options import (
     InputOption,
     JsonOption,
     SeedOption,
+    is_run,
     read_grammar,
     read_input,
     read_text,
+    split_trial,
 )
 from einsearch.cli.output import (
     WrongCall,
@@ -29,6 +31,7 @@ from einsearch.cli.output import (
     print_json,
     print_table,
 )
+from einsearch.cli.summary import network_of_run
 from einsearch.errors import GrammarError
 
 if TYPE_CHECKING:
@@ -225,7 +228,8 @@ def _limits(make: type[Limits], **bounds: int | None) -> Limits:
 
 def show(
     network: Annotated[
-        str, typer.Argument(help="A network's text, the name of a seed, or - for stdin.")
+        str,
+        typer.Argument(help="A network's text, the name of a seed, RUN:TRIAL, or - for stdin."),
     ],
     input: InputOption = DEFAULT_INPUT,
     grammar: Annotated[
@@ -242,6 +246,8 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Draw a network, count it, or print it as PyTorch source.
+
+    A trial of a run takes the run's own input.
 
     Example: [cyan]einsearch show resnet18 --grammar einspace --input image:3x64x64[/]
     """
@@ -266,6 +272,8 @@ def show(
 def _read_network(network: str, input: str, grammar: str | None) -> Any:
     from einsearch.api import architecture
 
+    if is_run(split_trial(network)[0]):
+        return network_of_run(network)
     spec, text = read_input(input), read_text(network)
     loaded = None if grammar is None else read_grammar(grammar)
     if loaded is not None and text in loaded.seeds:

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from einsearch.cli.options import JsonOption, RunArgument, TrialOption, read_run, read_trial
-from einsearch.cli.output import WrongCall, print_facts, print_json
+from einsearch.cli.options import (
+    JsonOption,
+    RunArgument,
+    RunTrialArgument,
+    TrialOption,
+    read_named,
+    read_run,
+)
+from einsearch.cli.output import WrongCall, print_facts, print_json, score
 
 if TYPE_CHECKING:
+    from einsearch.evaluate.candidate import Outcome
     from einsearch.evaluate.final import FinalResult
+    from einsearch.study.run import Run
+    from einsearch.trial import Trial
 
 
 def train(
-    run: RunArgument,
+    run: RunTrialArgument,
     trial: TrialOption = None,
     epochs: Annotated[
         int | None,
@@ -24,33 +34,58 @@ def train(
             "--epochs", help="Passes over the data.", show_default="as the run's file", min=1
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Trainings, each another seed.", min=1)] = 3,
+    seeds: Annotated[
+        int,
+        typer.Option("--seeds", help="Trainings in full, each another seed; 0 for none.", min=0),
+    ] = 3,
     json: JsonOption = False,
 ) -> None:
-    """Train a network of a run in full, and test it.
+    """Train a network of a run again as the search did, then in full, and test it.
 
-    Nothing is written into the run.
+    On the machine of the search, the first gives the score that was recorded. Nothing is written
+    into the run. Status 1 where no full training ends or, without any, the score is another.
 
-    Example: [cyan]einsearch train runs/digits-1 --epochs 60 --seeds 5[/]
+    Example: [cyan]einsearch train runs/digits-1:17 --epochs 60 --seeds 5[/]
     """
     from einsearch.cli.summary import final_facts
-    from einsearch.study.trained import train_in_full
+    from einsearch.study.trained import train_again, train_in_full
 
-    opened = read_run(run)
-    chosen = read_trial(opened, trial)
-    result = train_in_full(opened, chosen, epochs, seeds)
-    failures = [r.outcome.reason for r in result.runs if not r.is_complete]
-    found = _as_row(result, seeds) | {"number": chosen.number, "failures": failures}
+    opened, chosen = read_named(run, trial)
+    again = _compared(opened, chosen, train_again(opened, chosen))
+    found: dict[str, Any] = {"number": chosen.number, "again": again}
+    facts = {"trial": str(chosen.number), "trained again": _shown_again(again)}
+    succeeded = again["same"]
+    if seeds:
+        result = train_in_full(opened, chosen, epochs, seeds)
+        failures = [r.outcome.reason for r in result.runs if not r.is_complete]
+        found |= _as_row(result, seeds) | {"failures": failures}
+        facts |= final_facts(found, next(iter(opened.directions)))
+        facts |= {"failed": "\n".join(failures)} if failures else {}
+        succeeded = result.best is not None
     if json:
         print_json(found)
     else:
-        main = next(iter(opened.directions))
-        facts = final_facts(found, main)
-        print_facts({"trial": str(chosen.number), **facts})
-        for failure in failures:
-            print(f"failed: {failure}")
-    if result.best is None:
+        print_facts(facts)
+    if not succeeded:
         raise typer.Exit(1)
+
+
+def _compared(run: Run, trial: Trial, outcome: Outcome) -> dict[str, Any]:
+    """What a trial gave when it was trained again, beside what was recorded of it."""
+    names = [name for name in run.directions if name in outcome.metrics and name in trial.values]
+    values = {name: float(outcome.metrics[name]) for name in names}
+    recorded = {name: trial.values[name] for name in names}
+    same = values == recorded if names else outcome.reason == trial.reason
+    return {"values": values, "recorded": recorded, "same": same, "reason": outcome.reason}
+
+
+def _shown_again(again: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{name} {score(value)}" for name, value in again["values"].items())
+    found = values or again["reason"] or "no score"
+    if again["same"]:
+        return f"{found}, as recorded"
+    recorded = ", ".join(f"{name} {score(value)}" for name, value in again["recorded"].items())
+    return f"{found}; recorded: {recorded or 'none'} (another machine, or other versions?)"
 
 
 def _as_row(result: FinalResult, seeds: int) -> dict[str, Any]:
@@ -62,7 +97,7 @@ def _spreads(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def export(
-    run: RunArgument,
+    run: RunTrialArgument,
     format: Annotated[
         str,
         typer.Option(
@@ -77,7 +112,7 @@ def export(
 
     They are loaded back, and appear only if they answer as the network does.
 
-    Example: [cyan]einsearch export runs/digits-1 --format python --to exported[/]
+    Example: [cyan]einsearch export runs/digits-1:17 --format python --to exported[/]
     """
     from einsearch.api import export
     from einsearch.exporters.registry import all_exporters
@@ -85,8 +120,8 @@ def export(
     known = all_exporters()
     if format not in known:
         raise WrongCall(f"--format: {format} is none of {', '.join(known)}")
-    opened = read_run(run)
-    files = export(read_trial(opened, trial), format, to)
+    _, chosen = read_named(run, trial)
+    files = export(chosen, format, to)
     if json:
         print_json([str(file) for file in files])
         return

@@ -25,6 +25,12 @@ GrammarArgument = Annotated[
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+RunTrialArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN[:TRIAL]", help="A run folder, and the number of a trial: runs/digits-1:17."
+    ),
+]
 TrialOption = Annotated[
     int | None, typer.Option("--trial", "-t", help="Number of a trial.", show_default="the best")
 ]
@@ -76,8 +82,42 @@ def read_run(folder: Path) -> Run:
     from einsearch.api import open_run
 
     if not folder.is_dir():
-        raise WrongCall(f"there is no run folder {folder}")
+        named, number = split_trial(str(folder))
+        hint = "" if number is None or not named.is_dir() else f"; the run is {named}"
+        raise WrongCall(f"there is no run folder {folder}{hint}")
     return open_run(folder)
+
+
+def is_run(path: Path) -> bool:
+    """Whether there is a run folder of that path."""
+    from einsearch.study.folder import VERSIONS
+
+    try:
+        return (path / VERSIONS).is_file()
+    except OSError:
+        return False
+
+
+def split_trial(text: str) -> tuple[Path, int | None]:
+    """The run folder that RUN:TRIAL names, and the trial; None where the text is a folder alone."""
+    folder, _, number = text.rpartition(":")
+    if folder and number.isdecimal() and not Path(text).is_dir():
+        return Path(folder), int(number)
+    return Path(text), None
+
+
+def read_named(text: str, number: int | None = None) -> tuple[Run, Trial]:
+    """The run and the trial that RUN:TRIAL names, or RUN and a number beside it, or RUN and its
+    best trial.
+
+    Raises:
+        WrongCall: there is no such run or trial, or two different ones are named.
+    """
+    folder, named = split_trial(text)
+    if number is not None and named is not None and number != named:
+        raise WrongCall(f"{text} names trial {named}, and {number} is given beside it")
+    run = read_run(folder)
+    return run, read_trial(run, named if number is None else number)
 
 
 def read_trial(run: Run, number: int | None) -> Trial:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from einsearch.cli.options import JsonOption, RunArgument, read_run, read_trial
+from einsearch.cli.options import (
+    JsonOption,
+    RunArgument,
+    RunTrialArgument,
+    read_named,
+    read_run,
+)
 from einsearch.cli.output import (
     WrongCall,
     count,
@@ -127,8 +133,11 @@ def learned(run: RunArgument) -> None:
 
 
 def explain(
-    run: RunArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="Number of the trial.")],
+    run: RunTrialArgument,
+    trial: Annotated[
+        int | None,
+        typer.Argument(metavar="[TRIAL]", help="Number of the trial.", show_default="the best"),
+    ] = None,
     decisions: Annotated[
         bool, typer.Option("--decisions", help="List every choice of the derivation.")
     ] = False,
@@ -140,8 +149,7 @@ def explain(
     """
     from einsearch.cli.summary import print_drawing
 
-    opened = read_run(run)
-    chosen = read_trial(opened, trial)
+    opened, chosen = read_named(run, trial)
     ancestors = lineage(opened.trials, chosen)
     if json:
         print_json(_explanation(chosen, ancestors))

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from einsearch.cli.output import console, count, plural, print_facts, score
+from einsearch.cli.options import read_named
+from einsearch.cli.output import WrongCall, console, count, plural, print_facts, score
 from einsearch.errors import EinsearchError
 from einsearch.report.history import counts_by_reason, counts_by_state
 
 if TYPE_CHECKING:
+    from einsearch.derivation.derivation import Architecture
     from einsearch.primitives.program import Program
     from einsearch.study.run import Run
     from einsearch.trial import Trial
@@ -71,6 +73,12 @@ def _metric(name: str, value: float) -> str:
 
 
 def program_of(run: Run, trial: Trial) -> Program | None:
+    """The program of a trial, or None where the run does not say on which tensor it works."""
+    found = architecture_of(run, trial)
+    return None if found is None else found.program
+
+
+def architecture_of(run: Run, trial: Trial) -> Architecture | None:
     """The network of a trial, or None where the run does not say on which tensor it works."""
     from einsearch.api import architecture
     from einsearch.study.trained import folder_of, space_of, task_of
@@ -80,7 +88,20 @@ def program_of(run: Run, trial: Trial) -> Program | None:
         spec = space_of(folder).objective_input or task_of(folder).input
     except EinsearchError:
         return None
-    return architecture(trial.text, spec).program
+    return architecture(trial.text, spec)
+
+
+def network_of_run(text: str) -> Architecture:
+    """The network that RUN:TRIAL names, or the best of RUN.
+
+    Raises:
+        WrongCall: there is no such trial, or the run does not say on which tensor it works.
+    """
+    run, trial = read_named(text)
+    found = architecture_of(run, trial)
+    if found is None:
+        raise WrongCall(f"{run.directory} does not say which tensor enters its networks")
+    return found
 
 
 def print_drawing(run: Run, trial: Trial) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
+
+from einsearch.cli.output import score
 from tests.cli.conftest import Command
 
 
@@ -18,6 +22,61 @@ def test_train_gives_validation_and_test_scores(cli: Command, run: Path) -> None
     assert 0 <= found["test"]["accuracy"]["mean"] <= 1
     shown = cli(*words).out
     assert f"{100 * found['test']['accuracy']['mean']:.2f} %" in shown
+
+
+@pytest.mark.parametrize("words", [("{run}:1",), ("{run}", "--trial", "1"), ("{run}:1", "-t", "1")])
+def test_train_gives_the_recorded_score_again(
+    cli: Command, run: Path, words: tuple[str, ...]
+) -> None:
+    called = [word.format(run=run) for word in words]
+    status, out, _ = cli("train", *called, "--seeds", 0, "--json")
+    (recorded,) = (t for t in json.loads(cli("trials", run, "--json").out) if t["number"] == 1)
+    found = json.loads(out)
+    assert status == 0
+    assert found == {
+        "number": 1,
+        "again": {
+            "values": recorded["values"],
+            "recorded": recorded["values"],
+            "same": True,
+            "reason": "",
+        },
+    }
+    shown = cli("train", *called, "--seeds", 0).out
+    assert f"trained again  accuracy {score(recorded['values']['accuracy'])}, as recorded" in shown
+
+
+def test_train_says_where_the_score_is_another(cli: Command, run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    settings = copy / "space.yaml"
+    settings.write_text(settings.read_text().replace("batch: 32", "batch: 2"))
+    status, out, _ = cli("train", f"{copy}:0", "--seeds", 0)
+    assert status == 1
+    assert "; recorded: accuracy " in out
+    assert "(another machine, or other versions?)" in out
+
+
+def test_two_different_trials_are_a_wrong_call(cli: Command, run: Path) -> None:
+    status, _, err = cli("train", f"{run}:1", "--trial", 2)
+    assert (status, err) == (2, f"error: {run}:1 names trial 1, and 2 is given beside it\n")
+
+
+def test_a_trial_that_is_not_there_is_a_wrong_call(cli: Command, run: Path) -> None:
+    assert cli("train", f"{run}:3").err == f"error: {run} has no trial 3; they run from 0 to 2\n"
+    assert cli("export", f"{run}x:3").err == f"error: there is no run folder {run}x\n"
+    err = cli("trials", f"{run}:1").err
+    assert err == f"error: there is no run folder {run}:1; the run is {run}\n"
+
+
+def test_a_trial_is_shown_and_explained_by_run_and_number(cli: Command, run: Path) -> None:
+    (trial,) = (t for t in json.loads(cli("trials", run, "--json").out) if t["number"] == 2)
+    shown = json.loads(cli("show", f"{run}:2", "--json").out)
+    assert (shown["text"], shown["parameters"]) == (trial["text"], trial["parameters"])
+    assert shown["input"] == "image:1x8x8"
+    explained = [json.loads(cli("explain", *w, "--json").out) for w in ((f"{run}:2",), (run, 2))]
+    assert explained[0] == explained[1]
+    assert explained[0]["number"] == 2
 
 
 def test_train_writes_nothing(cli: Command, run: Path) -> None:
