@@ -145,7 +145,7 @@ def explain(
 ) -> None:
     """Tell where a trial came from and what became of it.
 
-    Example: [cyan]einsearch explain runs/digits-1 17[/]
+    Example: [cyan]einsearch explain runs/digits-1:17[/]
     """
     from einsearch.cli.summary import print_drawing
 
