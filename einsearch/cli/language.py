@@ -1,4 +1,4 @@
-"""Commands on the language itself: format."""
+"""Commands on the language itself: format, why."""
 
 from __future__ import annotations
 

@@ -47,11 +47,20 @@ def is_whole(draw: Draw) -> bool:
 
 
 class MarkedFrame(Frame):
-    """A frame that knows its height, and the draws that led to it."""
+    """A frame that knows the draws that led to it, and its height.
 
-    __slots__ = ("control", "height")
+    Frames that only keep account of activations are left out of heights.
+
+    Attributes:
+        control: the draws, as a set of bits.
+        solid: the frame itself, or the next below it that is not left out.
+        height: how many frames there are from `solid` down.
+    """
+
+    __slots__ = ("control", "height", "solid")
     control: int
     height: int
+    solid: MarkedFrame | None
 
 
 @dataclass(slots=True)

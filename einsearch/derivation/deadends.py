@@ -21,7 +21,6 @@ from einsearch.derivation.state import (
     BlockState,
     Context,
     Cursor,
-    Entered,
     Opening,
     Origin,
     Position,
@@ -139,7 +138,7 @@ def _states(
     """The state at a draw down to each of the wanted numbers of frames, in rising order."""
     writer = _Writer(machine)
     writer.local(site)
-    frame, done = machine.frames, 0
+    frame, done = machine.solid, 0
     for frames in wanted:
         while done < frames:
             if frame is None:
@@ -148,9 +147,14 @@ def _states(
                 writer.parts.append(_THE_END)
             else:
                 writer.frame(frame)
-                frame = frame.next
+                frame = next_solid(frame)
             done += 1
         yield frames, State(writer.key(), writer.depends)
+
+
+def next_solid(frame: Any) -> Any:
+    """The next frame below, accounts left out."""
+    return None if frame.next is None else frame.next.solid
 
 
 _THE_END: Final = "the end of the network"
@@ -178,8 +182,6 @@ class _Writer:
 
     def frame(self, frame: Any) -> None:
         self.depends |= frame.control
-        if type(frame.data) is Entered:
-            return
         self.parts.append(frame.step)
         self.parts.append(self.write(frame.context))
         if frame.step is part_done:
@@ -193,7 +195,7 @@ class _Writer:
         """Parallel expressions: those to come, and the tensors so far or what they will join to."""
         node, position, incoming, outcome = frame.data
         rest = self.write(incoming[position + 1 :])
-        join = None if self.machine.habits.asks_what_is_read else awaited(frame.next)
+        join = None if self.machine.habits.asks_what_is_read else awaited(next_solid(frame))
         if join is not None and outcome:
             joined = join.join(tuple(map(self.machine.spec, outcome)))
             if not isinstance(joined, str):
@@ -316,6 +318,5 @@ _WRITERS: Final[dict[type, Any]] = {
     Position: _Writer._position,
     Cursor: _Writer._unkeyed,
     Opening: _Writer._unkeyed,
-    Entered: _Writer._nothing,
     Path: _Writer._nothing,
 }

@@ -20,7 +20,7 @@ from einsearch.derivation.state import DeadEnd
 from einsearch.derivation.systematic import SystematicDeriver
 from einsearch.errors import InfeasibleSpace
 from einsearch.grammar import expressions as e
-from einsearch.grammar.model import Grammar
+from einsearch.grammar.model import Grammar, nodes_of
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec
 
@@ -34,7 +34,8 @@ _MOST_LEVELS: Final = 1 << 10
 class SystematicSearch:
     """Looks for a valid derivation everywhere, in small networks first.
 
-    Every pass allows more nodes and more work than the one before; what was learned is kept.
+    Every pass has more work to do than the one before, and in recursive spaces more nodes; what was
+    learned is kept.
 
     Args:
         grammar: with a start rule.
@@ -62,7 +63,8 @@ class SystematicSearch:
         self._bounds = bounds_of(grammar, limits.depth)
         self._most = _MOST_NODES if limits.nodes is None else limits.nodes
         least = self._bounds.least_of_rule(grammar.start_rule.key)
-        self._nodes = min(self._most, max(_FIRST_NODES, 2 * least))
+        first = max(_FIRST_NODES, 2 * least) if is_recursive(grammar) else self._most
+        self._nodes = min(self._most, first)
         self._share = _FIRST_STEPS
 
     def run(self, random: Random, most_steps: int) -> Machine:
@@ -182,6 +184,24 @@ def check_bounds(grammar: Grammar, limits: Limits) -> None:
         "raise the limit on nodes",
         is_proven=True,
     )
+
+
+def is_recursive(grammar: Grammar) -> bool:
+    """Whether any rule that the start rule reaches leads back to itself."""
+    called = {
+        key: {node.rule for node in nodes_of(rule) if isinstance(node, e.RuleCall)}
+        for key, rule in grammar.rules.items()
+    }
+    reached, pending = {grammar.start_rule.key}, [grammar.start_rule.key]
+    while pending:
+        new = called[pending.pop()] - reached
+        reached |= new
+        pending.extend(new)
+    left = {key: called[key] & reached for key in reached}
+    while ending := [key for key, calls in left.items() if not calls & left.keys()]:
+        for key in ending:
+            del left[key]
+    return bool(left)
 
 
 def judge(accept: Callable[[Program], str | None] | None) -> Judge | None:

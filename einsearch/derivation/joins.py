@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from einsearch.derivation.calls import bind_arguments
-from einsearch.derivation.state import Entered, Frame
+from einsearch.derivation.state import Frame
 from einsearch.grammar import expressions as e
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import infer_or_reason
@@ -37,9 +37,7 @@ class Awaited(NamedTuple):
 
 
 def awaited(frame: Frame | None) -> Awaited | None:
-    """The join that comes next, if it may begin with some of its tensors; None otherwise."""
-    while frame is not None and type(frame.data) is Entered:
-        frame = frame.next
+    """The join that a frame begins with, if it may take some of its tensors first."""
     if frame is None or not isinstance(frame.data, tuple) or not frame.data:
         return None
     node = frame.data[0]

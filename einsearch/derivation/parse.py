@@ -12,7 +12,6 @@ from einsearch.derivation.derivation import (
     architecture_from_machine,
 )
 from einsearch.derivation.deriver import Deriver, settings_for
-from einsearch.derivation.machine import Machine
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.replay import replay
 from einsearch.derivation.state import DeadEnd
@@ -58,19 +57,17 @@ def derive_rule(
         read = architecture_from_machine(machine.run())
     except (DeadEnd, ShapeError) as error:
         raise ParseError(f"the architecture cannot stand on {spec}: {error}") from None
-    failed: Recognizer | None = None
-    for freedom, unread in _attempts(grammar, read):
-        recognizer = Recognizer(grammar, target(read, freedom), unread)
-        found = _first_verified(grammar, read, recognizer, freedom)
+    recognizers: list[Recognizer] = []
+    for freedom, unread in attempts(grammar, read):
+        recognizers.append(Recognizer(grammar, target(read, freedom), unread))
+        found = first_verified(grammar, read, recognizers[-1])
         if found is not None:
             return found
-        if failed is None or recognizer.furthest >= failed.furthest:
-            failed = recognizer
-    assert failed is not None
-    raise _underivable(grammar, failed, machine, text)
+    # Of equals the strictest: it says most clearly what does not match.
+    raise _underivable(grammar, max(recognizers, key=lambda r: r.furthest), text)
 
 
-def _attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, int]]:
+def attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, int]]:
     """Ways in which the text and its derivation may differ, the strictest first."""
     yield Freedom.NONE, 0
     yield Freedom.IDENTITY, 0
@@ -83,9 +80,11 @@ def _attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, i
             yield Freedom.UNREAD, unread
 
 
-def _first_verified(
-    grammar: Grammar, read: Architecture, recognizer: Recognizer, freedom: Freedom
+def first_verified(
+    grammar: Grammar, read: Architecture, recognizer: Recognizer
 ) -> Derivation | None:
+    """The most probable derivation that comes to the same architecture, or None."""
+    freedom = recognizer.goal.freedom
     for number, values in enumerate(recognizer.parses()):
         try:
             found = replay(grammar, read.input, [("", "", value) for value in values])
@@ -98,9 +97,7 @@ def _first_verified(
     return None
 
 
-def _underivable(
-    grammar: Grammar, recognizer: Recognizer, machine: Machine, text: str
-) -> ParseError:
+def _underivable(grammar: Grammar, recognizer: Recognizer, text: str) -> ParseError:
     """Names the first call that no derivation reaches, and what could stand there."""
     tokens = recognizer.goal.tokens
     wanted = ", ".join(sorted(recognizer.wanted)) or "the end of the text"

@@ -82,6 +82,7 @@ class Recognizer(Machine):
     Attributes:
         furthest: how many calls were matched at most.
         wanted: names of primitives that could have stood there.
+        steps, most_steps: work done, and allowed.
     """
 
     def __init__(self, grammar: Grammar, goal: Target, unread: int = 0) -> None:
@@ -100,6 +101,8 @@ class Recognizer(Machine):
         self._unread_specs: list[TensorSpec] = []
         self._complete: list[Trail | None] = []
         self._first_found: int | None = None
+        self.steps = 0
+        self.most_steps = MOST_STEPS
         self._uses_depth = grammar.uses_depth
 
     def parses(self) -> Iterator[tuple[Any, ...]]:
@@ -109,16 +112,16 @@ class Recognizer(Machine):
             ParseError: the work allowed is spent before one was found.
         """
         self.enter(self.start_rule, (), self.context.path)
-        steps, most = 0, MOST_STEPS
-        while steps < most:
+        most = self.most_steps
+        while self.steps < most:
             while self._step() is None:
-                steps += 1
+                self.steps += 1
             if self._complete:
-                most = min(most, self._found_at(steps) + MOST_MORE_STEPS)
+                most = min(most, self._found_at(self.steps) + MOST_MORE_STEPS)
             if not self.threads:
                 break
             self._resume(self.threads.pop())
-        if not self._complete and steps >= MOST_STEPS:
+        if not self._complete and self.steps >= self.most_steps:
             raise ParseError("the text is too ambiguous under this grammar to be parsed")
         for trail in sorted(self._complete, key=lambda trail: -_log_probability(trail)):
             yield _flatten(trail)
@@ -202,15 +205,15 @@ class Recognizer(Machine):
 
     def _match(self, name: str, args: Any, inputs: Refs) -> Token | None:
         position = self.position
-        if self._is_next(name, args, inputs):
-            self.position = position + 1
-            return self.goal.tokens[position]
-        if position > self.furthest:
-            self.furthest = position
+        if not self._is_next(name, args, inputs):
+            if position == self.furthest:
+                self.wanted.add(name)
+            return None
+        self.position = position + 1
+        if self.position > self.furthest:
+            self.furthest = self.position
             self.wanted.clear()
-        if position == self.furthest:
-            self.wanted.add(name)
-        return None
+        return self.goal.tokens[position]
 
     def _is_next(self, name: str, args: Any, inputs: Refs) -> bool:
         if self.position >= len(self.goal.tokens):

@@ -19,7 +19,7 @@ from einsearch.derivation.deriver import Deriver
 from einsearch.derivation.faults import Faults
 from einsearch.derivation.joins import awaited
 from einsearch.derivation.machine import Machine, Settings
-from einsearch.derivation.state import DeadEnd, Opening, Refs, Step
+from einsearch.derivation.state import DeadEnd, Entered, Opening, Refs, Step
 from einsearch.derivation.values import Shared
 from einsearch.grammar import expressions as e
 from einsearch.primitives.program import Call
@@ -98,7 +98,8 @@ class SystematicDeriver(Deriver):
                 self.frames = frame.next
                 self.context = frame.context
                 self.control = frame.control
-                self.low = min(self.low, frame.height)
+                if frame.solid is frame:
+                    self.low = min(self.low, frame.height)
                 reason = frame.step(self, frame.data)
             else:
                 self.low = 0
@@ -132,11 +133,18 @@ class SystematicDeriver(Deriver):
         return depends
 
     def push(self, step: Step, data: Any, pending: int = 0) -> None:
-        below = self.frames
-        frame = MarkedFrame(step, self.context, data, below, pending)
+        below, height = self.solid, self.height()
+        frame = MarkedFrame(step, self.context, data, self.frames, pending)
         frame.control = self.control
-        frame.height = below.height + 1 if isinstance(below, MarkedFrame) else 1
+        is_solid = type(data) is not Entered
+        frame.solid = frame if is_solid else below
+        frame.height = height + is_solid
         self.frames = frame
+
+    @property
+    def solid(self) -> MarkedFrame | None:
+        """The next frame that is more than an account."""
+        return self.frames.solid if isinstance(self.frames, MarkedFrame) else None
 
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
         depends = self.control | self.floor | self._of_tensors()
@@ -173,7 +181,7 @@ class SystematicDeriver(Deriver):
         return super().close(opening)
 
     def foresee(self, refs: Refs) -> str | None:
-        join = awaited(self.frames)
+        join = awaited(self.solid)
         outcome = join.join(tuple(map(self.spec, refs))) if join is not None else None
         if join is None or not isinstance(outcome, str):
             return None
@@ -187,7 +195,7 @@ class SystematicDeriver(Deriver):
     # --- draws --------------------------------------------------------------------------------
 
     def height(self) -> int:
-        """Number of frames."""
+        """Number of frames, accounts left out."""
         return self.frames.height if isinstance(self.frames, MarkedFrame) else 0
 
     def rest(self) -> Rest:

@@ -60,6 +60,7 @@ class Target:
         specs: what leaves each numbered call; of an opening what enters the expression.
         nodes: where each numbered call was written.
         literals: the numbers among the arguments.
+        events: by token, the number of the event that it comes from.
     """
 
     input: Bundle
@@ -69,12 +70,14 @@ class Target:
     specs: tuple[Bundle, ...]
     nodes: tuple[e.PrimitiveCall, ...]
     literals: tuple[float, ...]
+    events: tuple[int, ...]
 
 
 def target(read: Architecture, freedom: Freedom) -> Target:
     """What is to be matched."""
     listing = _Listing(freedom is not Freedom.NONE)
-    for event in read.events:
+    events: list[int] = []
+    for number, event in enumerate(read.events):
         if event[0] == "clone":
             listing.add_clone(event[1], event[2])
         elif event[0] == "expression":
@@ -83,17 +86,20 @@ def target(read: Architecture, freedom: Freedom) -> Target:
             listing.close(event[1])
         elif event[0] == "call":
             listing.add(event[5], event[2])
-    tokens = listing.tokens
+        events += [number] * (len(listing.tokens) - len(events))
+    found = list(zip(listing.tokens, events, strict=True))
     if freedom is Freedom.UNREAD:
-        tokens = listing.needed(read.program.outputs)
+        needed = set(map(id, listing.needed(read.program.outputs)))
+        found = [(token, event) for token, event in found if id(token) in needed]
     return Target(
         read.program.input,
-        tuple(tokens),
+        tuple(token for token, _ in found),
         listing.moved(read.program.outputs),
         freedom,
         tuple(listing.specs),
         tuple(listing.nodes),
         tuple(sorted(listing.literals)),
+        tuple(event for _, event in found),
     )
 
 

@@ -184,12 +184,16 @@ class Tied:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alternative:
-    """One alternative of a choice, with its probability when no guard rules any out."""
+    """One alternative of a choice, with its probability when no guard rules any out.
+
+    `file`: where it was written; `extend` adds alternatives from other files than the rule's.
+    """
 
     body: Expression
     probability: float
     guard: Guard | None
     at: At
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -57,15 +57,21 @@ def _parser() -> Lark:
         parser="lalr",
         start="file",
         keep_all_tokens=True,
+        propagate_positions=True,
         maybe_placeholders=False,
         lexer_callbacks={"COMMENT": _comments.append},
     )
 
 
+def syntax_tree(text: str) -> Tree[Token]:
+    """The tree of a text that follows the syntax, with every token and all positions."""
+    _comments.clear()
+    return _parser().parse(text)
+
+
 def read_words(text: str) -> Words:
     """The words of a text that follows the syntax."""
-    _comments.clear()
-    tree = _parser().parse(text)
+    tree = syntax_tree(text)
     tokens = sorted(_tokens(tree), key=_start)
     end = Piece(Token("END", "", start_pos=len(text), end_pos=len(text)))
     pieces = [*map(Piece, tokens), end]

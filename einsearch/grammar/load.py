@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Final
 
 from einsearch.errors import GrammarError, ParseError
 from einsearch.grammar import expressions as e
@@ -12,10 +10,8 @@ from einsearch.grammar import syntax as s
 from einsearch.grammar.link import Linker
 from einsearch.grammar.model import REQUIREMENTS, Grammar, Seed
 from einsearch.grammar.modules import Meaning, Module, ModuleLoader, nearest
-from einsearch.grammar.read import read_architecture
+from einsearch.grammar.read import plain, read_architecture
 from einsearch.primitives.base import Primitive
-
-_STRING_OR_COMMENT: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
 
 
 def load_grammar_text(
@@ -142,7 +138,4 @@ def _require(root: Module) -> tuple[str, ...]:
 def _text_of(module: Module, statement: s.RuleStatement) -> str:
     """The right-hand side of a statement as written, without comments, on one line."""
     start, end = statement.span
-    text = _STRING_OR_COMMENT.sub(
-        lambda found: found[0] if found[0].startswith('"') else "", module.source.text[start:end]
-    )
-    return " ".join(text.partition("=")[2].split())
+    return plain(module.source.text[start:end]).partition("=")[2].strip()

@@ -5,6 +5,7 @@ Nothing here recurses, so that nesting may be thousands of levels deep.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -244,6 +245,15 @@ def _parser() -> Lark:
         maybe_placeholders=True,
         lexer_callbacks={"COMMENT": _comments.append},
     )
+
+
+_STRING_OR_COMMENT: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
+
+
+def plain(text: str) -> str:
+    """A piece of a file on one line, without comments."""
+    kept = _STRING_OR_COMMENT.sub(lambda m: m[0] if m[0].startswith('"') else "", text)
+    return " ".join(kept.split())
 
 
 def locate(name: str, text: str, at: s.At) -> Location:

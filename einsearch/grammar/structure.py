@@ -47,7 +47,8 @@ def link_choice(options: list[tuple[Scope, s.Option]], label: str, at: s.At, add
     for (scope, option), probability in zip(options, probabilities, strict=True):
         guard = link_guard(option.guard, scope) if option.guard else None
         body = yield option.body, scope
-        alternatives.append(e.Alternative(body, probability, guard, option.at))
+        file = scope.module.source.name
+        alternatives.append(e.Alternative(body, probability, guard, option.at, file))
     return e.Choice(tuple(alternatives), label, at)
 
 

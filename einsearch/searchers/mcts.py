@@ -144,7 +144,8 @@ class MctsSearcher(Searcher):
     def _learn(self, trial: Trial) -> None:
         merit = self.space.merit(trial)
         if trial.number in self._rewards:
-            self._rewards.change(trial.number, merit)
+            if merit is not None:
+                self._rewards.change(trial.number, merit)
             return
         path = self._release(trial.number)
         if trial.state is TrialState.DUPLICATE:

@@ -109,7 +109,7 @@ def parts_of(draw: Draw, is_bisected: bool = True) -> tuple[Part, ...]:
         for place in draw.allowed
         if draw.probabilities[place] > 0
     ]
-    if is_bisected and len(allowed) > 2 and is_ordered(draw):
+    if is_bisected and len(allowed) > 1 and is_ordered(draw):
         return _of_values(tuple(sorted(allowed))).split()
     return tuple(_of_values((pair,)) for pair in allowed)
 

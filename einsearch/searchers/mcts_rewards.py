@@ -45,8 +45,8 @@ class Rewards:
                 worth.visits += 1
         self._reward(number, merit, path)
 
-    def change(self, number: int, merit: Merit | None) -> None:
-        """Takes back what a trial was worth, and gives what it is worth after going on."""
+    def change(self, number: int, merit: Merit) -> None:
+        """Takes back what a trial was worth, and gives what it is worth after it went on."""
         before, path, reward = self._told.pop(number)
         if before is not None:
             del self._merits[bisect_left(self._merits, before)]
@@ -65,9 +65,10 @@ class Rewards:
         _add(reward, path)
         if len(self._told) >= self._next:
             self._next = int(len(self._told) * _GROWTH) + 1
-            self._rank_all()
+            self.rank_all()
 
-    def _rank_all(self) -> None:
+    def rank_all(self) -> None:
+        """Works out all rewards anew, by the ranks that trials have by what was told since."""
         for _, path, _ in self._told.values():
             for branch in path:
                 branch.total = 0.0

@@ -166,6 +166,8 @@ class Policy:
         While few parts were tried for the visits of the branch, one that was not; otherwise the
         one with the highest upper confidence bound.
         """
+        if branch.is_closed:
+            return None
         fresh: list[Part] = []
         tried: list[tuple[Part, Branch]] = []
         for part in parts:

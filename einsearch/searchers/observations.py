@@ -18,13 +18,15 @@ class Observations:
 
     Attributes:
         trials: as told last, one a row.
-        changes: how often the values of a row changed after it was there.
+        changes: how often values of earlier rows may have changed.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self._row: dict[int, int] = {}
         self._scores: list[dict[float, float]] = []
+        self._budgets: frozenset[float] = frozenset()
+        self._has_feasible = False
         self.trials: list[Trial] = []
         self.changes = 0
 
@@ -37,15 +39,19 @@ class Observations:
             return False
         merit = self._space.merit(trial)
         score = {} if merit is None else {trial.budget or 0.0: merit[1]}
+        known = self._budgets, self._has_feasible
+        self._budgets = self._budgets | score.keys()
+        self._has_feasible = self._has_feasible or (bool(score) and trial.is_feasible)
         row = self._row.setdefault(trial.number, len(self.trials))
-        if row == len(self.trials):
+        is_new = row == len(self.trials)
+        if is_new:
             self.trials.append(trial)
             self._scores.append(score)
-            return True
-        self.trials[row] = trial
-        self._scores[row] = self._scores[row] | score if score else {}
-        self.changes += 1
-        return False
+        else:
+            self.trials[row] = trial
+            self._scores[row] = self._scores[row] | score if score else {}
+        self.changes += not is_new or known != (self._budgets, self._has_feasible)
+        return is_new
 
     @property
     def is_feasible(self) -> np.ndarray:
@@ -62,12 +68,11 @@ class Observations:
         """
         lifts = self._lifts()
         found = np.full(len(self), np.nan)
-        is_feasible = bool(self.is_feasible.any())
         for row, scores in enumerate(self._scores):
             if scores:
                 budget = max(scores)
                 value = scores[budget] + lifts[budget]
-                found[row] = value if is_feasible else -self.trials[row].violation
+                found[row] = value if self._has_feasible else -self.trials[row].violation
         return found
 
     def _lifts(self) -> dict[float, float]:

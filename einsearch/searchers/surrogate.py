@@ -73,29 +73,27 @@ class Model:
 
     def _surrogate(self, pending: Sequence[Features]) -> GaussianProcess | Forest:
         values = self.seen.values()
-        self._fit(values)
+        rows = np.flatnonzero(np.isfinite(values))
+        self._fit(rows, values)
         if self._trees is not None:
             return Forest(self._catalogue, self._trees, pending)
         assert self._kernel is not None
-        rows = np.flatnonzero(np.isfinite(values))
         return GaussianProcess(
             self._catalogue, rows, stretched(values[rows]), self._kernel, pending
         )
 
-    def _fit(self, values: np.ndarray) -> None:
+    def _fit(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Chooses a kernel or grows a forest, where that is due."""
-        count = _mark(len(values))
+        count = _mark(len(rows))
         if self._state == (count, self.seen.changes):
             return
         self._state = count, self.seen.changes
-        rows = np.flatnonzero(np.isfinite(values[:count]))
-        if not len(rows):
-            rows = np.flatnonzero(np.isfinite(values))
         self._kernel, self._trees = None, None
-        if len(values) > self._largest_process:
+        if count > self._largest_process:
+            rows = rows[:count]
             self._trees = Trees(self._catalogue, rows, stretched(values[rows]))
         else:
-            rows = rows[-_MOST_FITTED:]
+            rows = rows[:count][-_MOST_FITTED:]
             among = self._catalogue.among.among_only(rows)
             self._kernel = fit_kernel(among, stretched(values[rows]))
 

@@ -27,6 +27,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from einsearch.errors import RunError
+from einsearch.grammar.read import LANGUAGE_VERSION
+from einsearch.graph.canonical import HASH_VERSION
+from einsearch.study.storageurl import remember, whole
 from einsearch.version import __version__
 
 VERSIONS: Final = "versions.json"
@@ -74,7 +77,8 @@ class RunFolder:
         Args:
             path: a folder that is missing or empty.
             files: relative name -> text: space.yaml, grammar.ein, imports.
-            storage: URL of an Optuna storage for the record; None for a journal in the folder.
+            storage: URL of an Optuna storage for the record, whose password is not written; None
+                for a journal in the folder.
             study: name of the study in it.
 
         Raises:
@@ -86,7 +90,8 @@ class RunFolder:
             if pure.is_absolute() or ".." in pure.parts or not pure.parts:
                 raise ValueError(f"{name!r} is not a name inside a folder")
         _check_vacant(path)
-        info = {"format": FORMAT, "storage": storage, "study": study, **current_versions()}
+        written = None if storage is None else remember(storage)
+        info = {"format": FORMAT, "storage": written, "study": study, **current_versions()}
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
@@ -106,9 +111,13 @@ class RunFolder:
 
     @property
     def storage(self) -> str | None:
-        """URL of the record's storage; None for the journal."""
+        """URL of the record's storage; None for the journal.
+
+        Raises:
+            RunError: it has a password, which is not known here.
+        """
         url: str | None = self.info["storage"]
-        return url
+        return None if url is None else whole(url)
 
     @property
     def study(self) -> str:
@@ -157,13 +166,16 @@ class RunFolder:
 
 
 def current_versions() -> dict[str, Any]:
-    """Versions of einsearch, Python and the packages that results depend on; the machine's kind."""
+    """Versions of einsearch, of its language and its hash, of Python and of the packages that
+    results depend on; the machine's kind."""
     packages = {}
     for name in _PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
             packages[name] = importlib.metadata.version(name)
     return {
         "einsearch": __version__,
+        "language": LANGUAGE_VERSION,
+        "hash": HASH_VERSION,
         "python": platform.python_version(),
         "packages": packages,
         "platform": platform.platform(),

@@ -34,7 +34,7 @@ from einsearch.study.objective import (
     name_of,
     objective_work,
 )
-from einsearch.study.opening import drive
+from einsearch.study.opening import drive, new_study
 from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.run import Run, open_run
@@ -175,7 +175,7 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
     """Starts a new run. Raises EinsearchError."""
     folder = None
     if directory is not None:
-        folder = RunFolder.create(Path(directory), plan.files, storage)
+        folder = RunFolder.create(Path(directory), plan.files, storage, new_study(storage))
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
