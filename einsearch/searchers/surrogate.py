@@ -67,7 +67,8 @@ class Model:
             gain = expected_improvement(*surrogate.predict(features), surrogate.best)
             if is_feasible.all():
                 return gain
-            return gain * chance(self._catalogue.overlap(features).cosine, is_feasible)
+            likely: np.ndarray = chance(self._catalogue.overlap(features).cosine, is_feasible)
+            return np.asarray(gain * likely)
 
         return acquisition
 
