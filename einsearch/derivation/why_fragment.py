@@ -137,31 +137,52 @@ class Reading:
         return self.fragment(begin, end)
 
 
+class _Part(NamedTuple):
+    """Where an event stands: in which part of what, and what that stands in.
+
+    Attributes:
+        opened: number of the event that opened it; -1 outside of all.
+        since: number of the event that this part of it begins with.
+        outer: where `opened` stands.
+        depth: how many there are outside.
+    """
+
+    opened: int
+    since: int
+    outer: _Part | None
+    depth: int
+
+
 class _Structure:
     """How the events of an architecture enclose each other."""
 
     def __init__(self, events: tuple[tuple[Any, ...], ...]) -> None:
         self._events = events
-        self._parts: list[tuple[tuple[int, int], ...]] = []
+        self._parts: list[_Part] = []
         self._closing: dict[int, int] = {}
-        stack: list[tuple[int, int]] = [(-1, -1)]
+        self._opening: dict[int, int] = {}
+        part = _Part(-1, -1, None, 0)
         for number, event in enumerate(events):
-            if event[0] in _CLOSERS:
-                self._closing[stack.pop()[0]] = number
-            self._parts.append(tuple(stack))
+            if event[0] in _CLOSERS and part.outer is not None:
+                self._closing[part.opened] = number
+                self._opening[number] = part.opened
+                part = part.outer
+            self._parts.append(part)
             if event[0] in _OPENERS:
-                stack.append((number, number))
+                part = _Part(number, number, part, part.depth + 1)
             elif event[0] in _SEPARATORS:
-                stack[-1] = (stack[-1][0], number)
+                part = part._replace(since=number)
 
     def whole(self, first: int, last: int) -> tuple[int, int]:
         """The least range of events around two that is an expression by itself."""
         left, right = self._parts[first], self._parts[last]
-        common = 0
-        while common < min(len(left), len(right)) and left[common] == right[common]:
-            common += 1
-        start = left[common][0] if common < len(left) else first
-        end = self._closing[right[common][0]] if common < len(right) else self._end_of(last)
+        start, end = first, self._end_of(last)
+        while (left.opened, left.since) != (right.opened, right.since):
+            climbs = (left.depth >= right.depth, right.depth >= left.depth)
+            if climbs[0]:
+                start, left = left.opened, left.outer or left
+            if climbs[1]:
+                end, right = self._closing[right.opened], right.outer or right
         if self._events[end][0] == "derived":
             end += 1
         return self._start_of(start), end
@@ -174,12 +195,12 @@ class _Structure:
         event = self._events[number]
         if event[0] == "call":
             for _ in event[5].inner:
-                number = next(o for o, c in self._closing.items() if c == number - 1)
+                number = self._opening[number - 1]
         before = self._events[number - 1][0] if number else ""
         if before == "tensor":
             return number - 1
         if before == "end":
-            opened = next(o for o, c in self._closing.items() if c == number - 1)
+            opened = self._opening[number - 1]
             inside = {event[0] for event in self._events[opened + 1 : number - 1]}
             if self._events[opened][0] == "parallel" and inside <= {"tensor", "next"}:
                 return opened
