@@ -117,16 +117,19 @@ class TestHardSpaces:
 
     def test_depth_that_cannot_be_kept_is_named(self) -> None:
         space = grammar("start x\nx = (y, y) >> add\ny = (relu, relu) >> add")
-        with pytest.raises(InfeasibleSpace, match=r"limit depth=1: the rule `x` \(line 2\) needs at least 2 levels"):
+        message = r"limit depth=1: the rule `x` \(line 2\) needs at least 2 levels"
+        with pytest.raises(InfeasibleSpace, match=message):
             draw(space, limits=Limits(depth=1))
 
     def test_nodes_that_cannot_be_kept_are_named(self) -> None:
         space = grammar("start x\nx = repeat(4, relu >> gelu)")
-        with pytest.raises(InfeasibleSpace, match=r"limit nodes=7: the rule `x` \(line 2\) needs at least 8 nodes"):
+        message = r"limit nodes=7: the rule `x` \(line 2\) needs at least 8 nodes"
+        with pytest.raises(InfeasibleSpace, match=message):
             draw(space, limits=Limits(nodes=7))
 
     def test_a_rule_that_never_ends_is_named(self) -> None:
-        with pytest.raises(InfeasibleSpace, match=r"rule `x` \(line 2\) of test\.ein can never end"):
+        message = r"rule `x` \(line 2\) of test\.ein can never end"
+        with pytest.raises(InfeasibleSpace, match=message):
             draw(grammar("start x\nx = relu >> x"))
 
     def test_shapes_that_never_fit_are_named(self) -> None:
@@ -135,7 +138,8 @@ class TestHardSpaces:
 
     def test_what_accept_turns_down_is_named(self) -> None:
         space = grammar("start x\nx = relu")
-        with pytest.raises(InfeasibleSpace, match="501 times: a finished network was turned down: not this one"):
+        message = "501 times: a finished network was turned down: not this one"
+        with pytest.raises(InfeasibleSpace, match=message):
             sample(space, IMAGE, np.random.default_rng(0), None, lambda program: "not this one")
 
 
