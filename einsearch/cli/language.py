@@ -6,12 +6,23 @@ import sys
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from einsearch.cli.output import WrongCall, plural
+from einsearch.cli.options import (
+    DEFAULT_INPUT,
+    JsonOption,
+    read_grammar,
+    read_input,
+    read_text,
+)
+from einsearch.cli.output import WrongCall, plural, print_json
 from einsearch.errors import EinsearchError, GrammarError
+
+if TYPE_CHECKING:
+    from einsearch.grammar.model import Grammar
+    from einsearch.specs import TensorSpec
 
 STDIN = "-"
 
@@ -55,6 +66,68 @@ def format(
         print(_summary(counts, is_written=not (check or diff)), file=sys.stderr)
     would_change = counts["changed"] and (check or diff)
     raise typer.Exit(1 if counts["failed"] or would_change else 0)
+
+
+def why(
+    space: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE", help="A grammar, as elsewhere, or a search-space file (.yaml)."
+        ),
+    ],
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT|SEED", help="A network's text, the name of a seed, or - for stdin."
+        ),
+    ],
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="SPEC",
+            help="The incoming tensor: image:3x32x32, tokens:128x16 or vector:10.",
+            show_default=f"of the search-space file, or {DEFAULT_INPUT}",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell how a network is derived, or what keeps a grammar from deriving it.
+
+    A derivation is shown as a tree: each rule with the alternative that was taken, its
+    probability, where it is written, and shapes. Otherwise: the smallest fragment that cannot be
+    derived, the reason, and the alternative that came nearest; status 1.
+
+    Example: [cyan]einsearch why digits residual --input image:1x8x8[/]
+    """
+    from einsearch.derivation.why import why as find_why
+    from einsearch.derivation.why_print import as_json
+    from einsearch.errors import ParseError
+
+    grammar, spec = _read_space(space, input)
+    try:
+        found = find_why(grammar, read_text(network), spec)
+    except ParseError as error:
+        raise WrongCall(str(error)) from None
+    if json:
+        print_json(as_json(found))
+    else:
+        print(found)
+    raise typer.Exit(0 if found.derivation is not None else 1)
+
+
+def _read_space(source: str, input: str | None) -> tuple[Grammar, TensorSpec]:
+    """The grammar that an argument names, and the tensor that enters its networks."""
+    if Path(source).suffix not in (".yaml", ".yml"):
+        return read_grammar(source), read_input(input or DEFAULT_INPUT)
+    from einsearch.study.plan import plan_file
+    from einsearch.study.spacefile import load_space_file
+
+    if not Path(source).is_file():
+        raise WrongCall(f"there is no file {source}")
+    plan = plan_file(load_space_file(source))
+    return plan.grammar, plan.spec if input is None else read_input(input)
 
 
 class _Source(NamedTuple):

@@ -30,6 +30,8 @@ from einsearch.specs import TensorSpec
 if TYPE_CHECKING:
     from torch import nn
 
+    from einsearch.derivation.why import Why
+
 
 def generator(seed: int | np.random.Generator) -> np.random.Generator:
     """A generator from a seed; a generator is passed on."""
@@ -74,6 +76,22 @@ def _seed(grammar: Grammar, name: str, spec: TensorSpec) -> Derivation:
         raise ParseError(f"{grammar.name} has no seed named {name}", hint=hint)
     seed = grammar.seeds[name]
     return derive_rule(grammar, seed.rule, grammar, spec, seed.text)
+
+
+def _why(grammar: Grammar, text: str, spec: TensorSpec) -> Why:
+    """How the grammar derives a text or a seed, step by step; or the least part of it that it
+    cannot derive, what came nearest, and why that does not fit.
+
+    Args:
+        text: an architecture, or the name of a seed.
+        spec: the incoming tensor.
+
+    Raises:
+        ParseError: the text cannot be read.
+    """
+    from einsearch.derivation.why import why
+
+    return why(grammar, text, spec)
 
 
 def _replay(grammar: Grammar, decisions: Iterable[Any], spec: TensorSpec) -> Derivation:
@@ -146,6 +164,7 @@ _METHODS: Mapping[type, Mapping[str, Callable[..., Any]]] = {
         "sample": _sample,
         "parse": _parse,
         "seed": _seed,
+        "why": _why,
         "replay": _replay,
     },
     Architecture: {"graph": _graph},

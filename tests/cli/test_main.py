@@ -29,6 +29,7 @@ COMMANDS = [
     "show",
     "train",
     "trials",
+    "why",
 ]
 
 
