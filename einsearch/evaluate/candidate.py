@@ -33,7 +33,7 @@ from einsearch.evaluate.faults import (
     is_out_of_memory,
 )
 from einsearch.evaluate.latency import measure_latency
-from einsearch.evaluate.memory import free_memory, micro_batch
+from einsearch.evaluate.memory import UNLIMITED, Allowance, free_memory, keep_to, micro_batch
 from einsearch.evaluate.network import Weights, build_network, read_program
 from einsearch.evaluate.training import Evaluation, Report, check_training, train
 from einsearch.primitives.program import Program
@@ -60,7 +60,7 @@ class Job:
         checkpoint: of an earlier outcome of this candidate, to go on from. A damaged one is as
             none: training begins anew, and gives the same.
         measures_latency: whether `metrics` have `latency`, in ms for one example.
-        memory: bytes that training may use; None for what the device has left.
+        allowance: what it may use of the memory of the machine and its GPU.
     """
 
     architecture: Program | str
@@ -71,7 +71,7 @@ class Job:
     until: int | None = None
     checkpoint: bytes | None = None
     measures_latency: bool = False
-    memory: int | None = None
+    allowance: Allowance = UNLIMITED
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,9 @@ class _Candidate:
 
     def _micro_batch(self) -> int:
         assert self.program is not None
-        available = self.job.memory
-        if available is None:
-            available = free_memory(find_device(self.job.training.device))
+        device = find_device(self.job.training.device)
+        keep_to(self.job.allowance, device)
+        available = free_memory(device, self.job.allowance)
         return micro_batch(self.program, self.job.training, available)
 
     def _train_in_memory(self, micro: int) -> Evaluation:

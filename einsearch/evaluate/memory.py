@@ -7,6 +7,9 @@ examples see the difference; batch norm takes its moments from the micro-batch.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,19 +31,58 @@ too low is survived by smaller pieces."""
 _MARGIN: Final = 0.9
 """Of what is free; allocators never use all of it."""
 _MEMINFO: Final = Path("/proc/meminfo")
+_STATM: Final = Path("/proc/self/statm")
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that a device has left; None where it does not say."""
+@dataclass(frozen=True)
+class Allowance:
+    """What of a machine's memory a process may use, because others use the rest.
+
+    Attributes:
+        memory: bytes of the machine's, all that the process holds included; None for any number.
+        gpu: share of a GPU's, from 0 to 1.
+    """
+
+    memory: int | None = None
+    gpu: float = 1.0
+
+
+UNLIMITED: Final = Allowance()
+
+
+def free_memory(device: torch.device, allowance: Allowance = UNLIMITED) -> int | None:
+    """Bytes that training can still use on a device; None where it does not say."""
     if device.type == "cuda":
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + unused
-    try:
+        used = torch.cuda.memory_allocated(device)
+        unused = torch.cuda.memory_reserved(device) - used
+        free, total = torch.cuda.mem_get_info(device)
+        return max(0, min(int(free) + unused, int(allowance.gpu * total) - used))
+    known = [_left_by_machine(), _left_by(allowance)]
+    return min((left for left in known if left is not None), default=None)
+
+
+def keep_to(allowance: Allowance, device: torch.device) -> None:
+    """Has the allocator of a GPU refuse what is beyond the share, so that candidates which want
+    more run out of memory themselves, and not those beside them."""
+    if device.type == "cuda" and allowance.gpu < 1:
+        torch.cuda.set_per_process_memory_fraction(allowance.gpu, device.index)
+
+
+def _left_by_machine() -> int | None:
+    with suppress(OSError, ValueError, IndexError):
         lines = _MEMINFO.read_text().splitlines()
-    except OSError:
+        found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+        return 1024 * int(found[0])
+    return None
+
+
+def _left_by(allowance: Allowance) -> int | None:
+    if allowance.memory is None:
         return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * int(found[0]) if found else None
+    with suppress(OSError, ValueError, IndexError):
+        pages = int(_STATM.read_text().split()[1])
+        return max(0, allowance.memory - pages * os.sysconf("SC_PAGE_SIZE"))
+    return allowance.memory
 
 
 def micro_batch(program: Program, config: TrainingConfig, available: int | None) -> int:

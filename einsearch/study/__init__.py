@@ -16,6 +16,7 @@
 | record.py, encoding.py       | `Record`: the trials, kept as an Optuna study                |
 | storage.py, opening.py       | where it is kept, repaired, opened to write or to read       |
 | storageurl.py                | URLs of storages, whose passwords no file has                |
+| checkpoints.py, places.py    | what paused candidates go on from; where that is kept        |
 | folder.py, weights.py        | `RunFolder`: its files; the weights of the best trials       |
 | lock.py, interrupts.py       | one driver a folder; Ctrl-C waits for the end of a write     |
 | searchspace.py, training.py  | what searchers draw from; training a candidate, as work      |

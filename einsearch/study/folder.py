@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from uuid import uuid4
 
 from einsearch.errors import RunError
 from einsearch.grammar.read import LANGUAGE_VERSION
@@ -91,7 +92,13 @@ class RunFolder:
                 raise ValueError(f"{name!r} is not a name inside a folder")
         _check_vacant(path)
         written = None if storage is None else remember(storage)
-        info = {"format": FORMAT, "storage": written, "study": study, **current_versions()}
+        info = {
+            "format": FORMAT,
+            "name": f"run-{uuid4().hex[:12]}",
+            "storage": written,
+            "study": study,
+            **current_versions(),
+        }
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
@@ -123,6 +130,12 @@ class RunFolder:
     def study(self) -> str:
         """Name of the study in the storage."""
         name: str = self.info["study"]
+        return name
+
+    @property
+    def name(self) -> str:
+        """Of the run, where files of several runs lie side by side; it moves with the folder."""
+        name: str = self.info.get("name", self.study)
         return name
 
     @property

@@ -6,8 +6,8 @@ the command line cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from einsearch.study.objective import (
     objective_work,
 )
 from einsearch.study.opening import drive, new_study
+from einsearch.study.places import find_place
 from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.run import Run, open_run
@@ -211,9 +212,11 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
     for note in driving.notes:
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
-        executor = _start_executor(plan, folder, is_new=not driving.record.entries)
+        with _vanishing(folder if not driving.record.entries else None):
+            store = _checkpoints(plan, folder)
+            executor = plan.executor(folder)
         try:
-            end = _study(plan, driving.record, folder, executor, callbacks)
+            end = _study(plan, driving.record, folder, executor, store, callbacks)
         finally:
             executor.close()
         run = Run(driving.record, folder)
@@ -225,25 +228,37 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
     return run if folder is None else open_run(folder.path)
 
 
-def _start_executor(plan: Plan, folder: RunFolder | None, *, is_new: bool) -> Executor:
+@contextmanager
+def _vanishing(folder: RunFolder | None) -> Iterator[None]:
+    """Removes the folder of a search that cannot begin, so that the same command works once the
+    mistake is mended."""
     try:
-        return plan.executor(folder)
+        yield
     except EinsearchError:
-        # So that the same command works once the mistake is mended.
-        if is_new and folder is not None:
+        if folder is not None:
             folder.discard()
         raise
 
 
+def _checkpoints(plan: Plan, folder: RunFolder | None) -> CheckpointStore:
+    url = None if plan.epochs is None else plan.epochs[0].checkpoints
+    return CheckpointStore(find_place(folder, url))
+
+
 def _study(
-    plan: Plan, record: Any, folder: RunFolder | None, executor: Executor, callbacks: Callbacks
+    plan: Plan,
+    record: Any,
+    folder: RunFolder | None,
+    executor: Executor,
+    checkpoints: CheckpointStore,
+    callbacks: Callbacks,
 ) -> StudyEnd:
     store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
     epochs, full = plan.epochs or (None, 0)
     options = Options(
         seed=plan.seed,
         constraints=plan.constraints,
-        scheduler=make_scheduler(epochs, full, plan.directions, CheckpointStore(folder)),
+        scheduler=make_scheduler(epochs, full, plan.directions, checkpoints),
         retries=plan.retries,
         callbacks=callbacks,
         payload=derivation_payload if plan.is_inline else decisions_payload,

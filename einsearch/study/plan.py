@@ -108,6 +108,8 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
             file.full_training,
             seconds,
             measures_latency="latency" in directions or "latency" in file.constraints,
+            memory=file.executor.memory,
+            gpu=file.executor.gpus if 0 < file.executor.gpus < 1 else 1.0,
         )
     else:
         scores = objective or import_objective(str(file.objective))

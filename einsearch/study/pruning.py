@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from einsearch.errors import EinsearchError
 from einsearch.study.budgets import Rungs
 from einsearch.study.checkpoints import CheckpointStore
+from einsearch.study.places import check_place
 from einsearch.study.scheduling import Scheduler
 from einsearch.study.spacefile import EpochsSection
 
@@ -37,6 +38,8 @@ def epochs_section(pruner: str | Mapping[str, Any] | None) -> EpochsSection | No
             f"pruner: epochs from {section.min} to {section.max}: say how many a candidate has in "
             f'full, such as {{"pruner": "{section.pruner}", "min": 1, "max": 9}}'
         )
+    if section.checkpoints is not None:
+        check_place(section.checkpoints)
     return section
 
 

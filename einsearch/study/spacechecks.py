@@ -25,6 +25,7 @@ from einsearch.resources import resource_names
 from einsearch.searchers.registry import check_searcher
 from einsearch.specs import parse_spec
 from einsearch.study import spacefile as sf
+from einsearch.study.places import check_place
 from einsearch.study.yamltext import Keys
 from einsearch.tasks.base import METRICS
 from einsearch.tasks.registry import check_task
@@ -73,7 +74,12 @@ class Checks:
         self._check_objectives()
         self._check_constraints()
         self._check_epochs()
-        return self.space.model_copy(update={"task": task, "searcher": self._checked_searcher()})
+        changed = {
+            "task": task,
+            "searcher": self._checked_searcher(),
+            "budget": self._checked_budget(),
+        }
+        return self.space.model_copy(update=changed)
 
     def _error(
         self, message: str, path: Keys, hint: str = "", *, key: bool = False
@@ -192,6 +198,25 @@ class Checks:
                 hint = "make it an objective"
                 message = f"a constraint is an upper bound, and {name} is better the larger it is"
                 raise self._error(message, path, hint, key=True)
+
+    def _checked_budget(self) -> sf.BudgetSection:
+        """The budget, its checkpoints at an absolute path."""
+        budget, epochs = self.space.budget, self.space.budget.epochs
+        if epochs is None or epochs.checkpoints is None:
+            return budget
+        path = ("budget", "epochs", "checkpoints")
+        if epochs.pruner != "asha":
+            message = f"{epochs.pruner} stops candidates for good, and keeps no checkpoints"
+            raise self._error(message, path, key=True)
+        place = epochs.checkpoints
+        if "://" not in place:
+            place = str((self.space.base / place).resolve())
+        try:
+            check_place(place)
+        except SpaceFileError as error:
+            raise self._error(error.message, path, error.hint) from None
+        chosen = epochs.model_copy(update={"checkpoints": place})
+        return budget.model_copy(update={"epochs": chosen})
 
     def _check_epochs(self) -> None:
         epochs = self.space.budget.epochs

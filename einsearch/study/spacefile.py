@@ -89,12 +89,15 @@ class EpochsSection(_Section):
         min: epochs at the lowest rung; for median, that all get.
         max: of training in full; None for those of `training`.
         promote: of so many candidates of a rung one goes on.
+        checkpoints: folder that keeps what paused candidates go on from: a path, or a URL of any
+            file system that fsspec knows, such as s3://bucket/folder; None for the run folder.
     """
 
     pruner: Literal["asha", "successive-halving", "hyperband", "median"] = "asha"
     min: Annotated[Count, Field(ge=1)] = 1
     max: Annotated[Count, Field(ge=2)] | None = None
     promote: Annotated[Count, Field(ge=2)] = 3
+    checkpoints: str | None = Field(default=None, min_length=1)
 
 
 class BudgetSection(_Section):

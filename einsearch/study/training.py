@@ -26,6 +26,8 @@ class TrainingWork:
             one with a checkpoint goes on from there.
         seconds: that one job may take, looked at between steps; None for no limit.
         measures_latency: whether candidates are timed, too.
+        memory: bytes that the process of a worker may use; None for any number.
+        gpu: share of a GPU's memory that it may use, where others use the rest.
     """
 
     task: Mapping[str, Any] | Task
@@ -33,15 +35,19 @@ class TrainingWork:
     training: TrainingConfig
     seconds: float | None = None
     measures_latency: bool = False
+    memory: int | None = None
+    gpu: float = 1.0
 
     def __call__(self) -> Work:
         from einsearch.evaluate.candidate import Job as Candidate
         from einsearch.evaluate.candidate import evaluate_candidate
+        from einsearch.evaluate.memory import Allowance
         from einsearch.evaluate.training import check_training
 
         source = self.task
         task = source if isinstance(source, Task) else make_task(source, self.base)
         check_training(task, self.training)
+        allowance = Allowance(self.memory, self.gpu)
 
         def work(job: Job, report: ReportBack) -> Result:
             until = None if job.budget is None else round(job.budget)
@@ -55,6 +61,7 @@ class TrainingWork:
                 until=until,
                 checkpoint=checkpoint,
                 measures_latency=self.measures_latency and checkpoint is None,
+                allowance=allowance,
             )
             return from_outcome(evaluate_candidate(candidate, task, report))
 

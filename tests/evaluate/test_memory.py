@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from einsearch.evaluate import memory
 from einsearch.evaluate.candidate import Job, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
-from einsearch.evaluate.memory import free_memory, micro_batch
+from einsearch.evaluate.memory import Allowance, free_memory, keep_to, micro_batch
 from einsearch.evaluate.training import Evaluation, train
 from einsearch.graph.graph import ArchitectureGraph
 from einsearch.tasks.base import Task
@@ -76,6 +77,51 @@ class TestPrediction:
         monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
         assert free_memory(device) is None
 
+    def test_free_memory_of_a_process_that_may_not_use_all(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        device, page = torch.device("cpu"), os.sysconf("SC_PAGE_SIZE")
+        listed = tmp_path / "meminfo"
+        listed.write_text(f"MemAvailable: {100 * page // 1024} kB\n")
+        monkeypatch.setattr(memory, "_MEMINFO", listed)
+        monkeypatch.setattr(memory, "_STATM", holding(tmp_path, 10))
+        assert free_memory(device, Allowance(30 * page)) == 20 * page
+        assert free_memory(device, Allowance(300 * page)) == 100 * page // 1024 * 1024
+        assert free_memory(device, Allowance(5 * page)) == 0
+        monkeypatch.setattr(memory, "_STATM", tmp_path / "missing")
+        assert free_memory(device, Allowance(30 * page)) == 30 * page
+
+    def test_free_memory_of_a_share_of_a_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As CUDA counts: what is allocated, what its allocator holds, what is free of all."""
+        device = torch.device("cuda")
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 10)
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 15)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (60, 100))
+        assert free_memory(device) == 60 + 5
+        assert free_memory(device, Allowance(gpu=0.5)) == 50 - 10
+        assert free_memory(device, Allowance(gpu=0.7)) == 70 - 10
+        assert free_memory(device, Allowance(gpu=0.05)) == 0
+
+    def test_the_allocator_of_a_gpu_keeps_to_the_share(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said = []
+        monkeypatch.setattr(
+            torch.cuda, "set_per_process_memory_fraction", lambda *args: said.append(args)
+        )
+        keep_to(Allowance(gpu=0.25), torch.device("cpu"))
+        keep_to(Allowance(), torch.device("cuda"))
+        assert said == []
+        keep_to(Allowance(gpu=0.25), torch.device("cuda"))
+        assert said == [(0.25, None)]
+
+
+def holding(folder: Path, pages: int) -> Path:
+    """A file that says so many pages are held, as Linux writes it."""
+    path = folder / "statm"
+    path.write_text(f"5000 {pages} 100 1 0 900 0\n")
+    return path
+
 
 @pytest.mark.parametrize("micro", [1, 7, 32, 63])
 def test_pieces_give_the_gradients_of_the_batch(task: Task, micro: int) -> None:
@@ -93,17 +139,22 @@ def test_pieces_that_hold_the_batch_change_no_bit(task: Task) -> None:
 
 
 class TestCandidate:
+    @pytest.fixture(autouse=True)
+    def an_empty_process(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "_STATM", holding(tmp_path, 0))
+
     def test_it_trains_in_the_pieces_that_fit(self, task: Task) -> None:
         program = series(task.input, *LAYERS)
         whole = evaluate_candidate(Job(program, CONFIG), task)
         each = int(memory._BACKWARD * ArchitectureGraph(program).activation_memory)
-        small = evaluate_candidate(Job(program, CONFIG, memory=10 * each), task)
+        small = evaluate_candidate(Job(program, CONFIG, allowance=Allowance(10 * each)), task)
         assert "micro_batch" not in whole.metrics
         assert 1 <= small.metrics["micro_batch"] < 10
         assert abs(whole.metrics["accuracy"] - small.metrics["accuracy"]) < 0.05
 
     def test_one_that_never_fits_fails_before_it_trains(self, task: Task) -> None:
-        outcome = evaluate_candidate(Job(series(task.input, *LAYERS), CONFIG, memory=9000), task)
+        program = series(task.input, *LAYERS)
+        outcome = evaluate_candidate(Job(program, CONFIG, allowance=Allowance(9000)), task)
         assert outcome.state is TrialState.FAILED
         assert outcome.reason.startswith("out-of-memory: predicted: training it needs")
         assert outcome.history == ()

@@ -19,6 +19,7 @@ from einsearch.study.inline import InlineExecutor
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.places import FolderPlace
 from einsearch.study.pruning import make_scheduler
 from einsearch.study.spacefile import EpochsSection
 from einsearch.study.storage import DriverJournal
@@ -84,7 +85,7 @@ def run(path: Path, pruner: str | None = None) -> None:
         seed=5,
         callbacks=Log(path / "told.log"),
         describe=describe,
-        scheduler=make_scheduler(epochs, 4, directions, CheckpointStore(folder)),
+        scheduler=make_scheduler(epochs, 4, directions, CheckpointStore(FolderPlace(folder))),
     )
     with drive(folder, directions) as driving:
         run_study(lambda: Climber(SPACE, seed=3), executor, driving.record, Budget(TRIALS), options)

@@ -223,3 +223,46 @@ class TestRunsFromPython:
         run = es.search(grammar, lambda d: 1.0, input=es.image(1, 4, 4), trials=2)
         with pytest.raises(es.RunError, match="give search a directory"):
             run.resume()
+
+
+class TestCheckpointsElsewhere:
+    """A search by successive halving whose paused candidates are kept outside of its folder."""
+
+    def changes(self, place: str) -> dict[str, Any]:
+        epochs = {"pruner": "asha", "min": 1, "max": 4, "promote": 2, "checkpoints": place}
+        return {"budget": {"trials": 6, "epochs": epochs}, "final": {"top": 0}}
+
+    def test_a_run_goes_on_from_them(self, space: Path) -> None:
+        place = space.parent / "drive"
+        whole = search_file(space, directory=space.parent / "a", **self.changes(str(place)))
+        begun = self.changes(str(place))
+        begun["budget"]["trials"] = 3
+        half = search_file(space, directory=space.parent / "b", **begun)
+        assert half.directory is not None
+        resumed = resume(half.directory, trials=6)
+        assert [trial.text for trial in resumed.trials] == [trial.text for trial in whole.trials]
+        assert len(list(place.iterdir())) == 2
+        assert not (space.parent / "a" / "checkpoints").exists()
+
+    def test_a_path_starts_from_the_file(self, space: Path) -> None:
+        text = SPACE.replace(
+            "budget: {trials: 3}", "budget: {trials: 3, epochs: {max: 4, checkpoints: paused}}"
+        )
+        space.write_text(text)
+        run = search_file(space, directory=space.parent / "runs" / "one")
+        assert (space.parent / "paused").is_dir()
+        assert run.directory is not None
+        saved = (run.directory / "space.yaml").read_text()
+        assert f"checkpoints: {space.parent / 'paused'}" in saved
+
+    def test_a_place_that_cannot_be_used_leaves_no_folder(self, space: Path) -> None:
+        (space.parent / "file").write_text("in the way")
+        folder = space.parent / "run"
+        with pytest.raises(RunError, match="cannot make the folder"):
+            search_file(space, directory=folder, **self.changes(str(space.parent / "file")))
+        assert not folder.exists()
+
+    def test_unknown_file_systems_are_found_in_the_file(self, space: Path) -> None:
+        with pytest.raises(EinsearchError, match="nonsense"):
+            search_file(space, directory=space.parent / "r", **self.changes("nonsense://bucket"))
+        assert not (space.parent / "r").exists()

@@ -23,6 +23,7 @@ from einsearch.study.inline import InlineExecutor
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.places import FolderPlace
 from einsearch.study.promoting import PromotingScheduler
 from einsearch.study.record import Record
 from einsearch.study.run import Run
@@ -183,13 +184,13 @@ class TestResuming:
         folder = RunFolder.create(tmp_path / "run")
         parts = Staged()
         with drive(folder, DIRECTIONS) as driving:
-            store = CheckpointStore(folder)
+            store = CheckpointStore(FolderPlace(folder))
             end = search(driving.record, Interrupting(parts, stop), store=store)
             assert end.reason is StopReason.INTERRUPTED
         if loses:
             shutil.rmtree(folder.checkpoints, ignore_errors=True)
         with drive(folder, DIRECTIONS) as driving:
-            end = search(driving.record, inline(parts), store=CheckpointStore(folder))
+            end = search(driving.record, inline(parts), store=CheckpointStore(FolderPlace(folder)))
             assert end.reason is StopReason.TRIALS
             found = essence(driving.record)
             paid = Run(driving.record).epochs
@@ -206,7 +207,7 @@ class TestResuming:
     def test_only_what_may_go_on_has_a_checkpoint(self, tmp_path: Path) -> None:
         folder = RunFolder.create(tmp_path / "run")
         with drive(folder, DIRECTIONS) as driving:
-            record, store = driving.record, CheckpointStore(folder)
+            record, store = driving.record, CheckpointStore(FolderPlace(folder))
             search(record, Interrupting(Staged(), 40), store=store)
             may = {e.trial.number for e in record.entries if e.is_open or not e.is_finished}
             stored = {int(p.stem.removeprefix("trial-")) for p in folder.checkpoints.iterdir()}
@@ -214,7 +215,11 @@ class TestResuming:
             assert any(e.is_finished and not e.is_open for e in record.entries)
         folder.write("checkpoints/trial-99.ckpt", b"left by a crash")
         with drive(folder, DIRECTIONS) as driving:
-            search(driving.record, Interrupting(Staged(), 1), store=CheckpointStore(folder))
+            search(
+                driving.record,
+                Interrupting(Staged(), 1),
+                store=CheckpointStore(FolderPlace(folder)),
+            )
         assert not (folder.checkpoints / "trial-99.ckpt").exists()
 
     def test_more_trials_later_begin_with_those_that_are_open(self) -> None:

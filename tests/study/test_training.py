@@ -124,3 +124,10 @@ def test_latency_is_measured_where_it_is_asked_for_and_not_again() -> None:
     assert first.values["latency"] > 0
     second = result(Job(0, GOOD, budget=2.0, payload={"checkpoint": first.checkpoint}), made)
     assert "latency" not in second.values
+
+
+def test_a_worker_that_may_use_less_memory_predicts_with_that() -> None:
+    found = result(Job(0, GOOD), replace(work(), memory=1_000_000))
+    assert found.state is TrialState.FAILED
+    assert found.reason.startswith("out-of-memory: predicted: ")
+    assert result(Job(0, GOOD), replace(work(), memory=10**12)).state is TrialState.COMPLETE
