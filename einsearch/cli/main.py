@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from einsearch.cli import grammar, language, networks, results, search
+from einsearch.cli import grammar, language, networks, results, search, searchers
 from einsearch.cli.output import WrongCall
 from einsearch.errors import EinsearchError
 from einsearch.version import __version__
@@ -29,6 +29,7 @@ GRAMMARS, SEARCHES, RESULTS = "Grammars and networks", "Searching", "Results of 
 
 app.command(rich_help_panel=SEARCHES)(search.search)
 app.command(rich_help_panel=SEARCHES)(search.resume)
+app.command(rich_help_panel=SEARCHES)(searchers.searchers)
 app.command(rich_help_panel=RESULTS)(results.trials)
 app.command(rich_help_panel=RESULTS)(results.best)
 app.command(rich_help_panel=RESULTS)(results.explain)

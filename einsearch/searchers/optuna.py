@@ -83,13 +83,19 @@ MOST_TRIES: Final = 20
 
 @register_searcher
 class OptunaSearcher(Searcher):
-    """Any of Optuna's samplers.
+    """Any of Optuna's samplers, which suggests each decision of a derivation as a parameter.
+
+    A parameter is a decision at its place in the derivation, so parameters depend on each other:
+    what is below an alternative exists where that was taken. A suggestion that ends nowhere is
+    made again, and after some of these the grammar draws.
 
     Args:
-        sampler: x
-        options: x
-        startup: x
-        history: x
+        sampler: tpe, nsga2, gp, cmaes, random or qmc; cmaes takes one objective alone.
+        options: arguments of that sampler's class in `optuna.samplers`, such as
+            {"n_ei_candidates": 48}.
+        startup: results before the sampler is asked; until then the grammar draws.
+        history: latest finished trials that the sampler sees; None for as many as it can take in
+            reasonable time (tpe 500, gp 150, others all).
     """
 
     name: ClassVar[str] = "optuna"

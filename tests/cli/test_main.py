@@ -26,6 +26,7 @@ COMMANDS = [
     "resume",
     "sample",
     "search",
+    "searchers",
     "show",
     "train",
     "trials",
