@@ -22,7 +22,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from einsearch.derivation.decisions import Interval
+from einsearch.derivation.decisions import Path as Address
 from einsearch.derivation.limits import Limits
+from einsearch.derivation.machine import Chooser
 from einsearch.grammar.load import load_grammar_file
 from einsearch.resources import find_resource, resource_folder
 from einsearch.searchers.base import SearchSpace
@@ -92,7 +95,13 @@ def bits() -> Case:
         children = left.bits[:cut] + right.bits[cut:], right.bits[:cut] + left.bits[cut:]
         return tuple(map(Bits, children))
 
-    space = SearchSpace(sample, mutate, crossover, directions=DIRECTIONS)
+    def guided(chooser: Chooser) -> Any:
+        draw = Interval(0, 1, is_integer=True)
+        path = Address(None, "bits")
+        choices = (chooser.candidates(draw, path, str(place)) for place in range(BITS))
+        return Bits(tuple(next(values) for values in choices))
+
+    space = SearchSpace(sample, mutate, crossover, directions=DIRECTIONS, guided=guided)
     return Case(space, lambda derived: Description(derived.text), lambda d: float(sum(d.bits)))
 
 

@@ -11,7 +11,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from einsearch.derivation.decisions import Interval, Path
 from einsearch.derivation.derivation import Derivation
+from einsearch.derivation.machine import Chooser
 from einsearch.errors import NoCommonSymbol, NoNeighbour
 from einsearch.searchers.base import Proposal, SearchSpace
 from einsearch.trial import Trial, TrialState
@@ -85,7 +87,13 @@ def bits_space(
     def recall(decisions: Sequence[tuple[str, str, Any]]) -> Derivation:
         return derivation(*(value for _, _, value in decisions))
 
-    return SearchSpace(sample, mutate, crossover, tuple(seeds), directions, recall)
+    def guided(chooser: Chooser) -> Derivation:
+        draw = Interval(0, 1, is_integer=True)
+        path = Path(None, "bits")
+        choices = (chooser.candidates(draw, path, str(place)) for place in range(length))
+        return derivation(*(next(values) for values in choices))
+
+    return SearchSpace(sample, mutate, crossover, tuple(seeds), directions, recall, guided=guided)
 
 
 def proposed(proposal: Proposal) -> Trial:
