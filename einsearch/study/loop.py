@@ -92,6 +92,15 @@ def run_study(
     return _Study(make_searcher, executor, record, budget, options or Options()).run()
 
 
+def with_spare(capacity: int) -> int:
+    """How many jobs are under way for so many workers.
+
+    For every eight workers one more job waits, so that a worker which is free begins at once, and
+    not after its result was recorded and a proposal made; that proposal knows a few results less.
+    """
+    return max(1, capacity + capacity // 8)
+
+
 class _Study:
     """One session of a study."""
 
@@ -161,9 +170,9 @@ class _Study:
         return reason
 
     def _fill(self) -> StopReason | None:
-        """Promotes and proposes until every worker has a job; why it cannot, if the search is to
-        end."""
-        while len(self.running) < max(1, self.executor.capacity):
+        """Promotes and proposes until every worker has a job, and some wait; why it cannot, if the
+        search is to end."""
+        while len(self.running) < with_spare(self.executor.capacity):
             reason = self._stop_reason()
             if reason is StopReason.HOURS:
                 return reason

@@ -217,6 +217,20 @@ def test_a_proposal_equal_to_one_under_way_waits_for_it() -> None:
         assert told == sorted(told)
 
 
+@pytest.mark.parametrize(("capacity", "jobs"), [(1, 1), (7, 7), (8, 9), (32, 36)])
+def test_workers_that_are_many_find_a_job_that_waits(capacity: int, jobs: int) -> None:
+    workers, seen = Workers(capacity), []
+
+    class Counting(Callbacks):
+        def on_trial(self, trial: Trial) -> None:
+            seen.append(len(workers.jobs))
+
+    record = memory()
+    search(record, workers, trials=120, space=bit_space(12), callbacks=Counting())
+    assert len(spent(record)) == 120
+    assert max(seen) == jobs - 1, "the one that ended is gone, and all others are there"
+
+
 def test_hours_count_over_sessions_and_what_is_under_way_ends() -> None:
     time = iter(range(0, 10**6, 100))
     record = memory()
@@ -292,7 +306,7 @@ def test_an_executor_that_loses_jobs_is_found_out() -> None:
 
 @settings(max_examples=60)
 @given(
-    capacity=st.integers(1, 4),
+    capacity=st.sampled_from([1, 2, 3, 4, 17]),
     order=st.lists(st.integers(0, 3), min_size=200, max_size=200),
     stops=st.lists(st.integers(0, 12), max_size=4),
     length=st.integers(3, 10),

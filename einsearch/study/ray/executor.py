@@ -209,7 +209,9 @@ class RayExecutor:
         if not waiting:
             time.sleep(seconds)
             return False
-        ready, _ = ray.wait(list(waiting), num_returns=1, timeout=seconds, fetch_local=False)
+        ready, rest = ray.wait(list(waiting), num_returns=1, timeout=seconds, fetch_local=False)
+        if ready and rest:  # others, which are not to wait until all about this one is done
+            ready += ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
         for reference in ready:
             self._hear(waiting[reference])
         return bool(ready)
