@@ -11,9 +11,10 @@ from einsearch.derivation.analysis import analyse
 from einsearch.derivation.arity import find_mismatches
 from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.parse import derive_rule
+from einsearch.derivation.why import why
 from einsearch.errors import Location, ParseError
 from einsearch.grammar import expressions as e
-from einsearch.grammar.model import Grammar, nodes_of
+from einsearch.grammar.model import Grammar, Seed, nodes_of
 from einsearch.grammar.read import locate
 from einsearch.specs import TensorSpec
 
@@ -153,5 +154,18 @@ def _underivable(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:
         try:
             derive_rule(grammar, seed.rule, grammar, spec, seed.text)
         except ParseError as error:
-            message = f"the seed {seed.name} cannot be derived on {spec}: {error.message}"
-            yield _problem(grammar, Severity.ERROR, message, seed.rule.file, seed.at, error.hint)
+            yield _of_seed(grammar, seed, spec, error)
+
+
+def _of_seed(grammar: Grammar, seed: Seed, spec: TensorSpec, error: ParseError) -> Problem:
+    failure = why(grammar, seed.name, spec).failure
+    message = f"the seed {seed.name} cannot be derived on {spec}"
+    file, at, hint = seed.rule.file, seed.at, error.hint
+    if failure is None:
+        return _problem(grammar, Severity.ERROR, f"{message}: {error.message}", file, at, hint)
+    if failure.location is not None:
+        file, at = failure.location.file, (failure.location.line, failure.location.column)
+    if failure.rule:
+        hint = f"nearest is {failure.rule} = {failure.alternative}"
+    message = f"{message}: `{failure.fragment}`: {failure.reason}"
+    return _problem(grammar, Severity.ERROR, message, file, at, hint)

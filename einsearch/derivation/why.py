@@ -7,7 +7,7 @@ with which it derives the text is the reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -56,6 +56,7 @@ class Failure:
         alternative: its right-hand side, or the alternative of it, as written.
         place: where that was written.
         is_enough: whether the grammar derives the text once that is changed.
+        is_certain: whether all derivations were looked at; false where there were too many.
     """
 
     fragment: str
@@ -65,6 +66,7 @@ class Failure:
     alternative: str = ""
     place: Location | None = None
     is_enough: bool = False
+    is_certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ def _why(
         found = _verified(grammar, reading, tracers[-1])
         if found is not None:
             return Why(grammar.name, text, spec, found, None)
-    return Why(grammar.name, text, spec, None, _Search(grammar, reading, tracers).failure())
+    failure = _Search(grammar, reading, tracers).failure()
+    if any(tracer.steps >= tracer.most_steps for tracer in tracers):
+        failure = replace(failure, is_certain=False)
+    return Why(grammar.name, text, spec, None, failure)
 
 
 def _verified(grammar: Grammar, reading: Reading, recognizer: Recognizer) -> Derivation | None:

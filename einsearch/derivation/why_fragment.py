@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from einsearch.derivation.choosing import Never
@@ -15,7 +15,8 @@ from einsearch.derivation.derivation import (
     architecture_from_machine,
 )
 from einsearch.derivation.deriver import Deriver, settings_for
-from einsearch.derivation.state import Cursor, DeadEnd, Opening
+from einsearch.derivation.state import Cursor, DeadEnd
+from einsearch.derivation.steps import STEPS
 from einsearch.derivation.target import Freedom, Target, target
 from einsearch.derivation.terms import build_term
 from einsearch.derivation.text import print_term
@@ -23,8 +24,7 @@ from einsearch.derivation.values import Environment
 from einsearch.errors import Location
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar, nodes_of
-from einsearch.primitives.program import Call
-from einsearch.specs import Bundle, TensorSpec
+from einsearch.specs import TensorSpec
 
 Locate = Callable[[e.At], Location]
 """A place of the text."""
@@ -46,13 +46,14 @@ class _Reader(Deriver):
     """Reads a text; notes where calls were written, macros as where they are called."""
 
     def __init__(self, rule: e.Rule, scope: Grammar, spec: TensorSpec) -> None:
-        super().__init__(rule, spec, settings_for(scope, Never()))
+        super().__init__(rule, spec, replace(settings_for(scope, Never()), steps=_NOTING))
         self.origins: dict[int, e.At] = {}
         self.last: e.At = rule.at
         self._own = {id(node) for node in nodes_of(rule)}
         self._outer: e.At | None = None
 
-    def _note(self, node: Any) -> None:
+    def note(self, node: Any) -> None:
+        """What is made next was written there."""
         at = node.at if id(node) in self._own else self._outer
         if at is not None:
             self.origins[len(self.events)] = at
@@ -67,17 +68,10 @@ class _Reader(Deriver):
         """A macro has ended."""
         self._outer = outer
 
-    def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
-        self._note(node)
-        return super().emit(call, node, drawn)
-
     def clone(self, number: int) -> str | None:
-        self._note(self.site)
-        return super().clone(number)
-
-    def open(self, opening: Opening, entering: Bundle) -> str | None:
-        self._note(opening.node)
-        return super().open(opening, entering)
+        reason = super().clone(number)
+        self.note(self.site)
+        return reason
 
     @property
     def where(self) -> e.At:
@@ -89,6 +83,17 @@ class _Reader(Deriver):
 
 def _left(m: Any, outer: e.At | None) -> None:
     m.left(outer)
+
+
+def _noting(step: Callable[[Any, Any], str | None]) -> Callable[[Any, Any], str | None]:
+    def noting(m: Any, node: Any) -> str | None:
+        m.note(node)
+        return step(m, node)
+
+    return noting
+
+
+_NOTING: Final = {kind: _noting(step) for kind, step in STEPS.items()}
 
 
 @dataclass(frozen=True)

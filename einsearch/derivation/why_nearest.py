@@ -167,11 +167,11 @@ def _facts(found: RuledOut, alternative: e.Alternative) -> str:
     while pending:
         item = pending.pop(0)
         if isinstance(item, e.LogicGuard):
-            pending += item.operands
+            pending[:0] = item.operands
         elif isinstance(item, (e.CompareGuard, e.Arithmetic)):
-            pending += [item.left, item.right]
+            pending[:0] = [item.left, item.right]
         elif isinstance(item, e.TruthGuard):
-            pending.append(item.value)
+            pending.insert(0, item.value)
         elif isinstance(item, e.LayoutGuard):
             layouts = " and ".join(sorted({str(spec.layout) for spec in found.specs}))
             facts[f"the tensor is {layouts or 'missing'}"] = None

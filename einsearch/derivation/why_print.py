@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from einsearch.derivation.why_steps import Drawn, Step
+from einsearch.derivation.why_steps import Step
 from einsearch.errors import Location
 from einsearch.specs import describe
 
@@ -15,6 +16,8 @@ MOST_LEVELS: Final = 16
 """Deeper steps are not indented any further; their level stands before them."""
 MOST_COLUMNS: Final = 72
 """Of the tree; longer lines are cut."""
+LONGEST_NAME: Final = 36
+"""Of a rule with its arguments, or of a choice inside one; longer ones are cut."""
 LONGEST_TEXT: Final = 400
 """Of a fragment or alternative; longer ones are cut."""
 
@@ -23,7 +26,7 @@ def print_why(found: Why) -> str:
     """All of it, without a line break at the end."""
     if found.failure is not None:
         return _failure(found, found.failure)
-    rows = [_row(step) for step in found.steps]
+    rows = [row for step in found.steps for row in _rows(step)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -34,24 +37,28 @@ def print_why(found: Why) -> str:
     return "\n".join(lines)
 
 
-def _row(step: Step) -> tuple[str, str, str, str]:
-    """Tree, probability, place, shapes."""
-    shown = f"{step.name} = {step.alternative}" if step.alternative else step.name
-    if step.drawn:
-        shown += "   " + ", ".join(map(_drawn, step.drawn))
-    if step.level > MOST_LEVELS:
-        shown = f"({step.level}) {shown}"
-    tree = cut("  " * min(step.level, MOST_LEVELS) + shown, MOST_COLUMNS)
+def _rows(step: Step) -> Iterator[tuple[str, str, str, str]]:
+    """Tree, probability, place, shapes; of the step and of each value drawn for it."""
+    name = cut(step.name, LONGEST_NAME) if step.alternative else step.name
+    shown = f"{name} = {step.alternative}" if step.alternative else name
     probability = "" if step.probability is None else f"{step.probability:.3g}"
     place = f"{step.place.file}:{step.place.line}" if step.place else ""
-    shapes = ""
-    if step.incoming and step.outgoing:
-        shapes = f"{describe(step.incoming)} -> {describe(step.outgoing)}"
-    return tree, probability, place, shapes
+    yield _tree(step.level, shown), probability, place, _shapes(step)
+    for drawn in step.drawn:
+        text = f"{drawn.value} from {drawn.domain}"
+        yield _tree(step.level + 1, text), f"{drawn.probability:.3g}", "", ""
 
 
-def _drawn(drawn: Drawn) -> str:
-    return f"[{drawn.value} of {drawn.domain}: {drawn.probability:.3g}]"
+def _tree(level: int, shown: str) -> str:
+    number = f"({level}) " if level > MOST_LEVELS else ""
+    return cut("  " * min(level, MOST_LEVELS) + number + shown, MOST_COLUMNS)
+
+
+def _shapes(step: Step) -> str:
+    if not step.incoming or not step.outgoing:
+        return ""
+    before, after = describe(step.incoming), describe(step.outgoing)
+    return before if before == after else f"{before} -> {after}"
 
 
 def cut(text: str, length: int) -> str:
@@ -70,7 +77,9 @@ def _failure(found: Why, failure: Failure) -> str:
     lines = [f"{found.grammar} cannot derive this on {found.spec}", ""]
     lines += [f"  {name:<10}{value}" for name, value in facts.items()]
     if failure.is_enough:
-        lines += ["", "  Were it otherwise, the whole text could be derived."]
+        lines += ["", "  Nothing else stands in the way."]
+    if not failure.is_certain:
+        lines += ["", "  There were too many ways to look at: one of them may derive it after all."]
     return "\n".join(lines)
 
 
@@ -100,6 +109,7 @@ def as_json(found: Why) -> dict[str, Any]:
             else None
         )
         answer["only_reason"] = failure.is_enough
+        answer["certain"] = failure.is_certain
     return answer
 
 
