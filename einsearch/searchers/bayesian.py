@@ -113,7 +113,8 @@ class BayesianSearcher(Searcher):
     def _count(self, observed: Sequence[tuple[int, Derivation]]) -> int:
         """How many candidates can be afforded, by the size of the best."""
         sizes = [len(derivation.decisions) for _, derivation in observed]
-        sizes += [getattr(derivation, "nodes", 0) for _, derivation in observed]
+        nodes = [getattr(derivation, "nodes", None) for _, derivation in observed]
+        sizes += [size if own is None else own for size, own in zip(sizes, nodes, strict=True)]
         affordable = math.ceil(MOST_NODES * len(sizes) / max(1, sum(sizes)))
         return min(self._candidates, max(_LEAST_CANDIDATES, affordable))
 

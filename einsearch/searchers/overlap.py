@@ -53,17 +53,6 @@ class Overlap:
         """Of the n with the m."""
         return Overlap(self.common.transpose(0, 2, 1), self.right, self.left)
 
-    @property
-    def cosine(self) -> np.ndarray:
-        """Mean over the groups of how similar the sets are, from 0 to 1, shape (m, n)."""
-        sizes = self.left[:, :, None] * self.right[:, None, :]
-        # A group of which neither has a feature says that they are equal.
-        cosines = np.where(sizes > 0, self.common, 1.0) / np.sqrt(np.maximum(sizes, 1.0))
-        neither = self.left[:, :, None] + self.right[:, None, :] == 0
-        cosines[(sizes == 0) & ~neither] = 0.0
-        mean: np.ndarray = cosines.mean(axis=0)
-        return mean
-
 
 class Catalogue:
     """Features of a growing list of architectures."""

@@ -34,7 +34,7 @@ class Trees:
         values: theirs, shape (rows,), of mean 0.
 
     Attributes:
-        best: highest expected value among the rows.
+        expected: what is expected of the rows, shape (rows,).
     """
 
     def __init__(self, catalogue: Catalogue, rows: np.ndarray, values: np.ndarray) -> None:
@@ -47,7 +47,7 @@ class Trees:
         )
         seen = self._seen(presence)
         self._forest.fit(seen, values)
-        self.best = float(self._forest.predict(seen).max())
+        self.expected: np.ndarray = self._forest.predict(seen)
         leaves = self._forest.apply(seen)
         self._variance = [_variance_by_leaf(leaves[:, tree], values) for tree in range(TREES)]
 
@@ -82,7 +82,7 @@ class Forest:
         pending: features of the proposals under way.
 
     Attributes:
-        best: highest expected value among those that the trees saw.
+        expected: what is expected of those that the trees saw, shape (rows,).
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Forest:
         self._catalogue = catalogue
         self._trees = trees
         self._pending = trees.predict(catalogue, pending)[2] if pending else None
-        self.best = trees.best
+        self.expected = trees.expected
 
     def predict(self, features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of architectures, each of shape (m,)."""

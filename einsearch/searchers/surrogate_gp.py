@@ -134,7 +134,7 @@ class GaussianProcess:
         pending: features of the proposals under way.
 
     Attributes:
-        best: highest expected value among the rows.
+        expected: what is expected of the rows, shape (rows,).
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class GaussianProcess:
         self._pending = Catalogue()
         among = catalogue.among.among_only(rows)
         self._posterior = Posterior(kernel, among, values)
-        self.best = float(self._posterior.predict(among)[0].max())
+        self.expected: np.ndarray = self._posterior.predict(among)[0]
         if pending:
             cross = catalogue.overlap(pending).with_only(rows)
             believed = np.concatenate([values, self._posterior.predict(cross)[0]])

@@ -66,20 +66,6 @@ def same(one: Overlap, other: Overlap) -> None:
 
 
 @given(known=LISTS, others=LISTS)
-def test_cosines(known: list[Features], others: list[Features]) -> None:
-    def cosine(left: frozenset[int], right: frozenset[int]) -> float:
-        if not left or not right:
-            return float(left == right)
-        return len(left & right) / float(np.sqrt(len(left) * len(right)))
-
-    expected = [
-        [np.mean([cosine(a, b) for a, b in zip(one, other, strict=True)]) for other in known]
-        for one in others
-    ]
-    assert np.allclose(catalogue(known).overlap(others).cosine, expected)
-
-
-@given(known=LISTS, others=LISTS)
 def test_presence_keeps_its_columns(known: list[Features], others: list[Features]) -> None:
     made = catalogue(known)
     before = [made.presence(group).toarray() for group in range(len(GROUPS))]

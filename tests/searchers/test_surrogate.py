@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from einsearch.searchers.features import features_of
-from einsearch.searchers.surrogate import Model, chance, expected_improvement
+from einsearch.searchers.surrogate import Model, expected_improvement
 from einsearch.trial import Trial, TrialState
 from tests.searchers.bits import bits_space, from_text
 
@@ -36,12 +36,6 @@ def test_expected_improvement_is_the_integral(mean: float, deviation: float, bes
     density = norm(mean, deviation).pdf
     expected = quad(lambda value: (value - best) * density(value), best, mean + 12 * deviation)[0]
     assert found[0] == pytest.approx(expected, rel=1e-6)
-
-
-def test_chance_is_a_vote_of_the_similar() -> None:
-    is_feasible = np.array([True, False])
-    far, near_good, near_bad = chance(np.array([[0, 0], [1, 0], [0, 1.0]]), is_feasible)
-    assert (far, near_good, near_bad) == (1.0, 1.0, 0.5)
 
 
 @settings(max_examples=15)
@@ -83,3 +77,14 @@ def test_what_is_like_failures_promises_less() -> None:
     share = careful.promise([])(OTHERS) / careless.promise([])(OTHERS)
     assert share[0] < share[1]
     assert (share <= 1.0 + 1e-9).all()
+
+
+def test_the_best_is_the_best_that_keeps_the_constraints() -> None:
+    """Something better that breaks one leaves room for improvement on what keeps it."""
+    model = Model(SPACE, 100)
+    for number in range(40):
+        one = trial(number)
+        tell(model, replace(one, excess={"ones": one.values["ones"] / 3 - 1}))
+    zeros, all_ones, three, two = model.promise([])(OTHERS)
+    assert three > two > zeros
+    assert three > 10 * all_ones
