@@ -7,6 +7,7 @@ import resource
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +130,22 @@ def read_only() -> Iterator[Path]:
         driver.run(path)
         Path(parent).chmod(0o755)
         path.chmod(0o555)
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.seteuid(65534)
-        try:
+        with without_rights():
             yield path
-        finally:
-            if is_root:
-                os.seteuid(0)
-            path.chmod(0o755)
+        path.chmod(0o755)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may write everywhere, so it is somebody else meanwhile."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_a_read_only_folder_can_be_read_and_refuses_a_driver(
@@ -149,3 +157,28 @@ def test_a_read_only_folder_can_be_read_and_refuses_a_driver(
     with pytest.raises(RunError, match=r"cannot write in the run folder .*Permission denied"):
         RunFolder.create(read_only / "inside")
     assert essence(trials_of(read_only)) == whole
+
+
+def test_a_folder_that_becomes_read_only_ends_the_search_and_loses_nothing(
+    whole: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = driver.Log.on_trial
+
+    def tell_and_lock(log: driver.Log, trial: Trial) -> None:
+        tell(log, trial)
+        if trial.number == 5:
+            path.chmod(0o555)
+
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o777)
+        path = Path(parent) / "run"
+        with without_rights(), monkeypatch.context() as patch:
+            patch.setattr(driver.Log, "on_trial", tell_and_lock)
+            with pytest.raises(RunError, match=r"cannot write .*Permission denied"):
+                driver.run(path)
+            kept = [t for t in trials_of(path) if t.state.is_finished]
+            assert essence(kept) == whole[: len(kept)]
+            assert driver.told(path) == [t.number for t in kept] == list(range(6))
+        path.chmod(0o777)
+        driver.run(path)
+        assert essence(trials_of(path)) == whole
