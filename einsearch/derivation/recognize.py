@@ -22,6 +22,7 @@ from einsearch.derivation.machine import Machine
 from einsearch.derivation.rules import enter_rule
 from einsearch.derivation.state import BlockState, Frame, Opening, Refs, Taken
 from einsearch.derivation.steps import STEPS
+from einsearch.derivation.structures import Structures
 from einsearch.derivation.target import (
     Freedom,
     Target,
@@ -104,6 +105,7 @@ class Recognizer(Machine):
         self.steps = 0
         self.most_steps = MOST_STEPS
         self._uses_depth = grammar.uses_depth
+        self._structures = Structures()
 
     def parses(self) -> Iterator[tuple[Any, ...]]:
         """Decided values of derivations, the most probable first; each is to be verified.
@@ -267,7 +269,7 @@ class Recognizer(Machine):
         """Joins those who entered the rule in this state; the first one derives it."""
         key = (
             rule.key,
-            _structure(slots),
+            self._structures.of(slots),
             self.context.depth if self._uses_depth else 0,
             self.context.copies > 0,
             self.position,
@@ -287,7 +289,8 @@ class Recognizer(Machine):
             return _ENDED
         before = self.known
         self.frames, self.trail = None, None
-        self.push(_rule_done, (entry, before, _shared_of(slots)))
+        own = frozenset(self._structures.of((s,)) for s in slots if isinstance(s, Shared))
+        self.push(_rule_done, (entry, before, own))
         return enter_rule(self, rule, slots, path)
 
     def _continue(
@@ -322,7 +325,7 @@ class Recognizer(Machine):
 
     def use(self, shared: Shared) -> None:
         """Uses after the first are recognised without noting their decisions."""
-        key = _structure((shared,))
+        key = self._structures.of((shared,))
         if key in self.known:
             self.context = self.context._replace(copies=0)
         elif self.context.copies:
@@ -367,20 +370,6 @@ def _learn(m: Any, key: Any) -> None:
 
 def _rule_done(m: Any, data: tuple[Entry, frozenset[Any], frozenset[Any]]) -> str:
     return m.finish_rule(*data)  # type: ignore[no-any-return]
-
-
-def _shared_of(slots: Environment) -> frozenset[Any]:
-    return frozenset(_structure((slot,)) for slot in slots if isinstance(slot, Shared))
-
-
-def _structure(slots: Environment) -> tuple[Any, ...]:
-    """An environment as a key: shared expressions by what they are, not by where."""
-    return tuple(
-        (slot.body, _structure(slot.environment), slot.name)
-        if isinstance(slot, Shared)
-        else (type(slot), slot)
-        for slot in slots
-    )
 
 
 def _log_probability(trail: Trail | None) -> float:

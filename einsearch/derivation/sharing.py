@@ -51,7 +51,9 @@ def _draw_on(m: Machine, shared: Shared) -> None:
 def pending_uses(frame: Frame | None, shared: Shared) -> int:
     """How many copies of a shared expression pending frames will use, at the least."""
     uses = 0
-    while frame is not None:
+    # Only the rule that made it, and what that rule calls, can name it: frames above are older.
+    outermost = shared.path.level - 1
+    while frame is not None and frame.context.path.level >= outermost:
         environment = frame.context.environment
         for slot, value in enumerate(environment):
             if value is shared:

@@ -20,6 +20,8 @@ SWEEPS: Final = 12
 GAP: Final = 26.0
 """Pixels between two neighbours of a layer."""
 BEND_WIDTH: Final = 6.0
+MOST_BENDS: Final = 100_000
+"""Of networks whose long edges would need more, edges run straight."""
 
 Node = Any
 Rows = Sequence[list[Node]]
@@ -61,16 +63,18 @@ def layered_layout(
         late: nodes to put right above the first that they lead to.
     """
     layer = _layers(graph, late)
+    lengths = sum(layer[target] - layer[source] - 1 for source, target in graph.edges())
     bends: dict[tuple[Node, Node, Any], tuple[Bend, ...]] = {}
     neighbours: dict[Node, tuple[list[Node], list[Node]]] = {n: ([], []) for n in graph}
     for edge in graph.edges(keys=True):
         source, target, _ = edge
-        made = tuple(Bend(edge, at) for at in range(layer[source] + 1, layer[target]))
+        crossed = range(layer[source] + 1, layer[target])
+        made = tuple(Bend(edge, at) for at in crossed) if lengths <= MOST_BENDS else ()
         bends[edge] = made
         layer.update({bend: bend.layer for bend in made})
         neighbours.update({bend: ([], []) for bend in made})
         path = [source, *made, target]
-        for above, below in pairwise(path):
+        for above, below in pairwise(path if len(made) == len(crossed) else ()):
             neighbours[below][0].append(above)
             neighbours[above][1].append(below)
     rows: list[list[Node]] = [[] for _ in range(max(layer.values()) + 1)]
@@ -93,16 +97,17 @@ def _layers(graph: nx.MultiDiGraph[Any], late: frozenset[Node]) -> dict[Node, in
 
 def _order(rows: Rows, neighbours: Neighbours) -> None:
     """Sorts every row by the mean place of what it is connected with, down and up again."""
+    place = {node: index for row in rows for index, node in enumerate(row)}
     for sweep in range(SWEEPS):
         side = sweep % 2
         for row in rows if side == 0 else reversed(rows):
-            place = {node: index for other in rows for index, node in enumerate(other)}
             mean = {
                 node: sum(place[n] for n in near) / len(near) if near else place[node]
                 for node in row
                 for near in [neighbours[node][side]]
             }
             row.sort(key=mean.__getitem__)
+            place.update({node: index for index, node in enumerate(row)})
 
 
 def _places(rows: Rows, neighbours: Neighbours, widths: Mapping[Node, float]) -> dict[Node, float]:

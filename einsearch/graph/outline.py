@@ -138,6 +138,8 @@ class _Folder:
     def _fold_branches(self, join: int, piece: range) -> None:
         """Hides all but the first of the branches that enter a join, if they are copies."""
         refs = self.program.calls[join].inputs
+        if not self._may_be_copies(refs, join):
+            return
         reached = [self._reach(ref.call, piece) for ref in refs]
         often = Counter(number for numbers in reached for number in numbers)
         branches = [sorted(n for n in numbers if often[n] == 1) for numbers in reached]
@@ -153,6 +155,17 @@ class _Folder:
         first = self._entries(branches[0])
         passing = [ref for ref in self._entries(branches[1]) if ref not in first] or first
         self.extra.setdefault(join, []).extend(passing[:1])
+
+    def _may_be_copies(self, refs: Sequence[Ref], join: int) -> bool:
+        """Whether the branches end in equal calls that nothing but the join reads."""
+        ends = {ref.call for ref in refs}
+        if INPUT in ends or len(ends) < len(refs):
+            return False
+        calls = [self.program.calls[number] for number in ends]
+        return all(self.readers[number] == {join} for number in ends) and all(
+            call.primitive.name == calls[0].primitive.name and call.args == calls[0].args
+            for call in calls
+        )
 
     def _reach(self, start: int, piece: range) -> set[int]:
         """Calls of a piece from which something leads to a call, that call included."""
