@@ -16,8 +16,9 @@ _GROWTH: Final = 1.2
 class Rewards:
     """Gives branches the rewards of trials: 1 for the best, 0 for failures.
 
-    A reward is the fraction of trials that are worse (of equals, half), to some power: a scale that
-    no outlier and no monotone transformation of the objective changes. Every trial that is told
+    A reward is the fraction of trials that are not better (of its equals, half), to some power: a
+    scale that no outlier and no monotone transformation of the objective changes. So the first
+    trial, which is often a seed, is a good one until others are better. Every trial that is told
     moves the ranks of the others; their rewards follow from time to time, so that a trial costs
     about the same however many there were.
 
@@ -83,7 +84,7 @@ class Rewards:
         if merit is None:
             return 0.0
         twice = bisect_left(self._merits, merit) + bisect_right(self._merits, merit)
-        return float((twice / (2 * len(self._merits))) ** self._emphasis)
+        return float(((twice + 1) / (2 * len(self._merits))) ** self._emphasis)
 
 
 def _add(reward: float, path: Sequence[Branch]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 
 import pytest
 from hypothesis import given
@@ -57,8 +56,9 @@ def test_totals_are_sums_of_ranks_when_all_are_worked_out_anew(told: Told) -> No
     def reward(score: float | None) -> float:
         if score is None:
             return 0.0
-        worse = (bisect_left(scores, score) + bisect_right(scores, score)) / 2
-        return float((worse / len(scores)) ** 3)
+        worse = sum(other < score for other in scores)
+        equals = scores.count(score) - 1
+        return float(((worse + equals / 2 + 1) / len(scores)) ** 3)
 
     for place, branch in enumerate(found):
         expected = sum(reward(score) for score, path in told if place in path)
@@ -72,6 +72,16 @@ def test_only_the_order_of_scores_matters(told: Told) -> None:
     bent: Told = [(None if s is None else math.exp(3 * s) - 7, path) for s, path in told]
     tell(Rewards(2.0), bent, other)
     assert [b.total for b in one] == [b.total for b in other]
+
+
+def test_the_best_has_one_and_the_worst_still_more_than_a_failure() -> None:
+    found, rewards = branches(), Rewards(2.0)
+    tell(rewards, [(7.0, [0])], found)
+    assert found[0].total == 1.0
+    found, rewards = branches(), Rewards(2.0)
+    tell(rewards, [(7.0, [0]), (3.0, [1]), (9.0, [2]), (None, [3])], found)
+    rewards.rank_all()
+    assert found[2].total == 1.0 > found[0].total > found[1].total > found[3].total == 0.0
 
 
 def test_broken_constraints_rank_below_kept_ones() -> None:
