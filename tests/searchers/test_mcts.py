@@ -158,7 +158,7 @@ def apart(texts: Sequence[str]) -> float:
 
 def test_workers_are_kept_apart() -> None:
     """Proposals under way differ more than as many whose results are waited for."""
-    together, in_turn = [], []
+    together, in_turn = list[float](), list[float]()
     for seed in range(8):
         for texts, waits in ((together, False), (in_turn, True)):
             searcher, found = mcts(bits_space(14), seed, exploration=0.1), list[str]()

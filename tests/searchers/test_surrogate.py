@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from einsearch.searchers import surrogate
 from einsearch.searchers.features import features_of
+from einsearch.searchers.observations import stretched
 from einsearch.searchers.surrogate import Model, expected_improvement
 from einsearch.trial import Trial, TrialState
 from tests.searchers.bits import bits_space, from_text
@@ -79,12 +81,26 @@ def test_what_is_like_failures_promises_less() -> None:
     assert (share <= 1.0 + 1e-9).all()
 
 
-def test_the_best_is_the_best_that_keeps_the_constraints() -> None:
-    """Something better that breaks one leaves room for improvement on what keeps it."""
-    model = Model(SPACE, 100)
+def test_to_improve_on_is_the_best_that_keeps_the_constraints(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever has more than three ones breaks one."""
+    bests: list[float] = []
+
+    def gain(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
+        bests.append(best)
+        return np.ones(len(mean))
+
+    monkeypatch.setattr(surrogate, "expected_improvement", gain)
+    model, kept = Model(SPACE, 100), Model(SPACE, 100)
     for number in range(40):
         one = trial(number)
+        tell(kept, one)
         tell(model, replace(one, excess={"ones": one.values["ones"] / 3 - 1}))
     zeros, all_ones, three, two = model.promise([])(OTHERS)
-    assert three > two > zeros
-    assert three > 10 * all_ones
+    assert zeros >= two >= three > 2 * all_ones
+    kept.promise([])(OTHERS)
+    values = np.array([one.values["ones"] for one in kept.seen.trials])
+    three_ones = float(stretched(values)[values == 3].max())
+    assert bests[0] == pytest.approx(three_ones, abs=0.2)
+    assert bests[1] > bests[0] + 0.5
