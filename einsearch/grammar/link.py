@@ -71,11 +71,8 @@ class Linker:
             else:
                 body = self.expression(part.body, scope)
         if body is None:
-            added = sum(
-                len(x.body.options) if isinstance(x.body, s.ChoiceLiteral) else 1
-                for _, x in meaning.extensions
-            )
-            body = self._drive(link_choice(options, statement.header.name, statement.at, added))
+            name, added = statement.header.name, _added(meaning)
+            body = self._drive(link_choice(options, name, statement.at, added))
         return e.Rule(
             key,
             statement.header.name,
@@ -136,6 +133,16 @@ class Linker:
                 linked = None
 
 
+def _added(meaning: Meaning) -> list[int]:
+    """How many alternatives each file adds to a rule, in the order in which they add them."""
+    added: dict[Module, int] = {}
+    for module, statement in meaning.extensions:
+        body = statement.body
+        number = len(body.options) if isinstance(body, s.ChoiceLiteral) else 1
+        added[module] = added.get(module, 0) + number
+    return list(added.values())
+
+
 def _link(node: s.Node, scope: Scope) -> Linking:
     if isinstance(node, s.Name):
         return (yield from link_name(node, scope))
@@ -147,7 +154,7 @@ def _link(node: s.Node, scope: Scope) -> Linking:
         return (yield from link_parallel(node, scope))
     if isinstance(node, s.ChoiceLiteral):
         options = [(scope, option) for option in node.options]
-        return (yield from link_choice(options, scope.label("choice"), node.at, 0))
+        return (yield from link_choice(options, scope.label("choice"), node.at))
     if isinstance(node, s.BlockLiteral):
         return (yield from link_block(node, scope))
     raise scope.module.fail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from einsearch.errors import GrammarError, ParseError
@@ -36,7 +37,7 @@ def load_grammar_text(
         meaning = root.meaning(rule)
         if isinstance(meaning, Meaning):
             scope[rule] = linker.key(meaning)
-    _check_extensions(root)
+    _check_changes(loader.modules)
     start = _start(root, scope)
     linker.run()
     seeds = {}
@@ -83,30 +84,37 @@ def architecture_rule(text: str, grammar: Grammar | None = None) -> tuple[e.Rule
     return rule, Grammar("<text>", None, linker.rules, {}, sources={"<text>": text})
 
 
-def _check_extensions(root: Module) -> None:
-    for name, statements in root.extended.items():
-        if root.base_of(name) is None:
-            raise root.fail(
-                f"`extend {name}`: there is no rule {name} to extend",
-                statements[0].header.at,
-                nearest(name, root.names()) or "import it first",
-            )
-    for name, statement in root.replaced.items():
-        if root.meaning(name, skip_replacement=True) is None and not _is_imported_name(root, name):
-            raise root.fail(
-                f"`replace {name}`: there is no rule or primitive {name} to replace",
-                statement.header.at,
-                nearest(name, root.names()),
-            )
+def _check_changes(modules: Iterable[Module]) -> None:
+    for module in modules:
+        for name, statements in module.extended.items():
+            if module.statement_of(name) is None:
+                is_primitive = isinstance(module.meaning(name), Primitive)
+                raise module.fail(
+                    f"`extend {name}`: there is no rule {name} to extend",
+                    statements[0].header.at,
+                    f"{name} is a primitive: write `replace {name} = {name} [0.9] | ...`"
+                    if is_primitive
+                    else nearest(name, module.names()) or "import it first",
+                )
+        for name, statement in module.replaced.items():
+            if module.meaning(name, module) is None and not _is_known_below(module, name):
+                raise module.fail(
+                    f"`replace {name}`: there is no rule or primitive {name} to replace",
+                    statement.header.at,
+                    nearest(name, module.names() - {name}),
+                )
 
 
-def _is_imported_name(root: Module, name: str) -> bool:
-    pending = list(root.imports.values())
+def _is_known_below(root: Module, name: str) -> bool:
+    """Whether any file that a file imports, through any number of others, has such a rule."""
+    pending, seen = list(root.imports.values()), set()
     while pending:
         module = pending.pop()
-        if name in module.rules:
-            return True
-        pending.extend(module.imports.values())
+        if module not in seen:
+            seen.add(module)
+            if name in module.rules:
+                return True
+            pending.extend(module.imports.values())
     return False
 
 

@@ -1,12 +1,14 @@
 """Files and what they see: definitions, imports, `extend` and `replace`.
 
 A module is one file as seen from the files that import it: the same file under another
-`replace` or `extend` is another module.
+`replace` or `extend` is another module. What is changed stays so on the way down, through any
+number of files: a file's changes reach all that it imports, and all that these import.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,25 +51,25 @@ class Meaning:
 
 @dataclass(eq=False)
 class Module:
-    """One file: its own definitions, and what it takes from others."""
+    """One file: its own definitions, and what it takes from others.
+
+    Attributes:
+        importer: the nearest file on the way from the root whose `replace` or `extend` changes
+            this one; None where nothing does.
+        rules, replaced, extended, seeds: statements by the name that they give a meaning.
+        imports: name -> the module that it comes from.
+    """
 
     source: s.SourceFile
     path: Path | None
     importer: Module | None = None
-    chain: tuple[Path, ...] = ()
     rules: dict[str, s.RuleStatement] = field(default_factory=dict)
     replaced: dict[str, s.RuleStatement] = field(default_factory=dict)
     extended: dict[str, list[s.RuleStatement]] = field(default_factory=dict)
     seeds: dict[str, s.RuleStatement] = field(default_factory=dict)
     imports: dict[str, Module] = field(default_factory=dict)
-    import_places: dict[str, s.At] = field(default_factory=dict)
     start: tuple[str, s.At] | None = None
     require: list[tuple[str, s.At]] = field(default_factory=list)
-
-    @property
-    def changes_imports(self) -> bool:
-        """Whether imported files look different from here than by themselves."""
-        return bool(self.replaced or self.extended or self.importer)
 
     def location(self, at: s.At) -> Location:
         return locate(self.source.name, self.source.text, at)
@@ -100,45 +102,54 @@ class Module:
         """Every rule name that this file sees."""
         return set(self.rules) | set(self.imports) | set(self.replaced)
 
-    def meaning(self, name: str, skip_replacement: bool = False) -> Meaning | Primitive | None:
+    def meaning(self, name: str, inside: Module | None = None) -> Meaning | Primitive | None:
         """What a name stands for in this file, or None.
+
+        Of several files that replace a name, the outermost has the last word.
 
         Args:
             name: a rule or primitive.
-            skip_replacement: the name stands inside its own `replace`, where it has the meaning
-                that it had before.
+            inside: a file whose changes do not count, nor those of files that import it: in its
+                own `replace`, a name has the meaning that it had before.
         """
-        if not skip_replacement:
-            viewer: Module | None = self
-            while viewer is not None:
-                if name in viewer.replaced:
-                    return Meaning(viewer, viewer.replaced[name])
-                viewer = viewer.importer
+        base = self._base(name, inside)
+        return _extended(base, inside) if isinstance(base, Meaning) else base
+
+    def _base(self, name: str, inside: Module | None) -> Meaning | Primitive | None:
+        for viewer in reversed(self.viewers(inside)):
+            if name in viewer.replaced:
+                return Meaning(viewer, viewer.replaced[name])
         if name in self.rules:
-            base: Meaning | Primitive | None = Meaning(self, self.rules[name])
-        elif name in self.imports:
-            base = self.imports[name].meaning(name)
-        else:
-            base = find_primitive(name)
-        return self._with_extensions(base) if isinstance(base, Meaning) else base
+            return Meaning(self, self.rules[name])
+        if name in self.imports:
+            return self.imports[name]._base(name, inside)
+        return find_primitive(name)
 
-    def _with_extensions(self, base: Meaning) -> Meaning:
-        known = {id(statement) for _, statement in base.extensions}
-        extensions = list(base.extensions)
+    def viewers(self, inside: Module | None) -> list[Module]:
+        """The files whose changes reach this one, itself first, then outwards."""
+        viewers: list[Module] = []
         viewer: Module | None = self
-        while viewer is not None:
-            for name, statements in viewer.extended.items():
-                if name == base.statement.header.name and viewer.base_of(name) is base.statement:
-                    extensions += [(viewer, x) for x in statements if id(x) not in known]
+        while viewer is not None and viewer is not inside:
+            viewers.append(viewer)
             viewer = viewer.importer
-        return Meaning(base.module, base.statement, tuple(extensions))
+        return viewers
 
-    def base_of(self, name: str) -> s.RuleStatement | None:
-        """The statement that defines a rule, through imports."""
-        module: Module | None = self
-        while module is not None and name not in module.rules:
-            module = module.imports.get(name)
-        return module.rules[name] if module is not None else None
+    def statement_of(self, name: str, inside: Module | None = None) -> s.RuleStatement | None:
+        """The statement that gives a rule its meaning here; None for what is no rule."""
+        base = self._base(name, inside)
+        return base.statement if isinstance(base, Meaning) else None
+
+
+def _extended(base: Meaning, inside: Module | None) -> Meaning:
+    """A rule with what its own file adds, and files that import it, from the inside outwards."""
+    name = base.statement.header.name
+    extensions = [
+        (viewer, statement)
+        for viewer in base.module.viewers(inside)
+        if name in viewer.extended and viewer.statement_of(name, inside) is base.statement
+        for statement in viewer.extended[name]
+    ]
+    return Meaning(base.module, base.statement, tuple(extensions))
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
@@ -148,16 +159,20 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 class ModuleLoader:
-    """Reads a file and everything that it imports.
+    """Reads a file and everything that it imports, each file once.
 
     Attributes:
         sources: file name -> text of all that was read, the root first.
+        modules: every file as seen from those that import it, the root first.
     """
 
     def __init__(self, packaged: Path | None) -> None:
         self._packaged = packaged
-        self._plain: dict[Path, Module] = {}
+        self._read: dict[Path, s.SourceFile] = {}
+        self._known: dict[tuple[Path, Module | None], Module] = {}
+        self._folder: Path | None = None
         self.sources: dict[str, str] = {}
+        self.modules: list[Module] = []
 
     def load(self, text: str, name: str, path: Path | None) -> Module:
         """The module of a root file.
@@ -165,61 +180,70 @@ class ModuleLoader:
         Raises:
             GrammarError: a file cannot be read, or an import fails.
         """
-        root = self._module(text, name, path, None, (path,) if path else ())
-        pending = [root]
-        while pending:
-            module = pending.pop()
-            pending.extend(self._resolve_imports(module))
+        self._folder = path.parent if path else None
+        self.sources[name] = text
+        root = self._module(read_file(text, name), path, None)
+        stack = [(root, iter(_imports(root)))]
+        while stack:
+            module, statements = stack[-1]
+            statement = next(statements, None)
+            if statement is None:
+                stack.pop()
+                continue
+            known = len(self.modules)
+            imported = self._import([above for above, _ in stack], statement)
+            _take_names(module, imported, statement)
+            if len(self.modules) > known:
+                stack.append((imported, iter(_imports(imported))))
         return root
 
-    def _module(
-        self,
-        text: str,
-        name: str,
-        path: Path | None,
-        importer: Module | None,
-        chain: tuple[Path, ...],
-    ) -> Module:
-        self.sources.setdefault(name, text)
-        module = Module(read_file(text, name), path, importer, chain)
-        for statement in module.source.statements:
+    def _module(self, source: s.SourceFile, path: Path | None, importer: Module | None) -> Module:
+        module = Module(source, path, importer)
+        self.modules.append(module)
+        for statement in source.statements:
             if isinstance(statement, s.RuleStatement):
                 _add_rule(module, statement)
             elif isinstance(statement, s.NamesStatement):
                 _add_names(module, statement)
         return module
 
-    def _resolve_imports(self, module: Module) -> list[Module]:
-        loaded = []
-        for statement in module.source.statements:
-            if isinstance(statement, s.ImportStatement):
-                imported = self._import(module, statement)
-                loaded.append(imported)
-                for name, at in statement.names:
-                    if name not in imported.rules and not _imports(imported, name):
-                        raise module.fail(
-                            f"{statement.path} defines no rule {name}",
-                            at,
-                            nearest(name, imported.rules) or _listing(imported.rules),
-                        )
-                    if name in module.rules or name in module.imports:
-                        raise module.fail(f"{name} is defined twice: here and by the import", at)
-                    module.imports[name] = imported
-                    module.import_places[name] = at
-        return loaded
-
-    def _import(self, module: Module, statement: s.ImportStatement) -> Module:
+    def _import(self, chain: list[Module], statement: s.ImportStatement) -> Module:
+        module = chain[-1]
         path = self._find(module, statement)
-        chain = (*module.chain, path)
-        if path in module.chain:
-            names = " -> ".join(p.name for p in chain)
-            raise module.fail(f"the imports go in a circle: {names}", statement.at)
-        text = path.read_text(encoding="utf-8")
-        if module.changes_imports:
-            return self._module(text, statement.path, path, module, chain)
-        if path not in self._plain:
-            self._plain[path] = self._module(text, statement.path, path, None, chain)
-        return self._plain[path]
+        if any(above.path == path for above in chain):
+            names = [above.source.name for above in chain]
+            back = next(above.source.name for above in chain if above.path == path)
+            circle = " -> ".join([*names, back])
+            raise module.fail(f"the imports go in a circle: {circle}", statement.at)
+        importer = module if module.replaced or module.extended else module.importer
+        if (path, importer) not in self._known:
+            source = self._source(module, path, statement)
+            self._known[path, importer] = self._module(source, path, importer)
+        return self._known[path, importer]
+
+    def _source(self, module: Module, path: Path, statement: s.ImportStatement) -> s.SourceFile:
+        if path not in self._read:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+                raise module.fail(
+                    f'cannot read "{statement.path}": {reason}', statement.at
+                ) from None
+            name = self._name(path, statement)
+            self._read[path] = read_file(text, name)
+            self.sources[name] = text
+        return self._read[path]
+
+    def _name(self, path: Path, statement: s.ImportStatement) -> str:
+        """How a file is called: by its way from the root file, or from the packaged grammars."""
+        if self._packaged is not None and path.is_relative_to(self._packaged.resolve()):
+            name = path.relative_to(self._packaged.resolve()).as_posix()
+        elif self._folder is None or Path(statement.path).is_absolute():
+            name = statement.path
+        else:
+            name = Path(os.path.relpath(path, self._folder)).as_posix()
+        return str(path) if name in self.sources else name
 
     def _find(self, module: Module, statement: s.ImportStatement) -> Path:
         folders = [module.path.parent] if module.path else []
@@ -235,13 +259,24 @@ class ModuleLoader:
         raise module.fail(f'there is no file "{statement.path}" to import', statement.at, hint)
 
 
-def _imports(module: Module, name: str) -> bool:
-    return any(
-        name == imported
-        for statement in module.source.statements
-        if isinstance(statement, s.ImportStatement)
-        for imported, _ in statement.names
-    )
+def _imports(module: Module) -> list[s.ImportStatement]:
+    return [x for x in module.source.statements if isinstance(x, s.ImportStatement)]
+
+
+def _take_names(module: Module, imported: Module, statement: s.ImportStatement) -> None:
+    """Makes the names of an import statement mean what they mean in the imported file."""
+    passed_on = {name for inner in _imports(imported) for name, _ in inner.names}
+    there = {*imported.rules, *imported.replaced, *passed_on}
+    for name, at in statement.names:
+        if name not in there:
+            raise module.fail(
+                f"{statement.path} defines no rule {name}",
+                at,
+                nearest(name, there) or _listing(imported.rules),
+            )
+        if name in module.rules or name in module.imports:
+            raise module.fail(f"{name} is defined twice: here and by the import", at)
+        module.imports[name] = imported
 
 
 def _listing(names: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ class Scope:
 
     def meaning(self, name: str) -> Meaning | Primitive | None:
         """The rule or primitive of that name, or None."""
-        return self.module.meaning(name, skip_replacement=name == self.own_replacement)
+        return self.module.meaning(name, self.module if name == self.own_replacement else None)
 
 
 Linking = Generator[tuple[s.Node, Scope], Any, Any]

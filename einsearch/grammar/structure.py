@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from einsearch.grammar import expressions as e
@@ -41,7 +42,9 @@ def link_parallel(node: s.ParallelLiteral, scope: Scope) -> Linking:
     return e.Parallel(tuple(parts), node.at)
 
 
-def link_choice(options: list[tuple[Scope, s.Option]], label: str, at: s.At, added: int) -> Linking:
+def link_choice(
+    options: list[tuple[Scope, s.Option]], label: str, at: s.At, added: Sequence[int] = ()
+) -> Linking:
     probabilities = link_probabilities(options, label, added)
     alternatives = []
     for (scope, option), probability in zip(options, probabilities, strict=True):

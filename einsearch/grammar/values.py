@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.grammar import expressions as e
@@ -130,17 +131,33 @@ def _weight(node: s.Node | None, scope: Scope) -> float | None:
 
 
 def link_probabilities(
-    options: list[tuple[Scope, s.Option]], label: str, added: int
+    options: list[tuple[Scope, s.Option]], label: str, added: Sequence[int]
 ) -> tuple[float, ...]:
-    """Probabilities of alternatives; the last `added` come from `extend` and are absolute."""
+    """Probabilities of alternatives.
+
+    Args:
+        options: the rule's own, then those of `extend`.
+        label: for messages.
+        added: how many alternatives each extending file adds; their probabilities are those in
+            the rule as enlarged by that file, the others keep their proportions.
+    """
     weights = [_weight(option.weight, scope) for scope, option in options]
-    own, extra = weights[: len(weights) - added], weights[len(weights) - added :]
+    start = len(weights) - sum(added)
     scope, option = options[0]
-    base = _normalise(own, scope, label, option.at)
-    if not added:
-        return base
+    probabilities = _normalise(weights[:start], scope, label, option.at)
+    for number in added:
+        end = start + number
+        given = _of_extension(weights[start:end], options[start:end], label)
+        probabilities = (*(p * (1 - sum(given)) for p in probabilities), *given)
+        start = end
+    return probabilities
+
+
+def _of_extension(
+    weights: list[float | None], options: list[tuple[Scope, s.Option]], label: str
+) -> list[float]:
     given = []
-    for weight, (scope, option) in zip(extra, options[len(own) :], strict=True):
+    for weight, (scope, option) in zip(weights, options, strict=True):
         if weight is None:
             raise scope.module.fail(
                 f"`extend {label}` needs the probability of what it adds",
@@ -148,13 +165,14 @@ def link_probabilities(
                 "write it behind the alternative: extend x = y [0.1]",
             )
         given.append(weight)
-    if sum(given) > 1 or (sum(given) == 1 and base):
+    if sum(given) >= 1:
+        scope, option = options[-1]
         raise scope.module.fail(
             f"the alternatives that extend {label} have probability {sum(given):g} in total",
             option.at,
             "it must stay below 1",
         )
-    return tuple(p * (1 - sum(given)) for p in base) + tuple(given)
+    return given
 
 
 def _normalise(
