@@ -4,7 +4,8 @@
 | ------------ | ------------------------------------------- |
 | main.py      | the program, its errors and exit status     |
 | grammar.py   | check, analyse, primitives, sample, show    |
-| language.py  | format                                      |
+| language.py  | format, why                                 |
+| diagrams.py  | draw                                        |
 | search.py    | search, resume                              |
 | results.py   | trials, best, explain                       |
 | networks.py  | train, export, report                       |

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from einsearch.cli import grammar, language, networks, results, search, searchers
+from einsearch.cli import diagrams, grammar, language, networks, results, search, searchers
 from einsearch.cli.output import WrongCall
 from einsearch.errors import EinsearchError
 from einsearch.version import __version__
@@ -40,6 +40,7 @@ app.command(rich_help_panel=RESULTS)(networks.report)
 app.command(rich_help_panel=GRAMMARS)(grammar.check)
 app.command(rich_help_panel=GRAMMARS)(language.format)
 app.command(rich_help_panel=GRAMMARS)(language.why)
+app.command(rich_help_panel=GRAMMARS)(diagrams.draw)
 app.command(rich_help_panel=GRAMMARS)(grammar.analyse)
 app.command(rich_help_panel=GRAMMARS)(grammar.primitives)
 app.command(rich_help_panel=GRAMMARS)(grammar.sample)
