@@ -8,6 +8,6 @@ numbers, guards and probabilities.
 `write` makes a file of a `Grammar` again, with other names and probabilities where these are handed
 in; `show` prints expressions. `format` gives a file its canonical layout: `format_tokens` finds
 where comments belong, `format_layout` makes documents (`format_doc`) of constructs, `format_print`
-breaks them into lines. `diagram` makes railroad diagrams of rules, `diagram_page` pictures and pages
-of these.
+breaks them into lines. `diagram` makes railroad diagrams of rules, `diagram_page` pictures of them
+and pages.
 """

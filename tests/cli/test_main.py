@@ -17,6 +17,7 @@ COMMANDS = [
     "analyse",
     "best",
     "check",
+    "draw",
     "explain",
     "export",
     "format",

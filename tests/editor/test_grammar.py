@@ -224,6 +224,9 @@ def test_words_of_the_language_are_known() -> None:
         *("keyword.control.copies", "keyword.other.tensor"),
         *("constant.language", "variable.language.tensor"),
     }
+    listed = json.dumps(GRAMMAR["repository"]["word"])
+    missing = [name for name in all_primitives() if not re.search(rf"[|:]{name}[|)]", listed)]
+    assert not missing, "add them to `word` in docs/editor/einsearch.tmLanguage.json"
     for name in sorted(all_primitives()):
         assert wrong(f"x = {name} | {name}_of | {name}(1)") == []
     for name in sorted(GUARD_NAMES):
