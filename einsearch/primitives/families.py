@@ -13,6 +13,7 @@ from einsearch.primitives import (  # noqa: F401
     pool,
     position,
     routing,
+    scan,
     sources,
     sparse,
 )
