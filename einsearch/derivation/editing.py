@@ -7,6 +7,7 @@ inside is drawn again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
@@ -15,7 +16,7 @@ from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.derivation import Derivation, from_machine
 from einsearch.derivation.deriver import Deriver, settings_for
-from einsearch.derivation.keeping import Keeping, Key, Redraw
+from einsearch.derivation.keeping import Keeping, Key, Redraw, same
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.sample import Accept
@@ -120,6 +121,10 @@ class Editor:
         Raises:
             DeadEnd: they cannot stand there, or nothing differs.
         """
+        old = self.derivation.values[slice(*place.decisions)]
+        new = donor.values[slice(*graft.decisions)]
+        if len(old) == len(new) and all(map(same, old, new)):
+            raise DeadEnd(_SAME, Counter([_SAME]))
         inside = Cursor(donor.values, *graft.decisions, is_copy=False)
         retarget = self._retarget(place, inside)
         settings = settings_for(

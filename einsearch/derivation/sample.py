@@ -78,7 +78,7 @@ def sample(
     random = fast_random(rng)
     turned_down: Counter[str] = Counter()
     settings = _settings(grammar, random, limits, accept)
-    search = SystematicSearch(grammar, spec, limits, accept)
+    search: SystematicSearch | None = None
     found: Machine | None = None
     dead = 0
     for _ in range(MOST_STARTS):
@@ -88,9 +88,11 @@ def sample(
             dead += 1
         except _TurnedDown as error:
             turned_down[str(error)] += 1
-        if dead == STARTS_BEFORE_PROBE and search.steps == 0:
+        if dead == STARTS_BEFORE_PROBE and search is None:
+            search = SystematicSearch(grammar, spec, limits, accept)
             found = _probe(search, random, dead)
     if found is None:
+        search = search or SystematicSearch(grammar, spec, limits, accept)
         found = _decide(search, random, turned_down)
     return from_machine(found, grammar)
 

@@ -5,6 +5,7 @@
 | `graph.py`        | `ArchitectureGraph`: one architecture with everything known without torch |
 | `simplify.py`     | `simplify`: the same function from fewer calls                            |
 | `canonical.py`    | `canonical_hash`: equal for networks that are the same                    |
+| `remembered.py`   | `remembered`: results of functions of programs, kept as long as those     |
 | `requirements.py` | `violation`: why a network cannot learn, in one symbolic pass             |
 | `outline.py`      | what drawings show: repeated blocks and equal branches once               |
 | `draw.py`         | `draw_text`: a picture for the terminal                                   |

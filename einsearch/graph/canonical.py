@@ -18,6 +18,7 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import Final
 
+from einsearch.graph.remembered import remembered
 from einsearch.graph.simplify import is_trainable, label, reads_shape_only, simplify
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 
@@ -37,6 +38,7 @@ def canonical_hash(program: Program) -> str:
     return simplified_hash(simplify(program))
 
 
+@remembered
 def simplified_hash(program: Program) -> str:
     """`canonical_hash` of a program that `simplify` returned."""
     labels = [_label(call).encode() for call in program.calls]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from einsearch.graph.remembered import remembered
 from einsearch.primitives.arguments import Arguments, Kind, show_value
 from einsearch.primitives.base import Primitive, infer_or_reason, resolve_axis
 from einsearch.primitives.program import INPUT, Call, Program, Ref
@@ -292,6 +293,7 @@ def _with_leaves(program: Program, call: Call, inner: set[int]) -> Call:
     return Call(call.primitive, call.args, tuple(leaves), specs, call.outputs, call.weights)
 
 
+@remembered
 def simplify(program: Program) -> Program:
     """The same function from fewer calls. Doing it twice changes nothing.
 
