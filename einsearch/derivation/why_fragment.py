@@ -68,11 +68,6 @@ class _Reader(Deriver):
         """A macro has ended."""
         self._outer = outer
 
-    def clone(self, number: int) -> str | None:
-        reason = super().clone(number)
-        self.note(self.site)
-        return reason
-
     @property
     def where(self) -> e.At:
         """Where the expression at hand was written."""
