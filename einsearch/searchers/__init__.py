@@ -7,6 +7,7 @@
 | `random.py`    | `random`: seeds, then samples                                                  |
 | `evolution.py` | `evolution`: regularised evolution, adaptive choice of operators               |
 | `local.py`     | `local`: local search with restarts                                            |
+| `pareto_evolution.py` | `pareto-evolution`: several objectives, tournaments won by a front      |
 | `nsga2.py`     | `nsga2`: several objectives, by fronts and crowding                            |
 | `grammar_learning.py` | `grammar-learning`: learned probabilities, and the grammar they make  |
 | `learned.py`, `learned_text.py` | the learned distribution, and its text                      |
