@@ -42,6 +42,7 @@ def _load_all() -> None:
     import einsearch.searchers.mcts
     import einsearch.searchers.nsga2
     import einsearch.searchers.optuna
+    import einsearch.searchers.pareto_evolution
     import einsearch.searchers.portfolio
     import einsearch.searchers.random  # noqa: F401  registers what ships with einsearch
 
