@@ -13,7 +13,9 @@ from einsearch.primitives import (  # noqa: F401
     pool,
     position,
     routing,
+    s4d,
     scan,
     sources,
     sparse,
+    ssd,
 )

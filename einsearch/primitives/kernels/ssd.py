@@ -1,0 +1,108 @@
+"""State space duality, the recurrence of Mamba-2 (Dao and Gu, ICML 2024, section 6), in chunks.
+
+    h_t = exp(dt_t a) h_(t-1) + dt_t B_t x_t',    y_t = C_t h_t
+
+Each head has one rate a, so that a chunk is a product of matrices, as attention is; states go from
+chunk to chunk alone. Memory is linear in the length.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from einsearch.primitives.kernels.directions import as_before, as_sequence, join_paths, lay_paths
+from einsearch.primitives.kernels.scan import step_offsets
+
+
+def state_space_dual(
+    x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor, chunk: int = 32
+) -> Tensor:
+    """Outcomes of several paths side by side, in float32 at least.
+
+    x (B, L, G, H, P), dt (B, L, G, H), rate (G, H), write, read (B, L, G, N) -> the shape and type
+    of x. `rate` is A, `write` is B and `read` is C of the paper.
+    """
+    kind, length = torch.promote_types(x.dtype, torch.float32), x.shape[1]
+    size = min(chunk, length)
+    wide, steps, writes, reads = (
+        cut_in_chunks(t.to(kind), size)
+        for t in (x, dt.unsqueeze(-1), write.unsqueeze(3), read.unsqueeze(3))
+    )
+    with torch.autocast(x.device.type, enabled=False):
+        made = chunks_of_duality(wide, steps, rate.to(kind), writes, reads)
+    joined = made.permute(0, 3, 4, 1, 2, 5).flatten(1, 2)
+    return joined[:, :length].to(x.dtype)
+
+
+def cut_in_chunks(x: Tensor, size: int) -> Tensor:
+    """x (B, L, G, H, P) -> (B, G, H, chunks, size, P), the last one filled up with zeros."""
+    missing = -x.shape[1] % size
+    filled = F.pad(x, (0, 0, 0, 0, 0, 0, 0, missing)) if missing else x
+    chunks = filled.shape[1] // size
+    return filled.reshape(x.shape[0], chunks, size, *x.shape[2:]).permute(0, 3, 4, 1, 2, 5)
+
+
+def chunks_of_duality(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor) -> Tensor:
+    """x (B, G, H, chunks, c, P), dt (.., c, 1), rate (G, H), write, read (B, G, 1, .., c, N)."""
+    log = (dt.squeeze(-1) * rate[:, :, None, None]).cumsum(-1)
+    size = x.shape[4]
+    later = torch.ones(size, size, dtype=torch.bool, device=x.device).triu(1)
+    between = log.unsqueeze(-1) - log.unsqueeze(-2)
+    decay = between.masked_fill(later, -torch.inf).exp()
+    driven = dt * x
+    inside = (decay * (read @ write.transpose(-1, -2))) @ driven
+    to_end = (log[..., -1:] - log).exp().unsqueeze(-1)
+    added = (write * to_end).transpose(-1, -2) @ driven
+    whole = log[..., -1].exp()
+    state, before = torch.zeros_like(added[:, :, :, 0]), []
+    for number in range(x.shape[3]):
+        before.append(state)
+        state = whole[:, :, :, number, None, None] * state + added[:, :, :, number]
+    return inside + log.exp().unsqueeze(-1) * (read @ torch.stack(before, 3))
+
+
+class StateSpaceDual(nn.Module):
+    """The scan of Mamba-2, of what its block's projections make.
+
+    Args:
+        heads: how many have a rate, a step and a skip of their own.
+        state: numbers kept for each feature.
+        direction: forward, backward, bidirectional or cross; each path has its own rates.
+        grid: (height, width) of the tokens, for cross.
+    """
+
+    no_weight_decay = True
+
+    def __init__(
+        self,
+        heads: int,
+        state: int,
+        direction: str = "forward",
+        grid: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        paths = {"bidirectional": 2, "cross": 4}.get(direction, 1)
+        self.direction = direction
+        self.grid = grid
+        self.state = state
+        # Of every head log(-A), the scale D of x itself, and the offset of its steps.
+        rates = torch.empty(paths * heads).uniform_(1, 16).log()
+        offsets = step_offsets(paths * heads)
+        values = torch.stack([rates, torch.ones_like(rates), offsets], -1)
+        self.dynamics = nn.Parameter(values.view(paths, heads, 3))
+
+    def forward(self, packed: Tensor, steps: Tensor) -> Tensor:
+        """[x, B, C] (B, L, H P + 2 N) and steps (B, L, H), or images -> (B, L, H P)."""
+        given = lay_paths(as_sequence(packed), self.direction, self.grid)
+        raw = lay_paths(as_sequence(steps), self.direction, self.grid)
+        width = given.shape[-1] - 2 * self.state
+        x, write, read = torch.split(given, [width, self.state, self.state], -1)
+        x = x.reshape(*x.shape[:3], raw.shape[-1], -1)
+        exact = torch.promote_types(x.dtype, torch.float32)
+        rate, skip, offset = self.dynamics.to(exact).unbind(-1)
+        dt = F.softplus(raw.to(exact) + offset)
+        made = state_space_dual(x.to(exact), dt, -rate.exp(), write, read)
+        whole = (made + skip.unsqueeze(-1) * x).flatten(3).to(packed.dtype)
+        return as_before(join_paths(whole, self.direction, self.grid), packed)

@@ -1,0 +1,115 @@
+"""S4D, against its recurrence in complex float64, and a filter of scipy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import lfilter
+from torch import Tensor
+
+from einsearch.errors import ShapeError
+from einsearch.primitives.arguments import Symbol
+from einsearch.primitives.base import get_primitive, infer
+from einsearch.specs import image, tokens
+from tests.contracts.primitive_cases import Network
+from tests.primitives.calling import assert_equal, call
+from tests.primitives.recurrences import export_everywhere
+from tests.support import series
+
+
+def s4d(length: int = 20, state: int = 8, direction: str = "forward") -> Network:
+    return call("s4d", state, Symbol(direction), on=tokens(length, 6)).double()
+
+
+def tokens_of(length: int, batch: int = 2) -> Tensor:
+    return torch.randn(batch, length, 6, dtype=torch.float64)
+
+
+def discrete(network: Network, path: int = 0) -> tuple[Tensor, Tensor]:
+    """exp(dt A) and C (exp(dt A) - 1) / A of every feature and pair, complex (D, N / 2)."""
+    own = network.inner
+    rate = torch.complex(-own.log_rate[path].exp(), own.frequency[path]).detach()
+    ratio = torch.exp(own.log_step[path].detach().exp().unsqueeze(-1) * rate)
+    return ratio, torch.view_as_complex(own.read[path].detach()) * (ratio - 1) / rate
+
+
+def loop(network: Network, x: Tensor) -> Tensor:
+    """The recurrence token by token."""
+    ratio, weight = discrete(network)
+    state, made = torch.zeros(len(x), *ratio.shape, dtype=torch.complex128), []
+    for t in range(x.shape[1]):
+        state = ratio * state + x[:, t].unsqueeze(-1)
+        made.append(2 * (weight * state).sum(-1).real + network.inner.skip[0].detach() * x[:, t])
+    return torch.stack(made, 1)
+
+
+@pytest.mark.parametrize("length", [1, 2, 63, 200])
+def test_is_the_recurrence(length: int) -> None:
+    network, x = s4d(length), tokens_of(length)
+    torch.testing.assert_close(network(x)[0], loop(network, x), rtol=1e-10, atol=1e-11)
+
+
+def test_is_a_sum_of_filters() -> None:
+    network, x = s4d(), tokens_of(20, 1)
+    ratio, weight = discrete(network)
+    for feature in range(6):
+        signal = x[0, :, feature].numpy()
+        parts = zip(ratio[feature].tolist(), weight[feature].tolist(), strict=True)
+        total = sum(2 * lfilter([w], [1, -r], signal).real for r, w in parts)
+        total = total + float(network.inner.skip[0, feature]) * signal
+        assert_equal(network(x)[0][0, :, feature].detach(), torch.from_numpy(total))
+
+
+@settings(max_examples=25)
+@given(length=st.integers(2, 100), place=st.floats(0, 1))
+def test_what_comes_later_does_not_change_what_came_before(length: int, place: float) -> None:
+    network, x = s4d(length), tokens_of(length, 1)
+    at = round(place * (length - 1))
+    moved = x.clone()
+    moved[:, at] += 1.0
+    change = (network(moved)[0] - network(x)[0]).abs().amax((0, 2))
+    assert change[:at].sum() < 1e-10
+    assert change[at] > 1e-4
+
+
+def test_directions_add_up() -> None:
+    network, one, x = s4d(direction="bidirectional"), s4d(), tokens_of(20)
+    total = torch.zeros_like(x)
+    for path in range(2):
+        with torch.no_grad():
+            for name, own in one.inner.named_parameters():
+                own.copy_(getattr(network.inner, name)[path : path + 1])
+        turned = x.flip(1) if path else x
+        made = one(turned)[0].detach()
+        total += made.flip(1) if path else made
+    assert_equal(network(x)[0], total)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_is_stable_over_4096_tokens(kind: torch.dtype) -> None:
+    network, x = s4d(4096), tokens_of(4096, 1)
+    exact = network(x)[0].detach()
+    network.to(kind)
+    given = x.to(kind).requires_grad_()
+    made = network(given)[0]
+    made.square().mean().backward()
+    assert made.dtype is kind
+    bound = 1e-3 if kind is torch.float32 else 0.2
+    assert float((made.double() - exact).detach().norm() / exact.norm()) < bound
+    assert torch.isfinite(given.grad).all()
+
+
+@pytest.mark.parametrize("direction", ["forward", "cross"])
+def test_is_exported(direction: str, tmp_path: Path) -> None:
+    spec = image(3, 5, 6)
+    export_everywhere(series(spec, ("s4d", 8, Symbol(direction))), tmp_path)
+
+
+def test_needs_an_even_state() -> None:
+    primitive = get_primitive("s4d")
+    with pytest.raises(ShapeError, match="state is 3, conjugate pairs need an even number"):
+        infer(primitive, primitive.bind(3), (tokens(5, 4),))
