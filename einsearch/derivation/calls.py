@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +58,7 @@ def emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) 
     number = len(m.calls)
     tie = m.context.tie
     key = str(number) if tie is None else f"{tie.key}.{number - tie.first_call}"
-    call = replace(call, weights=key)
+    call = Call(call.primitive, call.args, call.inputs, call.specs, call.outputs, key)
     reason = _count(m, call)
     if reason is not None:
         return reason

@@ -55,7 +55,9 @@ class Editor:
         self.limits = limits or Limits()
         self._accept = accept
         self._fingerprint = fingerprint
-        self._known = {fingerprint(known.program) for known in (derivation, *others)}
+        known = (derivation, *others)
+        self._known = {fingerprint(one.program) for one in known}
+        self._values = [one.values for one in known]
 
     def redraw(
         self,
@@ -121,10 +123,9 @@ class Editor:
         Raises:
             DeadEnd: they cannot stand there, or nothing differs.
         """
-        old = self.derivation.values[slice(*place.decisions)]
+        values, (first, last) = self.derivation.values, place.decisions
         new = donor.values[slice(*graft.decisions)]
-        if len(old) == len(new) and all(map(same, old, new)):
-            raise DeadEnd(_SAME, Counter([_SAME]))
+        self._expect_new((*values[:first], *new, *values[last:]))
         inside = Cursor(donor.values, *graft.decisions, is_copy=False)
         retarget = self._retarget(place, inside)
         settings = settings_for(
@@ -139,8 +140,15 @@ class Editor:
         Raises:
             DeadEnd: they cannot stand, or nothing differs.
         """
+        self._expect_new(values)
         settings = settings_for(self.derivation.grammar, Never(), self.limits, accept=self._judge)
         return self._derive(settings, Cursor(values, 0, len(values), is_copy=False), 0)
+
+    def _expect_new(self, values: Sequence[Any]) -> None:
+        """Raises DeadEnd for the values of a derivation that the outcome must differ from."""
+        for known in self._values:
+            if len(known) == len(values) and all(map(same, known, values)):
+                raise DeadEnd(_SAME, Counter([_SAME]))
 
     def _judge(self, machine: Machine) -> str | None:
         program = machine.program

@@ -144,6 +144,7 @@ class Machine(abc.ABC):
         self.failures = 0
         self.excess: Excess | None = None
         self.reasons: Counter[str] = Counter()
+        self._finished: Program | None = None
 
     def run(self, most_failures: int = 0) -> Machine:
         """Runs to the end; returns itself.
@@ -307,12 +308,16 @@ class Machine(abc.ABC):
             return f"the network ends with {len(self.refs)} tensors; expected one"
         if self.source is not None and self.source.position < self.source.end:
             return "decisions are left over"
-        return self.settings.accept(self) if self.settings.accept else None
+        self._finished = Program(self.input, tuple(self.calls), self.refs)
+        reason = self.settings.accept(self) if self.settings.accept else None
+        if reason is not None:
+            self._finished = None
+        return reason
 
     @property
     def program(self) -> Program:
-        """What was derived."""
-        return Program(self.input, tuple(self.calls), self.refs)
+        """What was derived; of a finished machine always the same object."""
+        return self._finished or Program(self.input, tuple(self.calls), self.refs)
 
 
 _NOTHING: Final = object()
