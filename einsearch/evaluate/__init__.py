@@ -12,5 +12,6 @@
 | `faults.py`     | from an exception to a `FailureKind` and a reason, with the primitive       |
 | `network.py`    | from an architecture to a network with its head, and weights in and out     |
 | `candidate.py`  | `evaluate_candidate`: a `Job` to an `Outcome`, both plain data that pickle  |
+| `layers/`       | layers scored inside of anchor networks, after two filters                  |
 | `final.py`      | `train_final`: full training with several seeds, and the one look at test   |
 """

@@ -1,0 +1,121 @@
+"""`LayerScore`: the objective of a search for layers, with the two filters that most fail."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from einsearch.errors import Reject
+from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.layers.anchors import Anchor
+from einsearch.evaluate.layers.filters import worst_gradient
+from einsearch.evaluate.network import build_network
+from einsearch.primitives.program import Program
+from einsearch.tasks.base import Task
+from einsearch.trial import TrialState
+
+
+class Filter(StrEnum):
+    """What rejects a layer before it is trained in full."""
+
+    QUALITY = "quality"
+    """After few epochs an anchor has not learned."""
+    STABILITY = "stability"
+    """Gradients of an anchor can be driven beyond a bound."""
+
+
+@dataclass(frozen=True)
+class LayerScore:
+    """Scores a layer by what each of several anchors learns with it.
+
+    Quality comes first, because it costs little: training goes on from where it left off.
+
+    Attributes:
+        task: what anchors learn: classes.
+        anchors: networks with a place for the layer.
+        training: of an anchor with a layer.
+        quality_epochs: epochs until the first look.
+        quality: accuracy on validation data that every anchor must have reached by then.
+        stability_steps: of ascent on the gradient's norm; 0 for no such filter.
+        stability: bound on that norm.
+        seed: of weights and of the order of examples, the same for all layers.
+    """
+
+    task: Task
+    anchors: Sequence[Anchor]
+    training: TrainingConfig
+    quality_epochs: int = 2
+    quality: float = 0.2
+    stability_steps: int = 100
+    stability: float = 1e8
+    seed: int = 0
+
+    def __call__(self, derivation: Any) -> dict[str, float]:
+        """Name of each anchor -> accuracy on validation data after training.
+
+        Args:
+            derivation: a layer, or anything with a `text` that keeps the spec of its input.
+
+        Raises:
+            Reject: which filter rejects it, at which anchor, with the figure.
+        """
+        return self.score(derivation.text)
+
+    def score(self, layer: str) -> dict[str, float]:
+        """The same for the text of a layer."""
+        programs = {a.name: a.with_layer(layer, self.task.input) for a in self.anchors}
+        begun = {name: self._begin(name, program) for name, program in programs.items()}
+        for name, program in programs.items():
+            self._check_stability(name, program)
+        return {name: self._finish(name, programs[name], begun[name]) for name in programs}
+
+    def _begin(self, name: str, program: Program) -> Outcome:
+        """The first epochs. Raises Reject."""
+        job = Job(program, self.training, self.seed, until=self.quality_epochs, keep_weights=False)
+        outcome = evaluate_candidate(job, self.task)
+        if outcome.state is TrialState.FAILED:
+            raise Reject(f"{Filter.QUALITY}: {name}: {outcome.reason}")
+        accuracy = outcome.metrics["accuracy"]
+        if accuracy < self.quality:
+            raise Reject(
+                f"{Filter.QUALITY}: {name} has an accuracy of {accuracy:.3f} after "
+                f"{outcome.epochs} epochs, and needs {self.quality:g}"
+            )
+        return outcome
+
+    def _check_stability(self, name: str, program: Program) -> None:
+        if not self.stability_steps:
+            return
+        worst = worst_gradient(
+            build_network(program, self.task, self.seed),
+            self.task,
+            steps=self.stability_steps,
+            batch=self.training.batch,
+            bound=self.stability,
+            device=self.training.device,
+        )
+        if worst > self.stability:
+            shown = f"{worst:.2g}" if math.isfinite(worst) else "infinity"
+            raise Reject(
+                f"{Filter.STABILITY}: gradients of {name} reach {shown}, beyond {self.stability:g}"
+            )
+
+    def _finish(self, name: str, program: Program, begun: Outcome) -> float:
+        """The rest of the training, from where it left off. Raises Reject."""
+        if begun.checkpoint is None:  # there was no more
+            return begun.metrics["accuracy"]
+        job = Job(program, self.training, self.seed, checkpoint=begun.checkpoint)
+        outcome = evaluate_candidate(replace(job, keep_weights=False), self.task)
+        if outcome.state is TrialState.FAILED:
+            raise Reject(f"{Filter.QUALITY}: {name}: {outcome.reason}")
+        return outcome.metrics["accuracy"]
+
+
+def filter_of(reason: str) -> Filter | None:
+    """The filter that rejected a trial, by its reason; None where it was something else."""
+    head = reason.split(":", 1)[0]
+    return Filter(head) if head in set(Filter) else None
