@@ -1,5 +1,5 @@
-"""The layers of EvoNorm (Liu et al., 2020, table 3 and section 2), as seeds of the grammar `evonorm`,
-equal the formulas; in evaluation moments over the batch are the running ones."""
+"""The layers of EvoNorm (Liu et al., 2020, table 3 and section 2), as seeds of the grammar
+`evonorm`, equal the formulas; in evaluation moments over the batch are the running ones."""
 
 from __future__ import annotations
 
