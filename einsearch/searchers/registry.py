@@ -37,6 +37,7 @@ def register_searcher(searcher: _S) -> _S:
 def _load_all() -> None:
     import einsearch.searchers.bayesian
     import einsearch.searchers.evolution
+    import einsearch.searchers.evolution_guided
     import einsearch.searchers.grammar_learning
     import einsearch.searchers.local
     import einsearch.searchers.mcts

@@ -24,6 +24,7 @@ from einsearch.trial import Trial, TrialState
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "evolution": {"population": 6, "tournament": 3},
     "grammar-learning": {"elites": 3, "start": 5},
+    "guided-evolution": {"initial": 4, "parents": 4, "children": 6},
     "local": {"starts": 3, "patience": 6},
     "nsga2": {"population": 6},
 }
