@@ -3,8 +3,9 @@
     python benchmarks/optuna_cost.py [--trials 300] [--sampler tpe] [--space einspace] [--all]
 
 CPU milliseconds to ask and tell one trial, means of the 20 trials that lead to each mark, deriving
-included, on a flat space (the cell of NAS-Bench-201) and on a recursive one (einspace). Samplers
-see at most the trials that the option `history` allows; with --all they see every trial.
+included, on a flat space (the cell of NAS-Bench-201) and on a recursive one (einspace). The trials
+before them are random draws. Samplers see at most the trials that the option `history` allows; with
+--all they see every trial.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import argparse
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 from overhead import GRAMMARS, Case, grammar, processor
 
+from einsearch.searchers.base import Proposal
 from einsearch.searchers.optuna import SAMPLERS
 from einsearch.searchers.registry import make_searcher
 from einsearch.study.describing import trial_of
@@ -35,21 +38,34 @@ def worth(trial: Trial) -> float:
     return -abs(math.log1p(trial.parameters) - 10)
 
 
-def seconds_by_trial(case: Case, sampler: str, trials: int, sees_all: bool) -> list[float]:
-    """CPU seconds of asking and telling each trial."""
+def means_at(case: Case, sampler: str, marks: Sequence[int], sees_all: bool) -> Iterator[float]:
+    """CPU milliseconds of asking and telling a trial, before each mark."""
     history = {"history": 10**9} if sees_all else {}
     searcher = make_searcher({"name": "optuna", "sampler": sampler, **history}, case.space)
-    seconds = []
-    for _ in range(trials):
+    for number in range(max(marks)):
+        if not any(mark - WINDOW <= number < mark for mark in marks):
+            rng = np.random.default_rng((1, number))
+            trial = finished(case, Proposal(number, case.space.sample(rng)))
+            searcher.recall(trial)
+            searcher.tell(trial)
+            continue
+        if number + WINDOW in marks:
+            spent = 0.0
         began = time.process_time()
         proposal = searcher.ask()
-        spent = time.process_time() - began
-        trial = trial_of(proposal, case.describe(proposal.derivation), 0, 0.0)
-        done = replace(trial, state=TrialState.COMPLETE, values={"score": worth(trial)})
+        spent += time.process_time() - began
+        trial = finished(case, proposal)
         began = time.process_time()
-        searcher.tell(done)
-        seconds.append(spent + time.process_time() - began)
-    return seconds
+        searcher.tell(trial)
+        spent += time.process_time() - began
+        if number + 1 in marks:
+            yield 1e3 * spent / WINDOW
+
+
+def finished(case: Case, proposal: Proposal) -> Trial:
+    """The trial of a proposal, with what it is worth."""
+    trial = trial_of(proposal, case.describe(proposal.derivation), 0, 0.0)
+    return replace(trial, state=TrialState.COMPLETE, values={"score": worth(trial)})
 
 
 def report(spaces: Sequence[str], samplers: Sequence[str], trials: int, sees_all: bool) -> None:
@@ -60,9 +76,10 @@ def report(spaces: Sequence[str], samplers: Sequence[str], trials: int, sees_all
     for space in spaces:
         case = grammar(space, GRAMMARS[space])
         for sampler in samplers:
-            seconds = seconds_by_trial(case, sampler, trials, sees_all)
-            means = [1e3 * sum(seconds[mark - WINDOW : mark]) / WINDOW for mark in marks]
-            print(f"{space:<12} {sampler:<8}" + "".join(f"{m:>10.1f}" for m in means), flush=True)
+            print(f"{space:<12} {sampler:<8}", end="", flush=True)
+            for mean in means_at(case, sampler, marks, sees_all):
+                print(f"{mean:>10.1f}", end="", flush=True)
+            print()
 
 
 def main() -> None:
