@@ -14,7 +14,7 @@ from einsearch.errors import SearcherError
 from einsearch.grammar.modules import nearest
 from einsearch.searchers.base import Searcher, SearchSpace
 
-DEFAULT_SEARCHER = "evolution"
+DEFAULT_SEARCHER = "guided-evolution"
 
 _REGISTRY: dict[str, type[Searcher]] = {}
 _S = TypeVar("_S", bound=type[Searcher])

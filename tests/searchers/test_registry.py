@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -92,3 +94,14 @@ def test_a_name_is_taken_once() -> None:
 
     with pytest.raises(ValueError, match="a searcher named evolution is registered already"):
         register_searcher(Other)
+
+
+def test_the_page_on_searchers_has_all_of_them_with_their_options() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "searchers.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| ", page, re.MULTILINE)
+    assert set(listed) == set(all_searchers())
+    _, _, options = page.partition("## Options")
+    rows = re.split(r"^\| `(?=[a-z0-9-]+` \|)", options, flags=re.MULTILINE)[1:]
+    named = {row.partition("`")[0]: re.findall(r"`(\w+)`", row) for row in rows}
+    for name in set(all_searchers()) - {"random"}:
+        assert set(searcher_options(name)) <= set(named[name]), name

@@ -15,6 +15,7 @@ from einsearch.derivation.limits import Limits
 from einsearch.errors import SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.resources import resource_folder
+from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import image
 from einsearch.study.spacefile import (
     EpochsSection,
@@ -62,7 +63,7 @@ def test_everything_but_grammar_and_task_has_a_default() -> None:
     assert (space.grammar, space.task) == ("einspace", {"name": "digits"})
     assert space.limits == Limits()
     assert space.training == TrainingConfig()
-    assert space.searcher["name"] == "evolution"
+    assert space.searcher["name"] == DEFAULT_SEARCHER
     assert (space.budget.trials, space.budget.hours) == (100, None)
     assert (space.budget.epochs, space.constraints) == (None, {})
     assert space.full_training == space.training
