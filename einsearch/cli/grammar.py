@@ -57,12 +57,15 @@ def check(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Look for mistakes in a grammar.
+    """Look for mistakes in a grammar, and count the networks that it derives.
 
-    Status 1 where there are errors.
+    Derivations are counted exactly, shapes ignored. Status 1 where there are errors.
 
     Example: [cyan]einsearch check einspace --input image:3x64x64[/]
     """
+    from einsearch.derivation.counts import count as count_derivations
+    from einsearch.derivation.counts import describe_counts
+
     spec = None if input is None else read_input(input)
     try:
         loaded = read_grammar(grammar)
@@ -73,14 +76,20 @@ def check(
         raise typer.Exit(1) from None
     problems = loaded.check(spec)
     failed = any(problem.severity == "error" for problem in problems)
+    counts = count_derivations(loaded) if loaded.start is not None else None
     if json:
-        print_json({"grammar": grammar, "problems": [asdict(p) for p in problems]})
+        found = {"grammar": grammar, "problems": [asdict(p) for p in problems]}
+        print_json(found | {"counts": None if counts is None else asdict(counts)})
     else:
         for problem in problems:
             print(f"{problem}\n")
         size = f"{plural(len(loaded.rules), 'rule')}, {plural(len(loaded.seeds), 'seed')}"
         verdict = plural(len(problems), "problem") if problems else "no problems"
         print(f"{grammar}: {size}, {verdict}")
+        if counts is not None:
+            print(
+                "\n".join(f"{what}: {number}" for what, number in describe_counts(counts).items())
+            )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -98,12 +107,16 @@ def _as_problem(error: GrammarError) -> dict[str, Any]:
 
 
 def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
-    """Compute whether draws end, and how large networks are.
+    """Compute whether draws end, how large networks are, and how many there are.
 
-    Nothing is drawn. Guards, shapes and limits are ignored. In JSON, null stands for infinite.
+    Nothing is drawn. Guards, shapes and limits are ignored, but numbers of derivations heed guards
+    that ask for values or for the number of tensors; "at most" says that others were taken for
+    true. In JSON, null stands for infinite.
 
     Example: [cyan]einsearch analyse einspace[/]
     """
+    from einsearch.derivation.counts import describe_counts
+
     analysis: Analysis = read_grammar(grammar).analyse()
     if json:
         print_json(asdict(analysis))
@@ -117,6 +130,7 @@ def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
             "expected nodes as built": f"{analysis.built_nodes:.4g}  (copies counted)",
             "growth as drawn": f"{analysis.drawn_growth:.4g}  (below 1: finite)",
             "growth as built": f"{analysis.built_growth:.4g}",
+            **(describe_counts(analysis.counts) if analysis.counts else {}),
         }
     )
 

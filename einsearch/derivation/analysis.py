@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from einsearch.derivation.counts import Counts, count
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
@@ -38,6 +39,7 @@ class Analysis:
         built_nodes: the same with copies counted.
         drawn_growth, built_growth: spectral radii of the mean matrices; finite below 1.
         least_nodes: of the smallest network, copies counted.
+        counts: how many derivations there are; None where that was not asked for.
     """
 
     rules: int
@@ -47,6 +49,7 @@ class Analysis:
     drawn_growth: float
     built_growth: float
     least_nodes: int
+    counts: Counts | None = None
 
 
 class _Case(NamedTuple):
@@ -71,8 +74,11 @@ class _Mean(NamedTuple):
     leaving: float
 
 
-def analyse(grammar: Grammar, least_nodes: int) -> Analysis:
+def analyse(grammar: Grammar, least_nodes: int, *, counting: bool = True) -> Analysis:
     """Analyses a grammar with a start rule; `least_nodes` comes from `Bounds`.
+
+    Args:
+        counting: whether to count derivations, too, which may take seconds.
 
     Raises:
         GrammarError: it has no start rule.
@@ -91,6 +97,7 @@ def analyse(grammar: Grammar, least_nodes: int) -> Analysis:
         drawn_growth=drawn_growth,
         built_growth=built_growth,
         least_nodes=least_nodes,
+        counts=count(grammar) if counting else None,
     )
 
 

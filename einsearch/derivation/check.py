@@ -125,7 +125,7 @@ def _sizes(grammar: Grammar) -> Iterator[Problem]:
     least = bounds_of(grammar, None).least_of_rule(rule.key)
     if least >= bounds_of(grammar, None).UNBOUNDED:
         return
-    found = analyse(grammar, least)
+    found = analyse(grammar, least, counting=False)
     if found.termination < 1 - 1e-9:
         yield _problem(
             grammar,

@@ -51,12 +51,12 @@ def _incoming_of_parts(m: Machine, node: e.Parallel) -> list[Refs] | None:
         return [m.refs] * number
     if len(m.refs) == number:
         return [(ref,) for ref in m.refs]
-    if set(m.refs) <= set(m.block.incoming) and all(map(_starts_with_tensor, node.items)):
+    if set(m.refs) <= set(m.block.incoming) and all(map(starts_with_tensor, node.items)):
         return [m.refs] * number
     return None
 
 
-def _starts_with_tensor(expression: e.Expression) -> bool:
+def starts_with_tensor(expression: e.Expression) -> bool:
     pending = [expression]
     while pending:
         item = pending.pop()
@@ -76,7 +76,7 @@ def parallel(m: Machine, node: e.Parallel) -> str | None:
     incoming = _incoming_of_parts(m, node)
     if incoming is None:
         return f"{len(node.items)} parallel expressions, but {len(m.refs)} tensors arrive"
-    if len(m.refs) == 1 and len(incoming) > 1 and not all(map(_starts_with_tensor, node.items)):
+    if len(m.refs) == 1 and len(incoming) > 1 and not all(map(starts_with_tensor, node.items)):
         reason = m.clone(len(incoming))
         if reason is not None:
             return reason

@@ -169,9 +169,7 @@ def _options(value: Any) -> tuple[Any, ...]:
 
 
 def _uses(tree: Any, name: str) -> bool:
-    if isinstance(tree, dict):
-        return any(_uses(part, name) for part in tree.values())
-    if not isinstance(tree, tuple):
+    if not isinstance(tree, tuple) or tree[:1] == ("let",):
         return False
     return tree == ("use", name) or any(_uses(part, name) for part in tree)
 

@@ -1,0 +1,205 @@
+"""Power series with natural coefficients, as circuits of sums, products and substitutions.
+
+A series has one coefficient for every number of nodes: how many derivations have so many. Rules
+that call themselves make circuits with cycles. Coefficients are worked out one after the other, in
+an order in which each needs only what is known (Flajolet, Zimmermann and Van Cutsem, 1994).
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, Final, NamedTuple
+
+
+class Endless(Exception):
+    """There are infinitely many derivations with one number of nodes."""
+
+
+class _Part(NamedTuple):
+    """One step of a circuit.
+
+    Attributes:
+        kind: "constant", "node" (one node), "sum", "product" or "spread".
+        inner: the parts that it is made of.
+        number: of a constant; the factor of a spread, which has its nodes so often.
+    """
+
+    kind: str
+    inner: tuple[int, ...] = ()
+    number: int = 0
+
+
+class Circuit:
+    """Parts by number; those of `sum` may be completed later, so that cycles can be made."""
+
+    def __init__(self) -> None:
+        self._parts: list[_Part] = []
+        self._numbers: dict[_Part, int] = {}
+        self.zero: Final = self.constant(0)
+        self.one: Final = self.constant(1)
+        self.node: Final = self._add(_Part("node"))
+
+    def constant(self, number: int) -> int:
+        """A number of derivations without nodes."""
+        return self._add(_Part("constant", (), number))
+
+    def total(self, parts: list[int]) -> int:
+        """Derivations of one kind or another."""
+        parts = [part for part in parts if part != self.zero]
+        if not parts:
+            return self.zero
+        return parts[0] if len(parts) == 1 else self._add(_Part("sum", tuple(parts)))
+
+    def product(self, *parts: int) -> int:
+        """Derivations made of one of each."""
+        made = self.one
+        for part in parts:
+            if self.zero in (made, part):
+                return self.zero
+            if made == self.one or part == self.one:
+                made = made if part == self.one else part
+            else:
+                made = self._add(_Part("product", (made, part)))
+        return made
+
+    def spread(self, part: int, copies: int) -> int:
+        """Derivations whose nodes stand in so many places."""
+        if copies == 1 or part in (self.zero, self.one):
+            return part
+        return self._add(_Part("spread", (part,), copies))
+
+    def open(self) -> int:
+        """A sum to be completed by `close`."""
+        self._parts.append(_Part("sum"))
+        return len(self._parts) - 1
+
+    def close(self, part: int, inner: list[int]) -> None:
+        """Completes a sum."""
+        self._parts[part] = _Part("sum", tuple(inner))
+
+    def _add(self, part: _Part) -> int:
+        number = self._numbers.get(part)
+        if number is None:
+            number = self._numbers[part] = len(self._parts)
+            self._parts.append(part)
+        return number
+
+    def least(self) -> list[float]:
+        """Least nodes of every part; infinite where there is no derivation."""
+        found = [inf] * len(self._parts)
+        changed = True
+        while changed:
+            changed = False
+            for number, part in enumerate(self._parts):
+                value = self._least(part, found)
+                if value < found[number]:
+                    found[number], changed = value, True
+        return found
+
+    def _least(self, part: _Part, found: list[float]) -> float:
+        if part.kind == "constant":
+            return 0 if part.number else inf
+        if part.kind == "node":
+            return 1
+        values = [found[number] for number in part.inner]
+        if part.kind == "sum":
+            return min(values, default=inf)
+        return sum(values) if part.kind == "product" else values[0] * part.number
+
+    def count(self, root: int) -> int | None:
+        """How many derivations there are in all; None where they are infinitely many."""
+        import networkx as nx
+
+        graph = self._dependencies(root, self.least(), own_degree=False)
+        if not nx.is_directed_acyclic_graph(graph):
+            return None
+        values: dict[int, int] = {}
+        for number in reversed(list(nx.topological_sort(graph))):
+            part = self._parts[number]
+            inner = [values.get(item, 0) for item in part.inner]
+            if part.kind == "product":
+                values[number] = inner[0] * inner[1]
+            elif part.kind in ("sum", "spread"):
+                values[number] = sum(inner)
+            else:
+                values[number] = part.number if part.kind == "constant" else 1
+        return values.get(root, 0)
+
+    def coefficients(self, root: int, most: int) -> list[int]:
+        """How many derivations have 0, 1, ... `most` nodes.
+
+        Raises:
+            Endless: infinitely many have one of these numbers.
+        """
+        import networkx as nx
+
+        least = self.least()
+        graph = nx.condensation(self._dependencies(root, least, own_degree=True))
+        order = [graph.nodes[n]["members"] for n in reversed(list(nx.topological_sort(graph)))]
+        loops = {n for members in order if len(members) > 1 for n in members}
+        loops |= {n for (n,) in (m for m in order if len(m) == 1) if n in self._parts[n].inner}
+        known: dict[int, list[int]] = {n: [] for members in order for n in members}
+        for degree in range(most + 1):
+            for members in order:
+                for number in members:
+                    value = self._coefficient(self._parts[number], degree, known, least)
+                    if value and number in loops:
+                        raise Endless
+                    known[number].append(value)
+        return known.get(root, [0] * (most + 1))
+
+    def _coefficient(
+        self, part: _Part, degree: int, known: dict[int, list[int]], least: list[float]
+    ) -> int:
+        if part.kind == "constant":
+            return part.number if degree == 0 else 0
+        if part.kind == "node":
+            return int(degree == 1)
+        if part.kind == "sum":
+            return sum(_at(known, number, degree) for number in part.inner)
+        if part.kind == "spread":
+            whole, rest = divmod(degree, part.number)
+            return _at(known, part.inner[0], whole) if rest == 0 else 0
+        left, right = part.inner
+        low, high = least[left], degree - least[right]
+        if low > high:
+            return 0
+        return sum(
+            _at(known, left, i) * _at(known, right, degree - i)
+            for i in range(int(low), int(high) + 1)
+        )
+
+    def _dependencies(self, root: int, least: list[float], *, own_degree: bool) -> Any:
+        """What every part needs; with `own_degree`, only for coefficients of the same degree."""
+        import networkx as nx
+
+        graph: Any = nx.DiGraph()
+        pending = [root] if least[root] < inf else []
+        graph.add_nodes_from(pending)
+        seen = set(pending)
+        while pending:
+            number = pending.pop()
+            part = self._parts[number]
+            for item in part.inner:
+                if least[item] == inf:
+                    continue
+                if item not in seen:
+                    seen.add(item)
+                    graph.add_node(item)
+                    pending.append(item)
+                if not own_degree or self._needs(part, item, least):
+                    graph.add_edge(number, item)
+        return graph
+
+    def _needs(self, part: _Part, item: int, least: list[float]) -> bool:
+        """Whether a coefficient needs the one of the same degree of a part inside."""
+        if part.kind == "product":
+            left, right = part.inner
+            return (item == left and least[right] == 0) or (item == right and least[left] == 0)
+        return part.kind == "sum" or least[item] == 0
+
+
+def _at(known: dict[int, list[int]], number: int, degree: int) -> int:
+    """A coefficient; 0 of parts that nothing is derived from, or within a loop."""
+    found = known.get(number)
+    return found[degree] if found is not None and degree < len(found) else 0
