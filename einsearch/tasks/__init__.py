@@ -9,7 +9,7 @@
 | `files.py`      | reading those files without ever unpickling                                  |
 | `layouts.py`    | which axis of an array is what                                               |
 | `digits.py`     | task `digits`: scikit-learn's handwritten digits                             |
-| `generated.py`  | small sets drawn from a seed: `bars`, `spirals`, `markers`, `waves`          |
+| `generated.py`  | small sets drawn from a seed: `bars`, `markers`, `series`, `spirals`, `waves` |
 
 Everything here is NumPy; torch begins in `einsearch.evaluate`.
 """

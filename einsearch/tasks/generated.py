@@ -5,6 +5,7 @@
 | `bars`    | image 1x8x8  | direction (of 4) of a bright or dark bar                   |
 | `spirals` | vector 2     | which of 2 interleaved spirals a point lies on             |
 | `markers` | tokens 16x4  | which of 3 symbols follows the marker in a random sequence |
+| `series`  | tokens 96x2  | shape of two events in a noisy series, and which is first  |
 | `waves`   | vector 3     | a smooth function of 3 numbers (regression)                |
 """
 
@@ -32,6 +33,7 @@ Seed = Annotated[int, Field(ge=0)]
 TRAIN: Final = 512
 SYMBOLS: Final = 3
 LENGTH: Final = 16
+SERIES_LENGTH: Final = 96
 _TRAIN, _VALID, _TEST = range(3)
 
 
@@ -94,6 +96,24 @@ def _draw_markers(count: int, rng: np.random.Generator) -> tuple[NDArray[Any], N
     return np.eye(SYMBOLS + 1)[symbols], y
 
 
+def _draw_series(
+    count: int, rng: np.random.Generator, noise: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    shape, is_second = rng.integers(3, size=count), rng.integers(2, size=count)
+    rows, times = np.arange(count), np.arange(SERIES_LENGTH)
+    first = rng.integers(4, 24, size=count)
+    begin = np.stack([first, first + rng.integers(8, 24, size=count)], 1)
+    begin[is_second == 1] = begin[is_second == 1, ::-1]
+    length = rng.integers(16, 48, size=(count, 2))
+    place = (times - begin[..., None]) / length[..., None]
+    profiles = np.stack([np.ones_like(place), place, 1 - place])
+    inside = (place >= 0) & (place <= 1)
+    height = rng.normal(3.0, 0.5, size=(count, 2, 1))
+    events = height * profiles[shape, rows] * inside
+    x = events.transpose(0, 2, 1)
+    return x + rng.normal(scale=noise, size=x.shape), 2 * shape + is_second
+
+
 def _draw_waves(count: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
     x = rng.uniform(-1, 1, size=(count, 3))
     y = np.sin(3 * x[:, 0]) + x[:, 1] * x[:, 2] + rng.normal(scale=0.02, size=count)
@@ -117,6 +137,22 @@ def markers(*, train: Count = TRAIN, seed: Seed = 0) -> Task:
     """Which symbol follows the marker in a sequence of one-hot tokens."""
     spec = tokens(LENGTH, SYMBOLS + 1)
     return _generate("markers", _draw_markers, spec, SYMBOLS, Loss.CROSS_ENTROPY, train, seed)
+
+
+@register_task("series")
+def series(
+    *,
+    train: Count = TRAIN,
+    noise: Annotated[float, Field(ge=0, le=10)] = 1.5,
+    seed: Seed = 0,
+) -> Task:
+    """Which of 6 kinds a noisy series of two features is.
+
+    In both features something happens once: it stays up, grows or fades (cylinder, bell and
+    funnel: Saito, 1994). The kind is that shape, and in which feature it began first.
+    """
+    spec, draw = tokens(SERIES_LENGTH, 2), partial(_draw_series, noise=noise)
+    return _generate("series", draw, spec, 6, Loss.CROSS_ENTROPY, train, seed)
 
 
 @register_task("waves")

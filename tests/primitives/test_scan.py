@@ -248,6 +248,11 @@ def test_costs_of_a_long_sequence() -> None:
     assert long.memory == 16 * short.memory
 
 
+def test_runs_without_data() -> None:
+    network = scan("bidirectional", tokens(70, 8)).to("meta")
+    assert network(torch.empty(2, 70, 8, device="meta"))[0].shape == (2, 70, 8)
+
+
 def test_says_why_it_rejects() -> None:
     primitive = get_primitive("selective_scan")
     with pytest.raises(ShapeError, match="it needs tokens or an image"):

@@ -217,6 +217,11 @@ def refusal(first: TensorSpec, second: TensorSpec, state: int = 4) -> str:
     return str(caught.value).split(": ")[-1]
 
 
+def test_runs_without_data() -> None:
+    network, x = dual("bidirectional", 70)
+    assert network.to("meta")(*(t.to("meta") for t in x))[0].shape == (2, 70, 8)
+
+
 def test_says_why_it_rejects() -> None:
     assert refusal(tokens(9, 16), tokens(8, 2)) == "both tensors must have the same positions"
     assert refusal(image(16, 3, 4), image(2, 4, 3)) == "both tensors must have the same positions"

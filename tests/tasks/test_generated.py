@@ -37,6 +37,24 @@ def test_the_answer_stands_behind_the_marker() -> None:
     assert score(LogisticRegression(), task) < 0.7
 
 
+def test_a_series_is_not_told_by_its_points_alone() -> None:
+    task = make_task("series")
+    for model in (LogisticRegression(max_iter=300), KNeighborsClassifier(5)):
+        assert 0.3 < score(model, task) < 0.75
+
+
+def test_without_noise_a_series_shows_what_it_is() -> None:
+    task = make_task({"name": "series", "train": 64, "noise": 0})
+    for x, kind in zip(task.train.x, task.train.y, strict=True):
+        flat = np.abs(x - x[0]) < 1e-4
+        begins = [int(np.argmin(flat[:, feature])) for feature in (0, 1)]
+        ends = [np.flatnonzero(~flat[:, feature])[-1] for feature in (0, 1)]
+        assert (begins[0] > begins[1]) == (kind % 2)
+        height = [x[begins[0], 0] - x[0, 0], x[ends[0], 0] - x[0, 0]]
+        shape = 0 if abs(height[0] - height[1]) < 1e-3 else 1 if height[0] < height[1] else 2
+        assert shape == kind // 2
+
+
 def test_waves_are_smooth_and_not_linear() -> None:
     task = make_task({"name": "waves", "train": 2000})
     assert score(Ridge(), task) < 0.85

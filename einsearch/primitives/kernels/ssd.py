@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from einsearch.primitives.kernels.directions import as_before, as_sequence, join_paths, lay_paths
-from einsearch.primitives.kernels.scan import step_offsets
+from einsearch.primitives.kernels.scan import full_precision, step_offsets
 
 
 def state_space_dual(
@@ -30,7 +30,7 @@ def state_space_dual(
         cut_in_chunks(t.to(kind), size)
         for t in (x, dt.unsqueeze(-1), write.unsqueeze(3), read.unsqueeze(3))
     )
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x):
         made = chunks_of_duality(wide, steps, rate.to(kind), writes, reads)
     joined = made.permute(0, 3, 4, 1, 2, 5).flatten(1, 2)
     return joined[:, :length].to(x.dtype)
