@@ -8,5 +8,6 @@
 | `module.py`  | `build_module`: the network up to its last features                          |
 | `head.py`    | `attach_head`: from there to the task's output                               |
 | `source.py`  | `python_source`: the same network as Python that needs torch alone           |
+| `selecting.py` | `choose_bases`, `prune_bases`: selectable layers after training            |
 | `check.py`   | `check_shapes`: whether the shape rules told the truth                       |
 """

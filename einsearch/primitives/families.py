@@ -7,6 +7,7 @@ from einsearch.primitives import (  # noqa: F401
     conv,
     elementwise,
     experts,
+    kan,
     linear,
     moments,
     norm,

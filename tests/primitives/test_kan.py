@@ -1,0 +1,127 @@
+"""Kolmogorov-Arnold layers, against scipy's and NumPy's functions and sums over all pairs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.polynomial import chebyshev, hermite_e
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from einsearch.primitives.arguments import Symbol
+from einsearch.primitives.kan import FAMILIES, SELECT, functions
+from einsearch.primitives.kernels.bases import BASES, expand
+from einsearch.specs import image, tokens, vector
+from tests.primitives.calling import call
+from tests.primitives.recurrences import export_everywhere
+from tests.support import series
+
+COUNTS = (4, 8, 13)
+
+
+def oracle(basis: str, z: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    places = np.linspace(-2, 2, count)
+    distance = (z[:, None] - places) / (places[1] - places[0])
+    if basis == "bspline":
+        cell = 2 / (count - 3)
+        knots = -1 + cell * np.arange(-3, count + 1)
+        made = BSpline(knots, np.eye(count), 3, extrapolate=False)(z)
+        return np.nan_to_num(made)
+    if basis == "rbf":
+        return np.exp(-(distance**2))
+    if basis == "chebyshev":
+        return chebyshev.chebvander(z, count - 1)
+    if basis == "fourier":
+        waves = np.exp(1j * z[:, None] * (np.arange(count) // 2 + 1))
+        return np.where(np.arange(count) % 2, waves.imag, waves.real)
+    # The second derivative of a Gaussian is He_2 times it.
+    norm = 2 / (math.sqrt(3) * math.pi**0.25)
+    return -norm * hermite_e.hermeval(distance, [0, 0, 1]) * np.exp(-(distance**2) / 2)
+
+
+@pytest.mark.parametrize("basis", FAMILIES)
+@pytest.mark.parametrize("count", COUNTS)
+def test_basis_equals_its_oracle(basis: str, count: int) -> None:
+    z = np.linspace(-1, 1, 1001) if basis in ("bspline", "chebyshev") else np.linspace(-4, 4, 1001)
+    made = BASES[basis](torch.from_numpy(z), count).numpy()
+    assert made.shape == (1001, count)
+    np.testing.assert_allclose(made[:-1], oracle(basis, z, count)[:-1], rtol=0, atol=1e-12)
+
+
+def test_splines_sum_to_one_and_end_outside() -> None:
+    inside = torch.linspace(-1, 1, 301, dtype=torch.float64)
+    assert (BASES["bspline"](inside, 8).sum(-1) - 1).abs().max() < 1e-12
+    assert not BASES["bspline"](torch.tensor([-3.0, 3.0]), 8).any()
+
+
+@pytest.mark.parametrize("basis", FAMILIES)
+def test_numbers_of_the_signal_rule_are_those_of_the_kernel(basis: str) -> None:
+    x = torch.linspace(-6, 6, 97, dtype=torch.float64)
+    scalar = [[f(float(v)) for f in functions(basis, 7)] for v in x]
+    torch.testing.assert_close(
+        torch.tensor(scalar).double(), expand(x, basis, 7), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+def test_gradients_are_finite_far_out(basis: str) -> None:
+    network = call("kan", 3, Symbol(basis), 10, on=vector(1))
+    x = torch.linspace(-50, 50, 2001).unsqueeze(1).requires_grad_()
+    network(x)[0].square().sum().backward()
+    assert torch.isfinite(x.grad).all()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+def test_is_a_sum_of_functions_of_one_variable() -> None:
+    network = call("kan", 3, Symbol("rbf"), 4, on=tokens(5, 6)).double()
+    x, inner = torch.randn(2, 5, 6, dtype=torch.float64), network.inner
+    weight = inner.weight.view(3, 6, 7)
+    bent = torch.from_numpy(oracle("rbf", x.flatten().numpy(), 7)).view(2, 5, 6, 7)
+    expected = torch.einsum("btik,oik->bto", bent, weight) + inner.base(x * x.sigmoid())
+    torch.testing.assert_close(network(x)[0], expected)
+
+
+def test_convolution_pads_the_functions() -> None:
+    network = call("kan_conv2d", 4, 3, Symbol("chebyshev"), 2, on=image(2, 5, 5)).double()
+    x, inner = torch.randn(1, 2, 5, 5, dtype=torch.float64), network.inner
+    bent = torch.from_numpy(chebyshev.chebvander(x.tanh().numpy(), 4))
+    padded = torch.nn.functional.pad(bent, (0, 0, 1, 1, 1, 1))
+    windows = padded.unfold(2, 3, 1).unfold(3, 3, 1)
+    weight = inner.weight.view(4, 2, 5, 3, 3)
+    expected = torch.einsum("bchwkij,ockij->bohw", windows, weight) + inner.base(x * x.sigmoid())
+    torch.testing.assert_close(network(x)[0], expected)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the number of elements of the largest tensor made."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return made
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+def test_never_makes_a_tensor_of_inputs_by_outputs(basis: str) -> None:
+    batch, inputs, outputs = 1024, 4, 64
+    network = call("kan", outputs, Symbol(basis), 1, on=vector(inputs))
+    with Largest() as largest:
+        network(torch.randn(batch, inputs, requires_grad=True))[0].sum().backward()
+    assert 0 < largest.elements <= batch * outputs
+
+
+@pytest.mark.parametrize("basis", ["bspline", "fourier", SELECT])
+def test_is_exported(basis: str, tmp_path: Path) -> None:
+    spec = image(3, 5, 6)
+    calls = (("kan_conv2d", 4, 3, Symbol(basis)), ("kan", 5, Symbol(basis), 3))
+    export_everywhere(series(spec, *calls), tmp_path)
