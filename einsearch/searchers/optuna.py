@@ -90,8 +90,8 @@ class OptunaSearcher(Searcher):
     made again, and after some of these the grammar draws.
 
     A suggestion of `tpe` takes longer with every trial that it sees and every place that they have
-    decided: with the packaged grammar einspace about 0.2 s of computing at 100 trials, 0.4 s at 200
-    and 0.8 s at 300 (`benchmarks/optuna_cost.py`). A smaller `history` bounds it.
+    decided: with the packaged grammar einspace about 0.2 s of computing at 100 trials, 0.8 s at 300
+    and 1.5 s at 500, from where on `history` bounds it (`benchmarks/optuna_cost.py`).
 
     Args:
         sampler: tpe, nsga2, gp, cmaes, random or qmc; cmaes takes one objective alone.
