@@ -41,7 +41,7 @@ class GuidedEvolutionSearcher(Searcher):
     features, which learns from the latest 200 results. Proposals under way count as observed at
     what is expected of them. What failed or breaks a constraint counts as the worst that was seen.
 
-    A proposal takes some 20 milliseconds of computing, however long the search is.
+    A proposal takes some tens of milliseconds of computing, however long the search is.
 
     Args:
         initial: samples before the model is used.
