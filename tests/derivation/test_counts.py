@@ -269,7 +269,7 @@ LISTED = {
         7,
     ),
     "guards": ("x = f({1, 2, 3}) >> y\nf(n) = chain(n, relu | tanh) when n != 2 | y\ny = relu", 5),
-    "chains": ("x = chain({1, 2}, x) | relu | tied(tanh >> x)", 5),
+    "chains": ("x = chain({1, 2}, y) | relu\ny = tanh >> x | tied(relu >> x)", 6),
 }
 
 
