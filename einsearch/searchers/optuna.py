@@ -91,7 +91,7 @@ class OptunaSearcher(Searcher):
 
     A suggestion of `tpe` takes longer with every trial that it sees and every place that they have
     decided: with the packaged grammar einspace about 0.2 s of computing at 100 trials, 0.8 s at 300
-    and 1.5 s at 500, from where on `history` bounds it (`benchmarks/optuna_cost.py`).
+    and 2.1 s at 1,000 (`benchmarks/optuna_cost.py`). A smaller `history` makes it less.
 
     Args:
         sampler: tpe, nsga2, gp, cmaes, random or qmc; cmaes takes one objective alone.
