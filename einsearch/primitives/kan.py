@@ -62,7 +62,7 @@ def _fourier(x: float, number: int, count: int) -> float:
 
 def _wavelet(x: float, number: int, count: int) -> float:
     square = min(abs((x + 2) * (count - 1) / 4 - number), 30.0) ** 2
-    return 2 / (math.sqrt(3) * math.pi**0.25) * (1 - square) * math.exp(-square / 2)
+    return 2 / math.sqrt(3 * math.sqrt(math.pi)) * (1 - square) * math.exp(-square / 2)
 
 
 _SCALAR: Final = {
