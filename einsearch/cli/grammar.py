@@ -85,11 +85,11 @@ def check(
             print(f"{problem}\n")
         size = f"{plural(len(loaded.rules), 'rule')}, {plural(len(loaded.seeds), 'seed')}"
         verdict = plural(len(problems), "problem") if problems else "no problems"
-        print(f"{grammar}: {size}, {verdict}")
         if counts is not None:
             print(
                 "\n".join(f"{what}: {number}" for what, number in describe_counts(counts).items())
             )
+        print(f"{grammar}: {size}, {verdict}")
     raise typer.Exit(1 if failed else 0)
 
 
