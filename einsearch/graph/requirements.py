@@ -182,7 +182,7 @@ def _source(signal: Signal, *, frozen: bool) -> Fact:
 def _signals(call: Call, known: list[Fact]) -> tuple[Signal, ...]:
     incoming = tuple(fact.signal for fact in known)
     try:
-        return call.primitive.signal(call.specs, call.args, incoming)
+        return call.signals(incoming)
     except OverflowError:
         return (Signal(0.0, float("inf")),) * len(call.outputs)
 

@@ -128,7 +128,8 @@ class Dropout(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         mean, kept = incoming[0].mean, 1 - args.p
-        moments = Signal(mean, incoming[0].second_moment / kept - mean**2)
+        variance = incoming[0].second_moment / kept - mean**2
+        moments = Signal(mean, variance, by_inputs=incoming[0].input_variance / kept)
         return (moments.between(0.0, incoming[0].low / kept, incoming[0].high / kept),)
 
 

@@ -55,7 +55,11 @@ class Add(Join):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        moments = Signal(sum(s.mean for s in incoming), sum(s.variance for s in incoming))
+        moments = Signal(
+            sum(s.mean for s in incoming),
+            sum(s.variance for s in incoming),
+            by_inputs=sum(s.input_variance for s in incoming),
+        )
         return (moments.between(sum(s.low for s in incoming), sum(s.high for s in incoming)),)
 
 
@@ -83,7 +87,9 @@ class Mul(Join):
         for signal in incoming[1:]:
             products = [end * other for end in ends for other in (signal.low, signal.high)]
             ends = min(products), max(products)
-        return (Signal(mean, max(square - mean**2, 0.0)).between(*ends),)
+        by_inputs = max(square - math.prod(s.fixed_moment for s in incoming), 0.0)
+        moments = Signal(mean, max(square - mean**2, 0.0), by_inputs=by_inputs)
+        return (moments.between(*ends),)
 
 
 @register
@@ -165,7 +171,9 @@ class Concat(Primitive):
         mean = sum(w * s.mean for w, s in zip(shares, incoming, strict=True))
         square = sum(w * s.second_moment for w, s in zip(shares, incoming, strict=True))
         ends = [end for signal in incoming for end in (signal.low, signal.high)]
-        return (Signal(mean, max(square - mean**2, 0.0)).between(*ends),)
+        by_inputs = sum(w * s.input_variance for w, s in zip(shares, incoming, strict=True))
+        moments = Signal(mean, max(square - mean**2, 0.0), by_inputs=by_inputs)
+        return (moments.between(*ends),)
 
 
 @register
@@ -213,7 +221,9 @@ class MatMul(Primitive):
         mean = left.mean * right.mean
         variance = size * max(left.second_moment * right.second_moment - mean**2, 0.0)
         scale = size**-0.5 if args.scaled else 1.0
-        moments = Signal(size * mean * scale, variance * scale**2)
+        squares = left.second_moment * right.second_moment
+        by_inputs = size * max(squares - left.fixed_moment * right.fixed_moment, 0.0)
+        moments = Signal(size * mean * scale, variance * scale**2, by_inputs=by_inputs * scale**2)
         term = left.farthest * right.farthest * scale
         reach = min(math.hypot(DEVIATIONS * moments.variance**0.5, term), size * term)
         return (moments.between(moments.mean - reach, moments.mean + reach),)

@@ -20,7 +20,8 @@ def default_initialised(fan_in: int, incoming: Signal, bias: bool) -> Signal:
     # Of many terms the sum is normal, but for what a single far one adds.
     term = incoming.farthest / fan_in**0.5
     reach = min(math.hypot(DEVIATIONS * variance**0.5, term), fan_in * term + 3 * offset**0.5)
-    return Signal(0.0, variance).between(-reach, reach)
+    moments = Signal(0.0, variance, by_inputs=incoming.input_variance / 3)
+    return moments.between(-reach, reach)
 
 
 @register

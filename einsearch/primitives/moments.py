@@ -123,10 +123,12 @@ class RootMeanSquare(MomentPrimitive):
 
 
 def average_of(count: float, signal: Signal) -> Signal:
-    """Moments of the mean of so many independent elements."""
-    spread = DEVIATIONS * signal.tail * (signal.variance / count) ** 0.5
+    """Moments of the mean of so many elements, of which only what inputs make is independent."""
+    by_inputs = signal.input_variance / count
+    variance = signal.variance - signal.input_variance + by_inputs
+    spread = DEVIATIONS * signal.tail * variance**0.5
     low, high = max(signal.mean - spread, signal.low), min(signal.mean + spread, signal.high)
-    return Signal(signal.mean, signal.variance / count).between(low, high)
+    return Signal(signal.mean, variance, by_inputs=by_inputs).between(low, high)
 
 
 def _root(moments: Signal, count: int, tail: float, most: float) -> Signal:

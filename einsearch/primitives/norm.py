@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from einsearch.errors import ShapeError
@@ -26,14 +27,26 @@ class Normalisation(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        variance = incoming[0].variance
-        return (_scaled(incoming[0], incoming[0].mean, (variance + 1e-5) ** -0.5),)
+        signal = incoming[0]
+        if self.keeps_features_apart(specs, args):
+            factor = (signal.input_variance + 1e-5) ** -0.5
+            # What differs between features alone is subtracted, and inputs make all that is left.
+            return (_scaled(replace(signal, variance=signal.input_variance), signal.mean, factor),)
+        return (_scaled(signal, signal.mean, (signal.variance + 1e-5) ** -0.5),)
+
+    def keeps_features_apart(self, specs: Bundle, args: Arguments) -> bool:
+        """Whether every feature is normalised by itself."""
+        return self.mixes_batch(specs, args)
 
 
 def _scaled(signal: Signal, offset: float, factor: float) -> Signal:
     """Moments of (x - offset) * factor; of so many normalised elements none is larger."""
     ends = [(x - offset) * factor for x in (signal.low, signal.high)]
-    moments = Signal((signal.mean - offset) * factor, signal.variance * factor**2)
+    moments = Signal(
+        (signal.mean - offset) * factor,
+        signal.variance * factor**2,
+        by_inputs=signal.input_variance * factor**2,
+    )
     return moments.between(*(min(max(x, -MOST), MOST) for x in ends))
 
 
@@ -120,6 +133,9 @@ class GroupNorm(Normalisation):
 
     name = "group_norm"
     parameters = (Parameter("groups", Kind.INT, 32, minimum=1, maximum=4096),)
+
+    def keeps_features_apart(self, specs: Bundle, args: Arguments) -> bool:
+        return groups_of(specs[0], args.groups) == specs[0].features
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         if specs[0].elements // groups_of(specs[0], args.groups) == 1:

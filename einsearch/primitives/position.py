@@ -32,5 +32,6 @@ class PositionalEncoding(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        moments = Signal(incoming[0].mean, incoming[0].variance + 0.02**2)
+        variance = incoming[0].variance + 0.02**2
+        moments = Signal(incoming[0].mean, variance, by_inputs=incoming[0].input_variance)
         return (moments.between(incoming[0].low - 0.12, incoming[0].high + 0.12),)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from einsearch.primitives.arguments import Arguments, show_value
 from einsearch.primitives.base import Cost, Primitive, Signal, cost, expressions_of, infer
+from einsearch.primitives.signals import shared
 from einsearch.specs import Bundle, TensorSpec
 
 INPUT: Final = -1
@@ -66,6 +67,11 @@ class Call:
     @property
     def cost(self) -> Cost:
         return cost(self.primitive, self.args, self.specs)
+
+    def signals(self, incoming: tuple[Signal, ...]) -> tuple[Signal, ...]:
+        """Distributions of the outgoing tensors at initialisation."""
+        made = self.primitive.signal(self.specs, self.args, incoming)
+        return tuple([shared(signal, incoming) for signal in made])
 
     @property
     def inner(self) -> tuple[Inner, ...]:
@@ -145,7 +151,7 @@ class Program:
 
         for call in self.calls:
             known = tuple(map(signal, call.inputs))
-            made.append(call.primitive.signal(call.specs, call.args, known))
+            made.append(call.signals(known))
         return tuple(map(signal, self.outputs))
 
     def on(self, incoming: Bundle) -> Program:

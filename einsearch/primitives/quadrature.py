@@ -28,6 +28,22 @@ _MIDPOINTS: Final = tuple(_STEP * (i + 0.5) for i in range(-_HALF, _HALF))
 _WEIGHTS: Final = tuple(_STEP * math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in _MIDPOINTS)
 
 
+def _hermite(orders: int) -> tuple[tuple[float, ...], ...]:
+    """Orthonormal Hermite polynomials up to an order at the midpoints, times the weights."""
+    rows = [[1.0] * len(_MIDPOINTS), list(_MIDPOINTS)]
+    for k in range(1, orders):
+        rows.append(
+            [
+                (x * h - math.sqrt(k) * g) / math.sqrt(k + 1)
+                for x, h, g in zip(_MIDPOINTS, rows[-1], rows[-2], strict=True)
+            ]
+        )
+    return tuple(tuple(h * w for h, w in zip(row, _WEIGHTS, strict=True)) for row in rows[1:])
+
+
+_HERMITE: Final = _hermite(12)
+
+
 @lru_cache(maxsize=16_384)
 def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
     """Moments of `function(x)` for a normal x with the incoming moments; memoised."""
@@ -35,8 +51,32 @@ def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
     values = [function(incoming.mean + spread * x) for x in _MIDPOINTS]
     mean = math.fsum(v * w for v, w in zip(values, _WEIGHTS, strict=True))
     variance = math.fsum((v - mean) ** 2 * w for v, w in zip(values, _WEIGHTS, strict=True))
-    moments = Signal(max(-_LARGEST, min(mean, _LARGEST)), min(variance, _LARGEST))
+    variance = min(variance, _LARGEST)
+    by_inputs = None if incoming.by_inputs is None else _by_inputs(values, variance, incoming)
+    moments = Signal(max(-_LARGEST, min(mean, _LARGEST)), variance, by_inputs=by_inputs)
     return moments.between(*map(function, _reached(incoming)))
+
+
+def _by_inputs(values: list[float], variance: float, incoming: Signal) -> float:
+    """Variance of f(x) over inputs, from f at the midpoints.
+
+    With Hermite coefficients a_k of f and the correlation c of x for two inputs, that of f(x) is
+    sum a_k^2 c^k over k from 1; what is beyond the last one counts as one more.
+    """
+    if incoming.variance <= 0:
+        return 0.0
+    share = min(incoming.input_variance / incoming.variance, 1.0)
+    total, rest = 0.0, variance
+    for order, row in enumerate(_HERMITE, 1):
+        power = min(math.fsum(v * h for v, h in zip(values, row, strict=True)) ** 2, rest)
+        total += power * _lost(order, share)
+        rest -= power
+    return total + rest * _lost(len(_HERMITE) + 1, share)
+
+
+def _lost(order: int, share: float) -> float:
+    """1 - (1 - share)^order, exact for small shares."""
+    return 1.0 if share >= 1 else -math.expm1(order * math.log1p(-share))
 
 
 def _reached(incoming: Signal) -> list[float]:

@@ -1,8 +1,9 @@
-"""What is known of a tensor's elements at initialisation: two moments, and how far they reach."""
+"""What is known of a tensor's elements at initialisation: moments, and how far they reach."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 DEVIATIONS: Final = 6.0
@@ -16,6 +17,10 @@ GREATEST: Final = 1e30
 class Signal:
     """Distribution of a tensor's elements.
 
+    Most of the variance behind a few saturated layers is that of the weights: whatever enters, the
+    same comes out. So the part that inputs make goes beside it (the correlation of two inputs in
+    Schoenholz et al., ICLR 2017, eq. 5, is 1 less their quotient).
+
     Moments tell little of heavy tails: nearly all elements of e^(e^x) are below 10,000, yet one in
     274,000 is beyond float32. So bounds go with them, from call to call.
 
@@ -23,15 +28,27 @@ class Signal:
         mean: expected value of an element.
         variance: variance of an element over inputs and initialisations.
         bounds: what elements stay between, but for one in millions; None where they are normal.
+        by_inputs: variance of an element over inputs, the weights fixed; None where that is all.
     """
 
     mean: float = 0.0
     variance: float = 1.0
     bounds: tuple[float, float] | None = None
+    by_inputs: float | None = None
 
     @property
     def second_moment(self) -> float:
         return self.mean**2 + self.variance
+
+    @property
+    def input_variance(self) -> float:
+        """Variance over inputs, the weights fixed."""
+        return self.variance if self.by_inputs is None else self.by_inputs
+
+    @property
+    def fixed_moment(self) -> float:
+        """Second moment of what is the same for all inputs."""
+        return self.second_moment - self.input_variance
 
     @property
     def low(self) -> float:
@@ -58,4 +75,13 @@ class Signal:
     def between(self, *values: float) -> Signal:
         """The same moments, between the smallest and the largest of some values."""
         cut = [min(max(value, -GREATEST), GREATEST) for value in values]
-        return Signal(self.mean, self.variance, (min(cut), max(cut)))
+        return replace(self, bounds=(min(cut), max(cut)))
+
+
+def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:
+    """An outcome whose rule does not say what inputs make of it: as much as of its operands."""
+    if made.by_inputs is not None or all(signal.by_inputs is None for signal in incoming):
+        return made
+    variance = sum(signal.variance for signal in incoming)
+    share = sum(signal.input_variance for signal in incoming) / variance if variance else 1.0
+    return replace(made, by_inputs=min(share, 1.0) * made.variance)

@@ -47,7 +47,8 @@ def faded(signal: Signal, share: float) -> Signal:
     if share >= 1:
         return signal
     mean = share * signal.mean
-    moments = Signal(mean, max(share * signal.second_moment - mean**2, 0.0))
+    variance = max(share * signal.second_moment - mean**2, 0.0)
+    moments = Signal(mean, variance, by_inputs=share * signal.input_variance)
     return moments.between(signal.low, 0.0, signal.high)
 
 
