@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from einsearch.derivation.bracketing import first_parts
 from einsearch.derivation.calls import yield_outputs
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Options, Path
@@ -106,6 +107,8 @@ class Recognizer(Machine):
         self.most_steps = MOST_STEPS
         self._uses_depth = grammar.uses_depth
         self._structures = Structures()
+        self._first_parts = first_parts(grammar)
+        self._excluded: int | None = None
 
     def parses(self) -> Iterator[tuple[Any, ...]]:
         """Decided values of derivations, the most probable first; each is to be verified.
@@ -138,6 +141,8 @@ class Recognizer(Machine):
         self.events.clear()
         if expression is not None:
             self.expression = None
+            if type(expression) is e.RuleCall:
+                self._excluded = self._first_parts.get(id(expression))
             return STEPS[type(expression)](self, expression)
         frame = self.frames
         if frame is None:
@@ -231,8 +236,9 @@ class Recognizer(Machine):
 
     def _values(self, draw: Draw) -> list[Any]:
         if isinstance(draw, Options):
+            excluded, self._excluded = self._excluded, None
             order = sorted(draw.allowed, key=lambda i: -draw.probabilities[i])
-            return [draw.values[i] for i in order]
+            return [draw.values[i] for i in order if draw.values[i] != excluded]
         if draw.is_integer and draw.high - draw.low < MOST_VALUES:
             return list(range(int(draw.low), int(draw.high) + 1))
         return [v for v in self.goal.literals if draw.log_probability(v) is not None]
@@ -253,7 +259,7 @@ class Recognizer(Machine):
         self.context, self.frames, self.refs, self.block = thread[:4]
         self.position, self.trail, self.known, self.unread = thread[4:8]
         self.specs = tuple(map(self.spec, self.refs))
-        self.expression = None
+        self.expression = self._excluded = None
         if len(thread) == 8:
             return
         step, data, value, draw, label = thread[8:]
@@ -277,6 +283,7 @@ class Recognizer(Machine):
             self.block,
             self.known,
             self.unread,
+            self._excluded,
         )
         entry = self.table.get(key)
         is_new = entry is None
