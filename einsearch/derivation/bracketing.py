@@ -1,4 +1,4 @@
-"""Series of series: `x = x >> x` derives a text of n parts in as many ways as there are bracketings.
+"""Series of series: `x = x >> x` derives n parts in as many ways as there are bracketings.
 
 All of them come to the same network with the same probability, so a recogniser looks at one: the
 first part of such a series is no such series itself. Whatever is bracketed otherwise can be turned
