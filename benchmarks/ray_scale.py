@@ -133,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("workers  trials  trials/s  efficiency  driver CPU ms/trial  saturates at workers")
     for workers in options.workers:
         # Few workers need not do all: what is measured is a rate.
-        trials = min(options.trials, max(100, round(60 * workers / options.seconds)))
+        few = max(100, round(60 * workers / options.seconds))
+        trials = options.trials if workers == max(options.workers) else min(options.trials, few)
         rate, efficiency, cpu = throughput(workers, options.seconds, trials)
         most = options.seconds / (cpu / 1000)
         row = f"{workers:7}  {trials:6}  {rate:8.2f}  {efficiency:10.1%}  {cpu:19.2f}  {most:20.0f}"
