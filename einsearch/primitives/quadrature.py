@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+
 from einsearch.primitives.base import Signal
 
 _STEP: Final = 0.1
@@ -24,21 +26,16 @@ _PLACES: Final = 8
 _TURNS: Final = (-1.3, -0.75, 0.0, 1e-5, -1e-5)
 """Where functions that are not monotonic turn, or reach furthest."""
 
-_MIDPOINTS: Final = tuple(_STEP * (i + 0.5) for i in range(-_HALF, _HALF))
-_WEIGHTS: Final = tuple(_STEP * math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in _MIDPOINTS)
+_MIDPOINTS: Final = _STEP * (np.arange(-_HALF, _HALF) + 0.5)
+_WEIGHTS: Final = _STEP * np.exp(-(_MIDPOINTS**2) / 2) / math.sqrt(2 * math.pi)
 
 
-def _hermite(orders: int) -> tuple[tuple[float, ...], ...]:
+def _hermite(orders: int) -> np.ndarray:
     """Orthonormal Hermite polynomials up to an order at the midpoints, times the weights."""
-    rows = [[1.0] * len(_MIDPOINTS), list(_MIDPOINTS)]
+    rows = [np.ones_like(_MIDPOINTS), _MIDPOINTS]
     for k in range(1, orders):
-        rows.append(
-            [
-                (x * h - math.sqrt(k) * g) / math.sqrt(k + 1)
-                for x, h, g in zip(_MIDPOINTS, rows[-1], rows[-2], strict=True)
-            ]
-        )
-    return tuple(tuple(h * w for h, w in zip(row, _WEIGHTS, strict=True)) for row in rows[1:])
+        rows.append((_MIDPOINTS * rows[-1] - math.sqrt(k) * rows[-2]) / math.sqrt(k + 1))
+    return np.stack(rows[1:]) * _WEIGHTS
 
 
 _HERMITE: Final = _hermite(12)
@@ -48,17 +45,19 @@ _HERMITE: Final = _hermite(12)
 def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
     """Moments of `function(x)` for a normal x with the incoming moments; memoised."""
     spread = math.sqrt(min(max(incoming.variance, 0.0), _LARGEST))
-    values = [function(incoming.mean + spread * x) for x in _MIDPOINTS]
-    mean = math.fsum(v * w for v, w in zip(values, _WEIGHTS, strict=True))
-    variance = math.fsum((v - mean) ** 2 * w for v, w in zip(values, _WEIGHTS, strict=True))
-    variance = min(variance, _LARGEST)
-    by_inputs = None if incoming.by_inputs is None else _by_inputs(values, variance, incoming)
+    places = (incoming.mean + spread * _MIDPOINTS).tolist()
+    values = np.array([function(x) for x in places], dtype=float)
+    # Sums in numpy's own order, not a BLAS's: the same on every machine.
+    mean = float(values[_HALF]) + float(((values - values[_HALF]) * _WEIGHTS).sum())
+    apart = values - mean
+    variance = min(float((apart**2 * _WEIGHTS).sum()), _LARGEST)
+    by_inputs = None if incoming.by_inputs is None else _by_inputs(apart, variance, incoming)
     moments = Signal(max(-_LARGEST, min(mean, _LARGEST)), variance, by_inputs=by_inputs)
     return moments.between(*map(function, _reached(incoming)))
 
 
-def _by_inputs(values: list[float], variance: float, incoming: Signal) -> float:
-    """Variance of f(x) over inputs, from f at the midpoints.
+def _by_inputs(apart: np.ndarray, variance: float, incoming: Signal) -> float:
+    """Variance of f(x) over inputs, from how far f is from its mean at the midpoints.
 
     With Hermite coefficients a_k of f and the correlation c of x for two inputs, that of f(x) is
     sum a_k^2 c^k over k from 1; what is beyond the last one counts as one more.
@@ -67,8 +66,8 @@ def _by_inputs(values: list[float], variance: float, incoming: Signal) -> float:
         return 0.0
     share = min(incoming.input_variance / incoming.variance, 1.0)
     total, rest = 0.0, variance
-    for order, row in enumerate(_HERMITE, 1):
-        power = min(math.fsum(v * h for v, h in zip(values, row, strict=True)) ** 2, rest)
+    for order, coefficient in enumerate((apart * _HERMITE).sum(axis=1).tolist(), 1):
+        power = min(coefficient**2, rest)
         total += power * _lost(order, share)
         rest -= power
     return total + rest * _lost(len(_HERMITE) + 1, share)
