@@ -163,6 +163,14 @@ class Primitive(abc.ABC):
         """Whether examples of a batch meet in training, as in batch norm; not in evaluation."""
         return False
 
+    def is_causal(self, specs: Bundle, args: Arguments) -> bool:
+        """Whether no token that leaves depends on a later one that enters; False unless said.
+
+        Neither in training, where batch norm lets all of them meet, nor in evaluation. Asked where
+        only tokens enter and leave, all of the same length.
+        """
+        return False
+
     def weights(self, specs: Bundle, args: Arguments) -> int:
         """Number of trainable scalars; 0 unless overridden."""
         return 0

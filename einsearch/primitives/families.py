@@ -9,6 +9,7 @@ from einsearch.primitives import (  # noqa: F401
     experts,
     kan,
     linear,
+    linear_attention,
     moments,
     norm,
     pool,
