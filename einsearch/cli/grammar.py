@@ -47,6 +47,7 @@ class Format(StrEnum):
     DRAWING = "drawing"
     SVG = "svg"
     SOURCE = "source"
+    FORMULA = "formula"
 
 
 def check(
@@ -245,7 +246,16 @@ def show(
         str,
         typer.Argument(help="A network's text, the name of a seed, RUN:TRIAL, or - for stdin."),
     ],
-    input: InputOption = DEFAULT_INPUT,
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="SPEC",
+            help="The incoming tensor: image:3x32x32, tokens:128x16 or vector:10.",
+            show_default=f"{DEFAULT_INPUT}, or that of the run",
+        ),
+    ] = None,
     grammar: Annotated[
         str | None,
         typer.Option("--grammar", "-g", help="Whose seeds and rules the text may use."),
@@ -259,9 +269,9 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Draw a network, count it, or print it as PyTorch source.
+    """Draw a network, count it, or print it as PyTorch source or as a formula.
 
-    A trial of a run takes the run's own input.
+    A formula is for layers made of arithmetic: einsearch show bn_relu -g evonorm -f formula
 
     Example: [cyan]einsearch show resnet18 --grammar einspace --input image:3x64x64[/]
     """
@@ -283,12 +293,13 @@ def show(
         print(text)
 
 
-def _read_network(network: str, input: str, grammar: str | None) -> Any:
+def _read_network(network: str, input: str | None, grammar: str | None) -> Any:
     from einsearch.api import architecture
 
     if is_run(split_trial(network)[0]):
-        return network_of_run(network)
-    spec, text = read_input(input), read_text(network)
+        found = network_of_run(network)
+        return found if input is None else architecture(found.text, read_input(input))
+    spec, text = read_input(input or DEFAULT_INPUT), read_text(network)
     loaded = None if grammar is None else read_grammar(grammar)
     if loaded is not None and text in loaded.seeds:
         return loaded.seed(text, spec)
@@ -298,10 +309,13 @@ def _read_network(network: str, input: str, grammar: str | None) -> Any:
 def _pictured(found: Architecture, format: Format, *, full: bool, markup: bool) -> str:
     from einsearch.compile.source import python_source
     from einsearch.graph.draw import draw_text
+    from einsearch.graph.formula import formula
     from einsearch.graph.svg import draw_svg
 
     if format is Format.SVG:
         return draw_svg(found.program, fold=not full)
+    if format is Format.FORMULA:
+        return formula(found.program)
     if format is Format.SOURCE:
         return python_source(found.program).rstrip()
     return draw_text(found.program, fold=not full, markup=markup)

@@ -8,6 +8,7 @@
 | `remembered.py`   | `remembered`: results of functions of programs, kept as long as those     |
 | `requirements.py` | `violation`: why a network cannot learn, in one symbolic pass             |
 | `outline.py`      | what drawings show: repeated blocks and equal branches once               |
+| `formula.py`      | `formula`: what a layer made of arithmetic computes, as a formula         |
 | `draw.py`         | `draw_text`: a picture for the terminal                                   |
 | `svg.py`          | `draw_svg`: a picture for a page, placed by `layout.py`                   |
 

@@ -163,3 +163,15 @@ def test_show_prints_source_that_runs(cli: Command) -> None:
     exec(compile(source, "<source>", "exec"), names)
     network = names["Network"]()  # type: ignore[operator]
     assert network(torch.zeros(2, 4)).shape == (2, 8)
+
+
+def test_show_prints_a_layer_as_a_formula(cli: Command) -> None:
+    words = ("show", "evonorm_s0", "-g", "evonorm", "-i", "image:32x8x8", "-f", "formula")
+    assert cli(*words).out == "y = g * (x * sigmoid(v * x) / std_group(x)) + b\n"
+
+
+def test_show_takes_a_trial_on_another_tensor(cli: Command, run: Path) -> None:
+    own = json.loads(cli("show", f"{run}:1", "--json").out)
+    other = json.loads(cli("show", f"{run}:1", "-i", "image:1x16x16", "--json").out)
+    assert own["text"] == other["text"]
+    assert (own["input"], other["input"]) == ("image:1x8x8", "image:1x16x16")

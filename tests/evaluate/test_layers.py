@@ -86,6 +86,13 @@ class TestStability:
         assert worst_gradient(network, task, steps=30) > 1e8
         assert worst_gradient(calm, task, steps=30) < 1e4
 
+    @pytest.mark.parametrize("anchor", ANCHORS.values(), ids=ANCHORS)
+    def test_batch_norm_and_relu_are_stable_in_every_anchor(
+        self, anchor: Anchor, task: Task
+    ) -> None:
+        network = build_network(anchor.with_layer(BN_RELU, task.input), task, 0)
+        assert worst_gradient(network, task, steps=100, batch=8) < 1e5
+
     def test_a_network_without_convolutions(self, task: Task) -> None:
         with pytest.raises(EinsearchError, match="none here"):
             worst_gradient(nn.Flatten(), task)
@@ -119,6 +126,12 @@ class TestScore:
             scored(task, **changes).score(layer)
         assert str(caught.value).startswith(reason)
         assert filter_of(str(caught.value)) == Filter(reason.split(":", 1)[0])
+
+    def test_screening_trains_a_few_epochs_and_asks_both_filters(self, task: Task) -> None:
+        begun = scored(task).screen(BN_RELU)
+        assert {name: outcome.epochs for name, outcome in begun.items()} == {"small": 2, "other": 2}
+        with pytest.raises(Reject, match="stability"):
+            scored(task, stability=1e-3).screen(BN_RELU)
 
     def test_other_reasons_are_no_filter(self) -> None:
         assert filter_of("something else: x") is None

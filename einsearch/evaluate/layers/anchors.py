@@ -69,11 +69,15 @@ RESIDUAL: Final = Anchor(
 SEPARABLE: Final = Anchor(
     "separable",
     "conv2d(16, 3) >> layer"
-    " >> (conv2d(48, 1) >> layer >> conv2d(48, 3, groups=48) >> layer >> conv2d(16, 1), identity)"
-    " >> add >> conv2d(96, 1) >> layer >> conv2d(96, 3, stride=2, groups=96) >> layer"
-    " >> conv2d(32, 1)",
+    " >> (conv2d(32, 1) >> layer >> conv2d(32, 3, groups=32) >> layer >> conv2d(16, 1), identity)"
+    " >> add >> conv2d(64, 1) >> layer >> conv2d(64, 3, stride=2, groups=64) >> layer"
+    " >> conv2d(32, 1) >> layer",
 )
-"""Inverted residual blocks, as in MobileNetV2 (Sandler et al., 2018)."""
+"""Inverted residual blocks, as in MobileNetV2 (Sandler et al., 2018).
+
+A layer comes last: behind a convolution alone, ascent on the gradient's norm (`filters.py`) has no
+bound, whatever the layers before it.
+"""
 
 DENSE: Final = Anchor(
     "dense",

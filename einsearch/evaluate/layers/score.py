@@ -42,6 +42,7 @@ class LayerScore:
         quality: accuracy on validation data that every anchor must have reached by then.
         stability_steps: of ascent on the gradient's norm; 0 for no such filter.
         stability: bound on that norm.
+        stability_batch: examples whose gradient that is.
         seed: of weights and of the order of examples, the same for all layers.
     """
 
@@ -52,6 +53,7 @@ class LayerScore:
     quality: float = 0.2
     stability_steps: int = 100
     stability: float = 1e8
+    stability_batch: int = 16
     seed: int = 0
 
     def __call__(self, derivation: Any) -> dict[str, float]:
@@ -67,11 +69,30 @@ class LayerScore:
 
     def score(self, layer: str) -> dict[str, float]:
         """The same for the text of a layer."""
-        programs = {a.name: a.with_layer(layer, self.task.input) for a in self.anchors}
+        programs = self._programs(layer)
+        begun = self.screen(layer)
+        return {name: self._finish(name, programs[name], begun[name]) for name in programs}
+
+    def screen(self, layer: str) -> dict[str, Outcome]:
+        """Passes a layer through both filters.
+
+        Args:
+            layer: its text.
+
+        Returns:
+            Name of each anchor -> what its first epochs gave.
+
+        Raises:
+            Reject: as calling does.
+        """
+        programs = self._programs(layer)
         begun = {name: self._begin(name, program) for name, program in programs.items()}
         for name, program in programs.items():
             self._check_stability(name, program)
-        return {name: self._finish(name, programs[name], begun[name]) for name in programs}
+        return begun
+
+    def _programs(self, layer: str) -> dict[str, Program]:
+        return {a.name: a.with_layer(layer, self.task.input) for a in self.anchors}
 
     def _begin(self, name: str, program: Program) -> Outcome:
         """The first epochs. Raises Reject."""
@@ -94,7 +115,7 @@ class LayerScore:
             build_network(program, self.task, self.seed),
             self.task,
             steps=self.stability_steps,
-            batch=self.training.batch,
+            batch=self.stability_batch,
             bound=self.stability,
             device=self.training.device,
         )
