@@ -1,8 +1,8 @@
 """Evolution guided by a predictor: Wei, Niu, Tang and Liang, 2020, "NPENAS: Neural Predictor Guided
 Evolution for Neural Architecture Search", with a Gaussian process, in a grammar, asynchronous.
 
-The best trials have many children, a cheap model of the recent results ranks them, and the one that
-promises most is proposed.
+The best trials have many descendants, a cheap model of the recent results ranks them, and the one
+that promises most is proposed.
 """
 
 from __future__ import annotations
@@ -26,22 +26,25 @@ from einsearch.trial import Trial
 
 _TRIES: Final = 2
 """Children made, for each that is wanted: some repeat others."""
-_GRANDCHILDREN: Final = 1 / 3
-"""Part of the children whose parents are the most promising of the others."""
+_FIRST: Final = 0.3
+"""Part of the candidates that are children of trials."""
+_ROUNDS: Final = 3
+"""Generations of children of candidates, after these."""
 _PROMISING: Final = 4
-"""How many of those have children themselves."""
+"""The most promising candidates, which have those children."""
 
 
 @register_searcher
 class GuidedEvolutionSearcher(Searcher):
     """Evolution on the main objective, whose children are ranked before one is evaluated.
 
-    Proposals are the space's seeds, then samples, then children of the best trials, the better a
-    trial, the more. The ranking is by expected improvement in a Gaussian process on structure
-    features, which learns from the latest 200 results. Proposals under way count as observed at
-    what is expected of them. What failed or breaks a constraint counts as the worst that was seen.
+    Proposals are the space's seeds, then samples, then descendants of the best trials: children,
+    the better a trial, the more, and for three generations children of what promises most. The
+    promise is expected improvement in a Gaussian process on structure features, which learns from
+    the latest 200 results. Proposals under way count as observed at what is expected of them. What
+    failed or breaks a constraint counts as the worst that was seen.
 
-    A proposal takes some tens of milliseconds of computing, however long the search is.
+    A proposal takes about a tenth of a second of computing, however long the search is.
 
     Args:
         initial: samples before the model is used.
@@ -58,7 +61,7 @@ class GuidedEvolutionSearcher(Searcher):
         *,
         initial: Annotated[int, Field(ge=2)] = 8,
         parents: Annotated[int, Field(ge=1)] = 10,
-        children: Annotated[int, Field(ge=1)] = 18,
+        children: Annotated[int, Field(ge=1)] = 42,
     ) -> None:
         super().__init__(space, seed)
         self._initial = initial
@@ -82,7 +85,7 @@ class GuidedEvolutionSearcher(Searcher):
             return Proposal(number, self.space.seeds[number], origin="seed")
         if number >= self._initial and self._best and self._predictor.is_ready:
             children = _Children(number, self._operators, self._proposed, rng)
-            children.breed(self._observed(), self._children * (1 - _GRANDCHILDREN))
+            children.breed(self._observed(), self._children * _FIRST)
             if children.made:
                 return self._most_promising(children)
         return self._proposed.fresh(rng, lambda: Proposal(number, self.space.sample(rng)))
@@ -97,9 +100,11 @@ class GuidedEvolutionSearcher(Searcher):
         self._pending = {n: self._features(known) for n, known in sorted(self._pending.items())}
         promise = self._predictor.promise([self._features(one) for one in self._pending.values()])
         promises = promise(children.features)
-        order = np.argsort(-promises, kind="stable")[:_PROMISING]
-        children.breed([children.made[place] for place in order], self._children * _GRANDCHILDREN)
-        promises = np.append(promises, promise(children.features[len(promises) :]))
+        for _ in range(_ROUNDS):
+            order = np.argsort(-promises, kind="stable")[:_PROMISING]
+            parents = [children.made[place] for place in order]
+            children.breed(parents, self._children * (1 - _FIRST) / _ROUNDS)
+            promises = np.append(promises, promise(children.features[len(promises) :]))
         return children.made[int(np.argmax(promises))]
 
     def _recall(self, trial: Trial) -> None:
