@@ -1,12 +1,14 @@
 """How many workers one driver keeps busy on Ray: candidates that sleep, on workers of this machine.
 
-    python benchmarks/ray_scale.py [--workers 2 8 32] [--seconds 1] [--trials 10000] [--data 200]
+    python benchmarks/ray_scale.py [--workers 2 8 32] [--seconds 1] [--trials 10000]
+                                   [--searcher random] [--data 200]
 
 Needs `pip install "einsearch[ray]"`, and about 200 MB of memory a worker. For each number of
 workers it prints trials per second, efficiency (slept seconds over seconds that workers were
 there for, starts not counted), and the driver's CPU milliseconds a trial. From the last follows
 where a driver saturates: workers x (1 s / seconds of a trial) x CPU of a trial = 1. The record is a
-journal on disk. Last, what a job costs with and without that many MB of data in the workers.
+journal on disk, and the searcher's computing is in it: `benchmarks/overhead.py` has that of the
+others. Last, what a job costs with and without that many MB of data in the workers.
 """
 
 from __future__ import annotations
@@ -80,7 +82,9 @@ def start(workers: int, seconds: float, data: Any = None) -> RayExecutor:
     return executor
 
 
-def throughput(workers: int, seconds: float, trials: int) -> tuple[float, float, float]:
+def throughput(
+    workers: int, seconds: float, trials: int, searcher: str
+) -> tuple[float, float, float]:
     """Trials per second, efficiency, CPU milliseconds of the driver a trial."""
     path = find_resource("grammars", "digits", ".ein")
     assert path is not None
@@ -93,8 +97,8 @@ def throughput(workers: int, seconds: float, trials: int) -> tuple[float, float,
             options = Options(callbacks=measured, describe=describe)
             with drive(folder, DIRECTIONS) as driving:
                 began, cpu = time.monotonic(), time.process_time()
-                searcher = partial(make_searcher, "evolution", space)
-                run_study(searcher, executor, driving.record, Budget(trials), options)
+                make = partial(make_searcher, searcher, space)
+                run_study(make, executor, driving.record, Budget(trials), options)
                 wall, cpu = time.monotonic() - began, time.process_time() - cpu
     finally:
         executor.close()
@@ -126,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 8, 32])
     parser.add_argument("--seconds", type=float, default=1.0, help="that a candidate takes")
     parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--searcher", default="random", help="whose computing is the driver's too")
     parser.add_argument("--data", type=int, default=200, help="MB that every worker gets")
     options = parser.parse_args(arguments)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -135,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Few workers need not do all: what is measured is a rate.
         few = max(100, round(60 * workers / options.seconds))
         trials = options.trials if workers == max(options.workers) else min(options.trials, few)
-        rate, efficiency, cpu = throughput(workers, options.seconds, trials)
+        rate, efficiency, cpu = throughput(workers, options.seconds, trials, options.searcher)
         most = options.seconds / (cpu / 1000)
         row = f"{workers:7}  {trials:6}  {rate:8.2f}  {efficiency:10.1%}  {cpu:19.2f}  {most:20.0f}"
         print(row, flush=True)
