@@ -58,8 +58,9 @@ def filter_random(score: LayerScore, count: int, seed: int) -> Filtered:
         seen.append(key)
         if key not in verdicts:
             verdicts[key] = screened(score, layer.text)
-        if (number + 1) % 100 == 0:
-            print(f"  {number + 1} of {count} layers", flush=True)
+        if (number + 1) % 50 == 0:
+            so_far = dict(Counter(verdicts[key][0] for key in seen))
+            print(f"  {number + 1} of {count} layers: {so_far}", flush=True)
     found = Counter(verdicts[key] for key in seen)
     kinds = Counter(dict.fromkeys(("passed", "quality", "failed", "stability"), 0))
     anchors: dict[str, dict[str, int]] = {}

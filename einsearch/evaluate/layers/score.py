@@ -69,30 +69,28 @@ class LayerScore:
 
     def score(self, layer: str) -> dict[str, float]:
         """The same for the text of a layer."""
-        programs = self._programs(layer)
         begun = self.screen(layer)
-        return {name: self._finish(name, programs[name], begun[name]) for name in programs}
+        return {name: self._finish(name, *one) for name, one in begun.items()}
 
-    def screen(self, layer: str) -> dict[str, Outcome]:
+    def screen(self, layer: str) -> dict[str, tuple[Program, Outcome]]:
         """Passes a layer through both filters.
 
         Args:
             layer: its text.
 
         Returns:
-            Name of each anchor -> what its first epochs gave.
+            Name of each anchor -> the anchor with the layer, and what its first epochs gave.
 
         Raises:
             Reject: as calling does.
         """
-        programs = self._programs(layer)
-        begun = {name: self._begin(name, program) for name, program in programs.items()}
-        for name, program in programs.items():
+        begun: dict[str, tuple[Program, Outcome]] = {}
+        for anchor in self.anchors:  # most layers are rejected at the first
+            program = anchor.with_layer(layer, self.task.input)
+            begun[anchor.name] = program, self._begin(anchor.name, program)
+        for name, (program, _) in begun.items():
             self._check_stability(name, program)
         return begun
-
-    def _programs(self, layer: str) -> dict[str, Program]:
-        return {a.name: a.with_layer(layer, self.task.input) for a in self.anchors}
 
     def _begin(self, name: str, program: Program) -> Outcome:
         """The first epochs. Raises Reject."""
