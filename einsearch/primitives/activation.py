@@ -87,6 +87,7 @@ class Softmax(Primitive):
     """Softmax over the last axis."""
 
     name = "softmax"
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs
@@ -110,6 +111,7 @@ class Dropout(Primitive):
     """Sets elements to zero with probability p in training (Srivastava et al., 2014)."""
 
     name = "dropout"
+    is_causal = True
     keeps_zero = True
     parameters = (Parameter("p", Kind.NUMBER, minimum=0.0, maximum=0.95),)
     is_affine = True
@@ -138,6 +140,7 @@ class Zero(Primitive):
     """Zero everywhere: no connection."""
 
     name = "zero"
+    is_causal = True
     keeps_zero = True
     ignores_input = True
     is_affine = True

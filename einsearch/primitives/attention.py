@@ -95,8 +95,8 @@ class Attention(Primitive):
         }
         return Layer.module(SelfAttention, specs[0].features, **named)
 
-    def is_causal(self, specs: Bundle, args: Arguments) -> bool:
-        return bool(args.causal)
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.causal or args.window == 1)
 
     def _shared(self, specs: Bundle, args: Arguments) -> int:
         """Features of all keys of a token."""

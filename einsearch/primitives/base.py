@@ -102,6 +102,9 @@ class Primitive(abc.ABC):
         is_associative: whether it may take some of its tensors first and the outcome with the
             others after, as far as shapes and costs go.
         keeps_zero: whether it has no weights and makes zero of zeros, in training as in evaluation.
+        is_causal: whether no token that leaves depends on a later one that enters, in training as
+            in evaluation, where tokens of one length enter and leave.
+        stops_gradient: whether it reads its input, but never differentiably.
         is_random: whether it draws random numbers in training, so that two calls on the same
             tensors differ, as dropout does. What its expression draws is the expression's.
         is_conditional: whether values decide what is computed, so that `flops` is an upper bound,
@@ -121,6 +124,8 @@ class Primitive(abc.ABC):
     is_multilinear: ClassVar[bool] = False
     is_associative: ClassVar[bool] = False
     keeps_zero: ClassVar[bool] = False
+    is_causal: ClassVar[bool] = False
+    stops_gradient: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
     is_conditional: ClassVar[bool] = False
     scales_expression: ClassVar[bool] = False
@@ -163,13 +168,9 @@ class Primitive(abc.ABC):
         """Whether examples of a batch meet in training, as in batch norm; not in evaluation."""
         return False
 
-    def is_causal(self, specs: Bundle, args: Arguments) -> bool:
-        """Whether no token that leaves depends on a later one that enters; False unless said.
-
-        Neither in training, where batch norm lets all of them meet, nor in evaluation. Asked where
-        only tokens enter and leave, all of the same length.
-        """
-        return False
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        """Whether this call is causal, tokens of one length entering and leaving."""
+        return self.is_causal
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         """Number of trainable scalars; 0 unless overridden."""

@@ -31,6 +31,7 @@ class Join(Primitive):
     arity = (1, MANY)
     commutative = True
     is_associative = True
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return (common_spec(specs),)
@@ -162,6 +163,9 @@ class Concat(Primitive):
         from einsearch.primitives.kernels.combine import concat
 
         return Layer.function(concat, dim=1 + resolve_axis(specs[0], args.axis))
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return len(specs) == 1 or resolve_axis(specs[0], args.axis) == specs[0].feature_axis
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -114,12 +114,16 @@ class Conv1d(Convolution):
         positional, named = self._arguments(specs[0].features, args)
         return Layer.module(TokenConv1d, *positional, **named)
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.kernel == 1)
+
 
 @register
 class DepthwiseConv1d(Primitive):
     """Causal convolution of every feature by itself along the length (Gu and Dao, 2023)."""
 
     name = "depthwise_conv1d"
+    is_causal = True
     parameters = (Parameter("kernel", Kind.INT, minimum=1, maximum=1024),)
     is_affine = True
     is_multilinear = True

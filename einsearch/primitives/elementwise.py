@@ -25,6 +25,8 @@ class Elementwise(Primitive):
     The layer is the function of the same name in torch, or in `kernels.elementwise`.
     """
 
+    is_causal = True
+
     @staticmethod
     @abc.abstractmethod
     def function(x: float) -> float:
@@ -126,6 +128,7 @@ class SafeDiv(Primitive):
     """First tensor over the second, whose absolute value is at least 1e-5; its sign is kept."""
 
     name = "safe_div"
+    is_causal = True
     keeps_zero = True
     arity = (2, 2)
 

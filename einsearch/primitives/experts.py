@@ -8,6 +8,7 @@ from typing import Any, Final
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
+from einsearch.primitives.causality import first_acausal
 from einsearch.primitives.program import Program
 from einsearch.specs import Bundle, Layout, TensorSpec, describe, tokens, vector
 
@@ -102,6 +103,12 @@ class Experts(Primitive):
             positions = tuple(n + 1 for n in range(spec.rank) if n != spec.feature_axis)
             return Layer.module(ExampleExperts, *sizes, position_axes=positions)
         return Layer.module(PositionExperts, *sizes, feature_axis=spec.feature_axis + 1)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        if args.route == "position":
+            return True
+        # An example is routed by the average of its tokens, unless there is no choice.
+        return bool(args.count == 1) and first_acausal(args.expression) is None
 
     def choosers(self, specs: Bundle, args: Arguments) -> int:
         """How many choices are made for one example."""

@@ -6,6 +6,7 @@ from einsearch.primitives import (  # noqa: F401
     combine,
     conv,
     elementwise,
+    embed,
     experts,
     kan,
     linear,

@@ -146,6 +146,9 @@ class Kan(Primitive):
             return Layer.module(SelectableKan, *sizes, count_of(args), **named)
         return Layer.module(KolmogorovArnold, *sizes, str(args.basis), count_of(args), **named)
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return resolve_axis(specs[0], args.axis) == specs[0].feature_axis
+
     def weights(self, specs: Bundle, args: Arguments) -> int:
         size = specs[0].shape[resolve_axis(specs[0], args.axis)]
         return int(args.features) * _weights_of_output(size, args)

@@ -62,6 +62,9 @@ class Linear(Primitive):
         size = specs[0].shape[resolve_axis(specs[0], args.axis)]
         return int(args.features) * (size + int(args.bias))
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return resolve_axis(specs[0], args.axis) == specs[0].feature_axis
+
     def flops(self, specs: Bundle, args: Arguments) -> int:
         return 2 * specs[0].elements * int(args.features)
 

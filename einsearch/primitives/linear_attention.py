@@ -40,7 +40,7 @@ class LinearAttention(Primitive):
         named = {"causal": True} if args.causal else {}
         return Layer.module(Kernel, specs[0].features, heads=args.heads, **named)
 
-    def is_causal(self, specs: Bundle, args: Arguments) -> bool:
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
         return bool(args.causal)
 
     def _chunks(self, specs: Bundle) -> tuple[int, int]:

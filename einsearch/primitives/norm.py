@@ -99,6 +99,7 @@ class LayerNorm(Normalisation):
     """Over the features of each position (Ba et al., 2016)."""
 
     name = "layer_norm"
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return _with_several_features(specs)
@@ -112,6 +113,7 @@ class Norm(Normalisation):
     """Batch norm of images, layer norm over the features of tokens and vectors."""
 
     name = "norm"
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs if specs[0].layout is Layout.IMAGE else _with_several_features(specs)
@@ -157,6 +159,7 @@ class RmsNorm(Normalisation):
     """Divides by the root mean square over features (Zhang and Sennrich, 2019); scale only."""
 
     name = "rms_norm"
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return _with_several_features(specs)
@@ -185,6 +188,7 @@ class ChannelAffine(Primitive):
     """A learned scale and offset for every channel (feature)."""
 
     name = "channel_affine"
+    is_causal = True
     is_affine = True
     is_multilinear = True
 

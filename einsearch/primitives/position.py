@@ -13,6 +13,7 @@ class PositionalEncoding(Primitive):
     """Adds one learned value to every element (Dosovitskiy et al., ICLR 2021, eq. 1)."""
 
     name = "positional_encoding"
+    is_causal = True
     is_affine = True
     is_multilinear = True
 

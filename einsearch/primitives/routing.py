@@ -30,6 +30,7 @@ class Identity(Routing):
     """Passes its tensor on."""
 
     name = "identity"
+    is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs
@@ -45,6 +46,7 @@ class Clone(Routing):
     """Passes its tensor on n times."""
 
     name = "clone"
+    is_causal = True
     parameters = (Parameter("n", Kind.INT, minimum=1, maximum=1024),)
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -83,6 +85,9 @@ class Split(Routing):
 
         return Layer.function(torch.chunk, args.n, dim=1 + resolve_axis(specs[0], args.axis))
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.n == 1) or resolve_axis(specs[0], args.axis) == specs[0].feature_axis
+
 
 @register
 class Permute(Routing):
@@ -104,6 +109,9 @@ class Permute(Routing):
         import torch
 
         return Layer.function(torch.permute, (0, *(ord(c) - 96 for c in args.order)))
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.order == "ab")
 
 
 @register
@@ -198,3 +206,6 @@ class Upsample(Routing):
         from einsearch.primitives.kernels.routing import upsample
 
         return Layer.function(upsample, args.factor)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.factor == 1)

@@ -43,6 +43,9 @@ class S4D(Primitive):
         named = path_arguments(specs[0], args)
         return Layer.module(DiagonalStateSpace, specs[0].features, args.state, **named)
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.direction == "forward")
+
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return int(paths_of(args) * specs[0].features * (2 + 2 * args.state))
 

@@ -15,8 +15,8 @@ DIRECTIONS: Final = ("forward", "backward", "bidirectional", "cross")
 DIRECTION: Final = Parameter("direction", Kind.SYMBOL, Symbol("forward"), symbols=DIRECTIONS)
 STATE: Final = Parameter("state", Kind.INT, minimum=1, maximum=4096)
 
-CHUNK: Final = 64
-"""Tokens after which a state is kept for the backward pass."""
+CHUNK: Final = 16
+"""Tokens after which a state is kept for the backward pass: the fewest, as in large batches."""
 
 STEPS: Final = (1e-3, 1e-1)
 """Step sizes at initialisation are log-uniform between these."""
@@ -121,6 +121,9 @@ class SelectiveScan(Primitive):
     def rank(self, spec: TensorSpec) -> int:
         """Features that steps are made from: a sixteenth of the width of a block that doubles."""
         return -(-spec.features // 32)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.direction == "forward")
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         features, rank = specs[0].features, self.rank(specs[0])

@@ -12,6 +12,7 @@ class Constant(Primitive):
     """One value everywhere."""
 
     name = "constant"
+    is_causal = True
     parameters = (Parameter("value", Kind.NUMBER),)
     ignores_input = True
     is_source = True
@@ -40,6 +41,7 @@ class LearnedParameter(Primitive):
     """One trainable value a channel (feature), broadcast over batch and positions."""
 
     name = "parameter"
+    is_causal = True
     parameters = (Parameter("init", Kind.NUMBER),)
     ignores_input = True
     is_source = True

@@ -8,6 +8,7 @@ from typing import Any
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
+from einsearch.primitives.causality import first_acausal
 from einsearch.primitives.experts import check_batch_statistics, check_entering, single
 from einsearch.specs import Bundle, Layout, tokens
 
@@ -60,6 +61,10 @@ class SparseModularActivation(Primitive):
         from einsearch.primitives.kernels.sparse import SparseActivation
 
         return Layer.module(SparseActivation, args.expression, specs[0].features)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        # Every token activates itself, and active ones stay in their order.
+        return first_acausal(args.expression) is None
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return int(args.expression.cost.parameters) + 2 * (specs[0].features + 1) + 1

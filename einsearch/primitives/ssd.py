@@ -65,6 +65,9 @@ class Ssd(Primitive):
         named = path_arguments(specs[0], args)
         return Layer.module(StateSpaceDual, specs[1].features, args.state, **named)
 
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.direction == "forward")
+
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return 3 * paths_of(args) * specs[1].features
 

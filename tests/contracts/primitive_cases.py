@@ -38,6 +38,7 @@ POOL: Final[Bundle] = (
     tokens(9, 8, grid=(3, 3)),
     tokens(9, 4, grid=(3, 3)),
     tokens(1, 4),
+    tokens(7, 1),
     vector(12),
     vector(1),
 )

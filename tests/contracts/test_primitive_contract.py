@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from einsearch.primitives.base import (
     get_primitive,
     infer_or_reason,
 )
+from einsearch.specs import Layout
 from tests.contracts.primitive_cases import (
     POOL,
     Case,
@@ -35,6 +37,7 @@ from tests.contracts.primitive_cases import (
 SIGNALS = (Signal(0.0, 1.0), Signal(2.0, 0.25), Signal(-1.0, 4.0))
 FACTOR = 3.0
 """Moments at initialisation may be wrong by this factor."""
+MOST_SEQUENCES = 16
 
 
 def both_modes(case: Case) -> list[Network]:
@@ -70,6 +73,40 @@ def is_affine_in(case: Case, chosen: list[int], networks: list[Network]) -> bool
         pairs = zip(run(network.double(), x), run(network, y), strict=True)
         if not same(run(network, mixed), tuple(0.3 * a + 0.7 * b for a, b in pairs)):
             return False
+    return True
+
+
+def sequences(name: str) -> list[Case]:
+    """Calls that take and make tokens of one length, a few for each of its arguments."""
+    primitive = get_primitive(name)
+    found: dict[Any, Case] = {}
+    for args, specs, outputs in attempts(name):
+        if not isinstance(outputs, str):
+            sizes = {(spec.layout, spec.shape[0]) for spec in (*specs, *outputs)}
+            if len(sizes) == 1 and specs[0].layout is Layout.TOKENS:
+                key = (args, specs[0].shape[0] > 1)
+                found.setdefault(key, Case(primitive, args, specs, outputs))
+    return [*found.values()][:MOST_SEQUENCES]
+
+
+def causal_at(case: Case) -> bool:
+    """What the symbolic pass over networks says of one call."""
+    mixes = case.primitive.mixes_batch(case.specs, case.args)
+    return not mixes and case.primitive.causal_at(case.specs, case.args)
+
+
+def is_causal(case: Case) -> bool:
+    """Whether other tokens at the end leave what is made of those before them as it is."""
+    for seed in range(3):
+        network = case.network(seed).double()
+        x = [tensor.double() for tensor in case.tensors()]
+        for place in range(1, case.specs[0].shape[0]):
+            moved = [torch.cat([t[:, :place], 3 * torch.randn_like(t[:, place:])], 1) for t in x]
+            for training in (True, False):
+                network.train(training)
+                pairs = zip(run(network, x), run(network, moved), strict=True)
+                if not same(*zip(*((a[:, :place], b[:, :place]) for a, b in pairs), strict=True)):
+                    return False
     return True
 
 
@@ -181,7 +218,8 @@ class TestPrimitive:
                     case.specs, case.args, (incoming,) * len(case.specs)
                 )
                 assert len(expected) == len(case.outputs)
-                for signal, samples in zip(expected, sampled(case, incoming), strict=True):
+                made = sampled(case, incoming, enough(case))
+                for signal, samples in zip(expected, made, strict=True):
                     if is_stable(samples):
                         assert_near(signal, samples, f"{case} of {incoming}")
                         compared += 1
@@ -217,6 +255,12 @@ class TestPrimitive:
             else:
                 assert not case.primitive.is_affine, str(case)
 
+    def test_says_which_calls_are_causal(self, name: str) -> None:
+        for case in sequences(name):
+            said = causal_at(case)
+            if said or case.specs[0].shape[0] > 1:
+                assert is_causal(case) is said, str(case)
+
     def test_flag_tells_what_is_commutative(self, name: str) -> None:
         primitive = get_primitive(name)
         if primitive.arity[1] == 1:
@@ -239,6 +283,15 @@ class TestPrimitive:
         ]
         assert primitive.ignores_input is all(equal)
         assert primitive.ignores_input or not primitive.is_source
+
+    def test_flag_tells_what_no_gradient_passes(self, name: str) -> None:
+        primitive = get_primitive(name)
+        passed = any(
+            gradient is not None and bool(gradient.any())
+            for case in cases(name)
+            for gradient in gradients_by_input(case)
+        )
+        assert primitive.stops_gradient is not (passed or primitive.ignores_input)
 
     def test_flag_tells_what_keeps_zero(self, name: str) -> None:
         primitive = get_primitive(name)
@@ -274,6 +327,15 @@ class TestPrimitive:
         assert get_primitive(name).is_random is random
 
 
+def gradients_by_input(case: Case) -> tuple[Tensor | None, ...]:
+    """Gradients of an outcome by the incoming tensors."""
+    tensors = [tensor.requires_grad_() for tensor in case.tensors()]
+    total = sum((t * torch.randn_like(t)).sum() for t in case.network()(*tensors))
+    if not isinstance(total, Tensor) or not total.requires_grad:
+        return ()
+    return torch.autograd.grad(total, tensors, allow_unused=True)
+
+
 def weights_with_gradient(network: Network, tensors: list[Tensor]) -> set[str]:
     """Names of the weights on which the outcome depends, for these tensors."""
     total = sum((t * torch.randn_like(t)).sum() for t in network(*tensors))
@@ -292,9 +354,14 @@ def assert_flops(case: Case, network: Network) -> None:
     assert real <= counted if case.primitive.is_conditional else real == counted, str(case)
 
 
-def sampled(case: Case, incoming: Signal) -> list[Tensor]:
+def enough(case: Case) -> int:
+    """Networks over which chance averages out: more where each has few weights."""
+    return max(20, 120 // min(spec.features for spec in case.outputs))
+
+
+def sampled(case: Case, incoming: Signal, most: int = 20) -> list[Tensor]:
     """Elements of every outgoing tensor, (networks, elements), over weights and inputs."""
-    networks, batch = (20, 16) if case.network().layer.is_module else (4, 80)
+    networks, batch = (most, 16) if case.network().layer.is_module else (4, 80)
     made = []
     for seed in range(networks):
         tensors = case.tensors(batch, incoming.mean, incoming.variance)
