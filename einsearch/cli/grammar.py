@@ -54,13 +54,16 @@ def check(
     grammar: GrammarArgument,
     input: Annotated[
         str | None,
-        typer.Option("--input", "-i", metavar="SPEC", help="A tensor to derive the seeds on."),
+        typer.Option(
+            "--input", "-i", metavar="SPEC", help="A tensor to derive the seeds and one network on."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Look for mistakes in a grammar, and count the networks that it derives.
 
-    Derivations are counted exactly, shapes ignored. Status 1 where there are errors.
+    Derivations are counted exactly, shapes ignored. With a tensor, shapes are checked too: every
+    seed is derived on it, and one network. Status 1 where there are errors.
 
     Example: [cyan]einsearch check einspace --input image:3x64x64[/]
     """

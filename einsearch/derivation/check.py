@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from einsearch.derivation.analysis import analyse
 from einsearch.derivation.arity import find_mismatches
 from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.parse import derive_rule
+from einsearch.derivation.sample import sample
 from einsearch.derivation.why import why
-from einsearch.errors import Location, ParseError
+from einsearch.errors import InfeasibleSpace, Location, ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar, Seed, nodes_of
 from einsearch.grammar.read import locate
@@ -56,14 +59,17 @@ class Problem:
 
 
 def check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
-    """Everything that can be found without drawing, errors first.
+    """Everything that is found without training a network, errors first.
 
     Args:
         grammar: as loaded; errors of the language itself are raised while loading.
-        spec: an incoming tensor on which every seed is derived; without one they are not.
+        spec: an incoming tensor on which every seed and one network are derived; without one they
+            are not, and shapes are left out.
     """
     found = [*_endless(grammar), *_misfits(grammar), *_unused(grammar), *_sizes(grammar)]
     if spec is not None and grammar.start is not None:
+        if all(problem.severity is not Severity.ERROR for problem in found):
+            found += _infeasible(grammar, spec)
         found += _underivable(grammar, spec)
     return sorted(found, key=lambda p: (p.severity is not Severity.ERROR, p.file, p.line, p.column))
 
@@ -147,6 +153,16 @@ def _sizes(grammar: Grammar) -> Iterator[Problem]:
             rule.at,
             "a growth below 1 makes it finite; limits keep draws short meanwhile",
         )
+
+
+def _infeasible(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:
+    """That not even one network takes this tensor, by a draw that tries all if it must."""
+    rule = grammar.start_rule
+    try:
+        sample(grammar, spec, np.random.default_rng(0))
+    except InfeasibleSpace as error:
+        severity = Severity.ERROR if error.is_proven else Severity.WARNING
+        yield _problem(grammar, severity, str(error), rule.file, rule.at)
 
 
 def _underivable(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:

@@ -85,3 +85,14 @@ def test_an_underivable_seed() -> None:
         + "                     ^\n"
         + "  nearest is x = relu >> gelu"
     ]
+
+
+def test_a_grammar_without_a_network_on_the_tensor() -> None:
+    bad = grammar("start n\nn = (relu, relu >> linear(7)) >> add\n")
+    assert check(bad) == []
+    (found,) = check(bad, image(3, 8, 8))
+    assert found.severity is Severity.ERROR
+    assert "every derivation was tried" in found.message
+    assert "(image:3x8x8, image:7x8x8)" in found.message
+    assert (found.line, found.column) == (2, 1)
+    assert check(bad, image(7, 8, 8)) == []
