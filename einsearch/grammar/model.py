@@ -11,7 +11,7 @@ from einsearch.errors import GrammarError
 from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Block, Rule
 from einsearch.grammar.modules import Module
 
-REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient")
+REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient", "causal")
 """What `require` may ask of every sample."""
 
 

@@ -17,7 +17,9 @@ from einsearch.errors import EinsearchError
 from einsearch.graph.simplify import drop_unread, is_trainable, reads_shape_only
 from einsearch.primitives.arguments import show_value
 from einsearch.primitives.base import Signal
+from einsearch.primitives.causality import first_acausal
 from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.specs import describe
 
 LEAST_VARIANCE: Final = 1e-10
 GREATEST_VARIANCE: Final = 1e10
@@ -108,7 +110,8 @@ def violation(program: Program, require: tuple[str, ...]) -> str | None:
 
     `input`: the outcome depends on the incoming tensor. `parameters`: something trainable
     changes the outcome. `nonlinearity`: the outcome is not affine in the incoming tensor.
-    `gradient`: every parameter is reached, and no tensor's variance explodes or dies.
+    `gradient`: every parameter is reached, and no tensor's variance explodes or dies. `causal`: no
+    token of the outcome depends on a later one that enters.
 
     Raises:
         EinsearchError: there is no such requirement.
@@ -213,7 +216,8 @@ def _reached(program: Program, facts: list[tuple[Fact, ...]]) -> list[bool]:
         mark(ref)
     for number in range(len(program.calls) - 1, -1, -1):
         call = program.calls[number]
-        if reached[number] and not reads_shape_only(call.primitive):
+        passes = not (reads_shape_only(call.primitive) or call.primitive.stops_gradient)
+        if reached[number] and passes:
             for ref in call.inputs:
                 mark(ref)
     return reached
@@ -285,10 +289,20 @@ def _lacks_gradient_inside(analysis: Analysis, number: int) -> str | None:
     return None
 
 
+def _lacks_causality(analysis: Analysis) -> str | None:
+    number = first_acausal(analysis.program)
+    if number is None:
+        return None
+    if number == INPUT:
+        return f"only tokens come in an order, and {describe(analysis.program.input)} enters"
+    return f"a token may depend on later ones: {analysis.name(number)} mixes them"
+
+
 REQUIREMENTS: Final[Mapping[str, Callable[[Analysis], str | None]]] = {
     "input": _lacks_input,
     "parameters": _lacks_parameters,
     "nonlinearity": _lacks_nonlinearity,
     "gradient": _lacks_gradient,
+    "causal": _lacks_causality,
 }
 """What a grammar can require, and what tells whether a network lacks it."""

@@ -16,7 +16,7 @@ from einsearch.specs import image, tokens
 from tests.graph.programs import programs, run_directly
 from tests.support import Line, program, series
 
-ALL = tuple(REQUIREMENTS)
+ALL = tuple(name for name in REQUIREMENTS if name != "causal")
 SPEC = image(3, 8, 8)
 
 
@@ -231,6 +231,13 @@ def test_the_sign_of_nothing_is_nothing() -> None:
     assert "explodes at exp (call 4 of 5)" in str(violation(program(SPEC, lines), ("gradient",)))
 
 
+def test_codes_pass_no_gradient_on() -> None:
+    written = series(tokens(5, 2), ("linear", 1), ("embed", 4))
+    reason = "no gradient reaches the parameters of linear(1) (call 1 of 2)"
+    assert violation(written, ("gradient",)) == reason
+    assert violation(series(tokens(5, 1), ("embed", 4), ("relu",)), ALL) is None
+
+
 def test_unread_calls_are_no_fault() -> None:
     written = of(("conv2d", (3, 3), [INPUT]), ("norm", (), [INPUT]), ("relu", (), [0]))
     assert violation(written, ("gradient",)) is None
@@ -248,7 +255,7 @@ def test_unknown_requirement_names_the_nearest() -> None:
         violation(LEARNS[0], ("gradients",))
     assert str(caught.value) == (
         "no requirement is named gradients; did you mean gradient? "
-        "there are input, parameters, nonlinearity, gradient"
+        "there are input, parameters, nonlinearity, gradient, causal"
     )
 
 
