@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,14 +24,26 @@ from einsearch.searchers.varying import Operators
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
 
-ROUNDS: Final = 2
-"""Generations of children of candidates, after the first."""
-_BREEDERS: Final = 8
-"""Candidates of the highest acquisition, which have those children."""
-_SAMPLED: Final = 1 / 8
-"""Part of all candidates that are samples."""
-_FIRST: Final = 3 / 8
-"""Part of all candidates that are children of observed trials."""
+
+@dataclass(frozen=True)
+class Plan:
+    """How many candidates there are, and where they come from.
+
+    Attributes:
+        count: candidates that are wanted; there may be fewer, because some repeat others.
+        sampled: part of them that are samples.
+        first: part of them that are children of observed trials.
+        rounds: generations of children of candidates, which are the rest.
+        breeders: the most promising candidates, which have those children.
+        tries: children made, for each that is wanted.
+    """
+
+    count: int
+    sampled: float
+    first: float
+    rounds: int
+    breeders: int
+    tries: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,32 +89,39 @@ class Breeding:
         self.candidates: list[Candidate] = []
 
     def run(
-        self, observed: Sequence[tuple[int, Derivation]], promise: Acquisition, count: int
+        self, observed: Sequence[tuple[int, Derivation]], promise: Acquisition, plan: Plan
     ) -> list[Candidate]:
         """Candidates, the most promising first.
 
         Args:
             observed: numbers and derivations of the best trials, the best first.
             promise: what is maximised.
-            count: how many are made; fewer come out, because some repeat others.
+            plan: how they are made.
         """
-        for _ in range(math.ceil(count * _SAMPLED)):
+        for _ in range(math.ceil(plan.count * plan.sampled)):
             self._add(self._space.sample(self._rng))
         elders = [Candidate(derivation, (), (number,)) for number, derivation in observed]
-        for _ in range(math.ceil(count * _FIRST)):
-            self._breed(elders)
+        self._breed(elders, plan.count * plan.first, plan.tries)
         promises = promise([one.features for one in self.candidates])
-        for _ in range(ROUNDS):
+        rest = plan.count * (1 - plan.sampled - plan.first)
+        for _ in range(plan.rounds):
             order = np.argsort(-promises, kind="stable")
-            breeders = [self.candidates[place] for place in order[:_BREEDERS]]
-            for _ in range(math.ceil(count * (1 - _SAMPLED - _FIRST) / ROUNDS)):
-                self._breed(breeders or elders)
+            breeders = [self.candidates[place] for place in order[: plan.breeders]]
+            self._breed(breeders or elders, rest / plan.rounds, plan.tries)
             new = self.candidates[len(promises) :]
             promises = np.concatenate([promises, promise([one.features for one in new])])
         return [self.candidates[place] for place in np.argsort(-promises, kind="stable")]
 
-    def _breed(self, parents: Sequence[Candidate]) -> None:
-        """Makes a child; the first parents have most."""
+    def _breed(self, parents: Sequence[Candidate], wanted: float, tries: int) -> None:
+        """Makes children; the first parents have most."""
+        enough = len(self.candidates) + math.ceil(wanted)
+        for _ in range(math.ceil(tries * wanted)):
+            if len(self.candidates) >= enough:
+                return
+            self._make(parents)
+
+    def _make(self, parents: Sequence[Candidate]) -> None:
+        """Makes a child by an operator that is drawn uniformly, if there is any."""
         parent, other = self._pick(parents), self._pick(parents)
         names = [n for n in self._operators.names if (id(parent), n) not in self._barren]
         if not names:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from einsearch.graph.canonical import canonical_hash
 from einsearch.primitives.program import Program
-from einsearch.searchers.acquisition import Breeding, Candidate
+from einsearch.searchers.acquisition import Breeding, Candidate, Plan
 from einsearch.searchers.base import Proposal, Searcher, SearchSpace
 from einsearch.searchers.features import Features, features_of
 from einsearch.searchers.proposed import Proposed
@@ -99,7 +99,7 @@ class BayesianSearcher(Searcher):
         observed = [(trial.number, self._proposed.derivation(trial)) for trial in self._best]
         promise = self._model.promise(self._underway())
         breeding = Breeding(self.space, self._operators, self._proposed, rng)
-        for candidate in breeding.run(observed, promise, self._count(observed))[:_HASHED]:
+        for candidate in breeding.run(observed, promise, self._plan(observed))[:_HASHED]:
             if not self._is_known(candidate):
                 made = candidate.derivation, candidate.parents, candidate.origin
                 proposal = Proposal(number, *made)
@@ -110,13 +110,14 @@ class BayesianSearcher(Searcher):
         self._pending[number] = features_of(proposal.derivation)
         return proposal
 
-    def _count(self, observed: Sequence[tuple[int, Derivation]]) -> int:
-        """How many candidates can be afforded, by the size of the best."""
+    def _plan(self, observed: Sequence[tuple[int, Derivation]]) -> Plan:
+        """As many candidates as can be afforded, by the size of the best."""
         sizes = [len(derivation.decisions) for _, derivation in observed]
         nodes = [getattr(derivation, "nodes", None) for _, derivation in observed]
         sizes += [size if own is None else own for size, own in zip(sizes, nodes, strict=True)]
         affordable = math.ceil(MOST_NODES * len(sizes) / max(1, sum(sizes)))
-        return min(self._candidates, max(_LEAST_CANDIDATES, affordable))
+        count = min(self._candidates, max(_LEAST_CANDIDATES, affordable))
+        return Plan(count, sampled=1 / 8, first=3 / 8, rounds=2, breeders=8)
 
     def _is_known(self, candidate: Candidate) -> bool:
         """Whether a trial was the same network after simplification."""

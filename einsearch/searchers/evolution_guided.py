@@ -8,14 +8,12 @@ that promises most is proposed.
 from __future__ import annotations
 
 import bisect
-import math
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from einsearch.errors import NoCommonSymbol, NoNeighbour
+from einsearch.searchers.acquisition import Breeding, Candidate, Plan
 from einsearch.searchers.base import Merit, Proposal, Searcher, SearchSpace
 from einsearch.searchers.evolution_predictor import Predictor
 from einsearch.searchers.features import Features, features_of
@@ -23,15 +21,6 @@ from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
 from einsearch.searchers.varying import Operators
 from einsearch.trial import Trial
-
-_TRIES: Final = 2
-"""Children made, for each that is wanted: some repeat others."""
-_FIRST: Final = 0.3
-"""Part of the candidates that are children of trials."""
-_ROUNDS: Final = 3
-"""Generations of children of candidates, after these."""
-_PROMISING: Final = 4
-"""The most promising candidates, which have those children."""
 
 
 @register_searcher
@@ -66,7 +55,7 @@ class GuidedEvolutionSearcher(Searcher):
         super().__init__(space, seed)
         self._initial = initial
         self._parents = parents
-        self._children = children
+        self._plan = Plan(children, sampled=0, first=0.3, rounds=3, breeders=4, tries=2)
         self._operators = Operators(space)
         self._proposed = Proposed(space)
         self._predictor = Predictor(space)
@@ -75,37 +64,39 @@ class GuidedEvolutionSearcher(Searcher):
         self._best: list[Trial] = []
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
-        proposal = self._candidate(number, rng)
-        self._proposed.note(proposal)
-        self._pending[number] = features_of(proposal.derivation)
+        chosen = self._most_promising(number, rng)
+        if chosen is not None:
+            made = chosen.derivation, chosen.parents, chosen.origin
+            proposal, features = Proposal(number, *made), chosen.features
+            self._proposed.note(proposal)
+        else:
+            proposal = self._first(number, rng)
+            features = features_of(proposal.derivation)
+        self._pending[number] = features
         return proposal
 
-    def _candidate(self, number: int, rng: np.random.Generator) -> Proposal:
+    def _first(self, number: int, rng: np.random.Generator) -> Proposal:
+        """A seed or a sample."""
         if number < len(self.space.seeds):
-            return Proposal(number, self.space.seeds[number], origin="seed")
-        if number >= self._initial and self._best and self._predictor.is_ready:
-            children = _Children(number, self._operators, self._proposed, rng)
-            children.breed(self._observed(), self._children * _FIRST)
-            if children.made:
-                return self._most_promising(children)
+            proposal = Proposal(number, self.space.seeds[number], origin="seed")
+            self._proposed.note(proposal)
+            return proposal
         return self._proposed.fresh(rng, lambda: Proposal(number, self.space.sample(rng)))
 
-    def _observed(self) -> list[Proposal]:
-        return [
-            Proposal(trial.number, self._proposed.derivation(trial), (trial.number,))
-            for trial in self._best
-        ]
+    def _most_promising(self, number: int, rng: np.random.Generator) -> Candidate | None:
+        """The best of the candidates; None where it is too early for them, or there are none."""
+        early = number < max(self._initial, len(self.space.seeds))
+        if early or not self._best or not self._predictor.is_ready:
+            return None
+        observed = [(trial.number, self._proposed.derivation(trial)) for trial in self._best]
+        breeding = Breeding(self.space, self._operators, self._proposed, rng)
+        ranked = breeding.run(observed, self._predictor.promise(self._underway()), self._plan)
+        return ranked[0] if ranked else None
 
-    def _most_promising(self, children: _Children) -> Proposal:
+    def _underway(self) -> list[Features]:
+        """Features of the proposals that have no result, by their numbers."""
         self._pending = {n: self._features(known) for n, known in sorted(self._pending.items())}
-        promise = self._predictor.promise([self._features(one) for one in self._pending.values()])
-        promises = promise(children.features)
-        for _ in range(_ROUNDS):
-            order = np.argsort(-promises, kind="stable")[:_PROMISING]
-            parents = [children.made[place] for place in order]
-            children.breed(parents, self._children * (1 - _FIRST) / _ROUNDS)
-            promises = np.append(promises, promise(children.features[len(promises) :]))
-        return children.made[int(np.argmax(promises))]
+        return [self._features(known) for known in self._pending.values()]
 
     def _recall(self, trial: Trial) -> None:
         self._proposed.recall(trial)
@@ -139,64 +130,3 @@ class GuidedEvolutionSearcher(Searcher):
         if isinstance(pending, Trial):
             return features_of(self._proposed.derivation(pending))
         return pending
-
-
-class _Children:
-    """Candidates for one proposal, none of which was proposed before.
-
-    Attributes:
-        made: as they would be proposed.
-        features: theirs.
-    """
-
-    def __init__(
-        self, number: int, operators: Operators, proposed: Proposed, rng: np.random.Generator
-    ) -> None:
-        self._number = number
-        self._operators = operators
-        self._proposed = proposed
-        self._rng = rng
-        self._texts: set[str] = set()
-        self._barren: set[tuple[str, str]] = set()
-        self.made: list[Proposal] = []
-        self.features: list[Features] = []
-
-    def breed(self, parents: Sequence[Proposal], wanted: float) -> None:
-        """Makes children by operators drawn uniformly; the first parents have most."""
-        least = len(self.made) + math.ceil(wanted)
-        for _ in range(math.ceil(_TRIES * wanted)):
-            if len(self.made) >= least:
-                return
-            parent, other = self._pick(parents), self._pick(parents)
-            names = [
-                name
-                for name in self._operators.names
-                if (parent.derivation.text, name) not in self._barren
-            ]
-            if names:
-                self._make(names[int(self._rng.integers(len(names)))], parent, other)
-
-    def _pick(self, parents: Sequence[Proposal]) -> Proposal:
-        return parents[int(len(parents) * self._rng.random() ** 2)]
-
-    def _make(self, operator: str, parent: Proposal, other: Proposal) -> None:
-        numbers = parent.parents
-        try:
-            if self._operators.needs_two(operator):
-                pair = parent.derivation, other.derivation
-                child = self._operators.cross(operator, *pair, self._rng)
-                numbers = tuple(dict.fromkeys(parent.parents + other.parents))
-            else:
-                child = self._operators.mutate(operator, parent.derivation, self._rng)
-        except NoNeighbour:
-            self._barren.add((parent.derivation.text, operator))
-        except NoCommonSymbol:
-            return
-        else:
-            self._add(Proposal(self._number, child, numbers, operator))
-
-    def _add(self, child: Proposal) -> None:
-        if child.derivation.text not in self._texts and child.derivation not in self._proposed:
-            self._texts.add(child.derivation.text)
-            self.made.append(child)
-            self.features.append(features_of(child.derivation))
