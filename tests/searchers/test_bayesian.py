@@ -99,9 +99,9 @@ def test_trials_that_went_on_after_a_pause_count_by_their_last_value() -> None:
 
 def test_few_candidates_where_networks_are_large() -> None:
     search = searcher(candidates=96)
-    assert search._count([(0, derivation(*[0] * 20))]) == 96
-    assert search._count([(0, derivation(*[0] * 160))]) == 50
-    assert search._count([(0, derivation(*[0] * 5000))]) == 24
+    assert search._plan([(0, derivation(*[0] * 20))]).count == 96
+    assert search._plan([(0, derivation(*[0] * 160))]).count == 50
+    assert search._plan([(0, derivation(*[0] * 5000))]).count == 24
 
 
 def test_derivations_of_the_best_alone_are_kept() -> None:
