@@ -19,6 +19,15 @@ from torch.autograd.function import once_differentiable
 
 from einsearch.primitives.kernels.directions import as_before, as_sequence, join_paths, lay_paths
 
+FEWEST = 16
+"""Steps of a chunk, where the states of a step are many."""
+
+MOST = 64
+"""Steps of a chunk, where they are few."""
+
+BUFFER = 2**19
+"""Numbers that the states of a chunk should be in all."""
+
 
 def linear_recurrence(decay: Tensor, added: Tensor) -> Tensor:
     """h_t = decay_t h_(t-1) + added_t along axis 0, from 0, in log2(length) rounds.
@@ -34,109 +43,125 @@ def linear_recurrence(decay: Tensor, added: Tensor) -> Tensor:
     return added
 
 
-def chunk_states(decay: Tensor, added: Tensor, start: Tensor) -> Tensor:
-    """States of a chunk (c, ...) from the one before it; takes the memory of `added`."""
-    added[0].addcmul_(decay[0], start)
-    if added.device.type != "cpu":
-        return linear_recurrence(decay, added)
-    factors, states = decay.unbind(0), added.unbind(0)
-    for t in range(1, len(states)):
-        states[t].addcmul_(factors[t], states[t - 1])
-    return added
+def chunk_length(numbers: int) -> int:
+    """Steps of a chunk, for states of so many numbers a step: as many as fit a core's cache."""
+    return max(FEWEST, min(MOST, BUFFER // numbers))
+
+
+class Workspace:
+    """Memory for the decays and states of a chunk, which one chunk after the other takes.
+
+    Args:
+        like: has the type and device.
+        size: steps of the longest chunk.
+        shape: of the states of one step, (B, G, N, D).
+    """
+
+    def __init__(self, like: Tensor, size: int, shape: torch.Size) -> None:
+        self.decay = like.new_empty(size, *shape)
+        self.states = like.new_zeros(size + 1, *shape)
+        self.factors = self.decay.unbind(0)
+        self.steps = self.states.unbind(0)
+
+    def fill(self, dt: Tensor, rate: Tensor, drive: Tensor, write: Tensor) -> tuple[Tensor, Tensor]:
+        """Decays (c, B, G, N, D), and states (c + 1, B, G, N, D) from `states[0]` on."""
+        count = len(dt)
+        decay, after = self.decay[:count], self.states[1 : count + 1]
+        torch.mul(dt.unsqueeze(-2), rate, out=decay).exp_()
+        torch.mul(drive.unsqueeze(-2), write.unsqueeze(-1), out=after)
+        if after.device.type == "cpu":
+            for t in range(count):
+                self.steps[t + 1].addcmul_(self.factors[t], self.steps[t])
+        else:
+            after[0].addcmul_(decay[0], self.states[0])
+            after.copy_(linear_recurrence(decay, after))
+        return decay, self.states[: count + 1]
+
+    def adjoint(self, states: Tensor, carry: Tensor) -> None:
+        """In `states` (c, B, G, N, D): a_t + decay_(t + 1) a_(t + 1), from `carry` at the end."""
+        states[-1].add_(carry)
+        if states.device.type == "cpu":
+            steps = states.unbind(0)
+            for t in range(len(steps) - 2, -1, -1):
+                steps[t].addcmul_(self.factors[t + 1], steps[t + 1])
+        else:
+            later = self.decay[1 : len(states)].flip(0)
+            factors = torch.cat([torch.ones_like(states[:1]), later])
+            states.copy_(linear_recurrence(factors, states.flip(0)).flip(0))
 
 
 class ChunkedScan(torch.autograd.Function):
-    """The scan with its adjoint. Axes: time, batch, paths, features, state; time is first."""
+    """The scan with its adjoint. Axes: time, batch, paths, state, features; time is first."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor, chunk: int
     ) -> Tensor:
-        """x, dt (L, B, G, D), rate (G, D, N), write, read (L, B, G, N) -> y (L, B, G, D)."""
-        state = x.new_zeros(*x.shape[1:], rate.shape[-1])
-        starts, made = [], []
-        for begin in range(0, x.shape[0], chunk):
-            part = slice(begin, begin + chunk)
-            starts.append(state)
-            decay = torch.exp(dt[part].unsqueeze(-1) * rate)
-            added = (dt[part] * x[part]).unsqueeze(-1) * write[part].unsqueeze(-2)
-            states = chunk_states(decay, added, state)
-            state = states[-1].clone()
-            made.append((states @ read[part].unsqueeze(-1)).squeeze(-1))
+        """x, dt (L, B, G, D), rate (G, N, D), write, read (L, B, G, N) -> y (L, B, G, D)."""
+        size = min(chunk, len(x))
+        space = Workspace(x, size, torch.Size((*x.shape[1:-1], *rate.shape[1:])))
+        starts, made, drive = [], x.new_empty(x.shape), dt * x
+        for begin in range(0, len(x), size):
+            part = slice(begin, begin + size)
+            starts.append(space.states[0].clone())
+            _, states = space.fill(dt[part], rate, drive[part], write[part])
+            torch.matmul(read[part].unsqueeze(-2), states[1:], out=made[part].unsqueeze(-2))
+            space.states[0] = states[-1]
         ctx.save_for_backward(x, dt, rate, write, read, torch.stack(starts))
-        ctx.chunk = chunk
-        return torch.cat(made)
+        ctx.size = size
+        return made
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients by x, dt, rate, write and read; chunks from the last to the first."""
         x, dt, rate, write, read, starts = ctx.saved_tensors
-        carry = torch.zeros_like(starts[0])
-        by_rate = torch.zeros_like(rate)
-        parts = []
+        grad, space = grad.contiguous(), Workspace(x, ctx.size, starts.shape[1:])
+        adjoint, carry = torch.empty_like(space.decay), torch.zeros_like(starts[0])
+        by_drive, by_dt, by_write, by_read = (t.new_empty(t.shape) for t in (x, dt, write, read))
+        by_rate, drive = torch.zeros_like(rate), dt * x
         for number in range(len(starts) - 1, -1, -1):
-            part = slice(number * ctx.chunk, (number + 1) * ctx.chunk)
-            own = (x[part], dt[part], rate, write[part], read[part])
-            carry, by_chunk_rate, *others = chunk_adjoint(*own, starts[number], grad[part], carry)
-            by_rate += by_chunk_rate
-            parts.append(others)
-        by_x, by_dt, by_write, by_read = (
-            torch.cat(pieces[::-1]) for pieces in zip(*parts, strict=True)
-        )
-        return by_x, by_dt, by_rate, by_write, by_read, None
+            part = slice(number * ctx.size, (number + 1) * ctx.size)
+            own, row = drive[part], grad[part].unsqueeze(-2)
+            space.states[0] = starts[number]
+            decay, states = space.fill(dt[part], rate, own, write[part])
+            # Rows from the left: a matrix times a column is several times slower on a CPU.
+            torch.matmul(row, states[1:].mT, out=by_read[part].unsqueeze(-2))
+            each = torch.mul(read[part].unsqueeze(-1), row, out=adjoint[: len(own)])
+            space.adjoint(each, carry)
+            torch.mul(decay[0], each[0], out=carry)
+            torch.matmul(write[part].unsqueeze(-2), each, out=by_drive[part].unsqueeze(-2))
+            torch.matmul(own.unsqueeze(-2), each.mT, out=by_write[part].unsqueeze(-2))
+            by_exponent = decay.mul_(each).mul_(states[:-1])
+            torch.sum(torch.mul(by_exponent, rate, out=each), -2, out=by_dt[part])
+            by_rate += by_exponent.mul_(dt[part].unsqueeze(-2)).sum((0, 1))
+        return by_drive * dt, by_dt.addcmul_(by_drive, x), by_rate, by_write, by_read, None
 
 
-def chunk_adjoint(
+def selective_scan(
     x: Tensor,
     dt: Tensor,
     rate: Tensor,
     write: Tensor,
     read: Tensor,
-    start: Tensor,
-    grad: Tensor,
-    carry: Tensor,
-) -> tuple[Tensor, ...]:
-    """Gradients of one chunk by its first state, rate, x, dt, write and read.
-
-    `start` is the state before the chunk, `grad` that of its outcome, `carry` that of its last
-    state by all that comes later.
-    """
-    decay = torch.exp(dt.unsqueeze(-1) * rate)
-    drive = dt * x
-    states = chunk_states(decay, drive.unsqueeze(-1) * write.unsqueeze(-2), start)
-    before = torch.cat([start.unsqueeze(0), states[:-1]])
-    adjoint = grad.unsqueeze(-1) * read.unsqueeze(-2)
-    by_read = (grad.unsqueeze(-2) @ states).squeeze(-2)
-    # The adjoint is the same recurrence from the end, each decay one step later.
-    later = torch.cat([torch.ones_like(decay[:1]), decay.flip(0)[:-1]])
-    adjoint = chunk_states(later, adjoint.flip(0), carry).flip(0)
-    by_drive = (adjoint @ write.unsqueeze(-1)).squeeze(-1)
-    by_write = (drive.unsqueeze(-2) @ adjoint).squeeze(-2)
-    first = decay[0] * adjoint[0]
-    by_exponent = before.mul_(adjoint).mul_(decay)
-    by_dt = (by_exponent * rate).sum(-1) + by_drive * x
-    by_rate = (by_exponent * dt.unsqueeze(-1)).sum((0, 1))
-    return first, by_rate, by_drive * dt, by_dt, by_write, by_read
-
-
-def selective_scan(
-    x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor, chunk: int = 64
+    chunk: int | None = None,
 ) -> Tensor:
     """Scans of several paths side by side, in float32 at least.
 
     x, dt (B, L, G, D), rate (G, D, N), write, read (B, L, G, N) -> (B, L, G, D), in x's type.
-    `rate` is A, `write` is B and `read` is C of the paper.
+    `rate` is A, `write` is B and `read` is C of the paper. `chunk` is how many steps are scanned
+    together; it changes time and memory alone.
     """
     kind = torch.promote_types(x.dtype, torch.float32)
-    given = [t.to(kind).transpose(0, 1) for t in (x, dt, write, read)]
-    wide, steps, writes, reads = given
-    rate = rate.to(kind)
+    wide, steps, writes, reads = (t.to(kind).transpose(0, 1) for t in (x, dt, write, read))
+    # Features last: they are most, so that operations run along them.
+    rate = rate.to(kind).mT.contiguous()
     if torch.compiler.is_exporting():
-        decay = torch.exp(steps.unsqueeze(-1) * rate)
-        states = linear_recurrence(decay, (steps * wide).unsqueeze(-1) * writes.unsqueeze(-2))
-        made = (states @ reads.unsqueeze(-1)).squeeze(-1)
+        decay = torch.exp(steps.unsqueeze(-2) * rate)
+        states = linear_recurrence(decay, (steps * wide).unsqueeze(-2) * writes.unsqueeze(-1))
+        made = (reads.unsqueeze(-2) @ states).squeeze(-2)
     else:
+        chunk = chunk or chunk_length(max(1, len(x) * rate.numel()))
         with full_precision(x):
             made = ChunkedScan.apply(wide, steps, rate, writes, reads, chunk)  # type: ignore[no-untyped-call]
     return made.transpose(0, 1).to(x.dtype)

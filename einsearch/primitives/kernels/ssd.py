@@ -32,6 +32,9 @@ def state_space_dual(
     )
     with full_precision(x):
         made = chunks_of_duality(wide, steps, rate.to(kind), writes, reads)
+    if made.requires_grad and not torch.compiler.is_exporting():
+        # Products of many small matrices are slow on a CPU where the batch is not in one piece.
+        made.register_hook(Tensor.contiguous)
     joined = made.permute(0, 3, 4, 1, 2, 5).flatten(1, 2)
     return joined[:, :length].to(x.dtype)
 
@@ -55,11 +58,11 @@ def chunks_of_duality(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: 
     inside = (decay * (read @ write.transpose(-1, -2))) @ driven
     to_end = (log[..., -1:] - log).exp().unsqueeze(-1)
     added = (write * to_end).transpose(-1, -2) @ driven
-    whole = log[..., -1].exp()
-    state, before = torch.zeros_like(added[:, :, :, 0]), []
-    for number in range(x.shape[3]):
-        before.append(state)
-        state = whole[:, :, :, number, None, None] * state + added[:, :, :, number]
+    # Taken apart at once: each part alone would get a gradient as large as the whole.
+    whole = log[..., -1:].exp().unsqueeze(-1).unbind(3)
+    before = [torch.zeros_like(added[:, :, :, 0])]
+    for decayed, more in zip(whole[:-1], added.unbind(3)[:-1], strict=True):
+        before.append(decayed * before[-1] + more)
     return inside + log.exp().unsqueeze(-1) * (read @ torch.stack(before, 3))
 
 
