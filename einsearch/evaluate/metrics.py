@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -41,6 +42,11 @@ def cross_entropy(logits: Floats, labels: Labels) -> float:
     return float(np.mean(log_sums - shifted[np.arange(len(labels)), labels]))
 
 
+def bpc(logits: Floats, labels: Labels) -> float:
+    """Bits per character: the cross-entropy in bits. Shapes as in `accuracy`."""
+    return cross_entropy(logits, labels) / math.log(2)
+
+
 def rmse(outputs: Floats, targets: Floats) -> float:
     """Root of the mean squared error over examples and dimensions, both (n, dims)."""
     return float(np.sqrt(np.mean((outputs - targets) ** 2)))
@@ -70,6 +76,7 @@ _CLASSIFICATION: Final[Mapping[str, Callable[[Floats, Labels], float]]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "cross_entropy": cross_entropy,
+    "bpc": bpc,
 }
 _REGRESSION: Final[Mapping[str, Callable[[Floats, Floats], float]]] = {
     "rmse": rmse,
@@ -83,11 +90,12 @@ def score(task: Task, outputs: NDArray[Any], answers: NDArray[Any]) -> Scores:
 
     Args:
         task: says which metrics.
-        outputs: (n, features) of the network.
+        outputs: (n, features) of the network, or (n, length, features).
         answers: `y` of the split.
     """
     outputs = outputs.astype(np.float64)
     if task.target_statistics is None:
+        outputs, answers = outputs.reshape(-1, outputs.shape[-1]), answers.reshape(-1)
         return {m.name: _CLASSIFICATION[m.name](outputs, answers) for m in task.metrics}
     deviation = np.asarray(task.target_statistics.deviation)
     outputs, targets = outputs * deviation, answers.astype(np.float64) * deviation

@@ -14,7 +14,8 @@ from einsearch.compile.head import Network, attach_head
 from einsearch.compile.module import build_module
 from einsearch.derivation.replay import architecture as read_architecture
 from einsearch.errors import ShapeError
-from einsearch.primitives.program import Program
+from einsearch.graph.requirements import violation
+from einsearch.primitives.program import INPUT, Program
 from einsearch.specs import describe
 from einsearch.tasks.base import Task
 
@@ -43,16 +44,32 @@ def build_network(program: Program, task: Task, seed: int) -> Network:
         seed: determines all initial weights.
 
     Raises:
-        ShapeError: the program takes other tensors, or gives more than one.
+        ShapeError: the program takes other tensors, gives more than one, or lacks what the task
+            requires of every network.
         EinsearchError: no head leads from its features to the task's output.
     """
     if program.input != (task.input,):
         raise ShapeError(f"it takes {describe(program.input)}, the task gives {task.input}")
     if len(program.output) != 1:
         raise ShapeError(f"it gives {describe(program.output)}, a head takes one tensor")
+    reason = violation(program, task.require) or _confused(program, task)
+    if reason is not None:
+        raise ShapeError(f"it is not for the task {task.name}: {reason}")
     body_seed, head_seed = np.random.SeedSequence(seed).generate_state(2)
     backbone = build_module(program, int(body_seed))
     return attach_head(backbone, program.output[0], task.output, int(head_seed))
+
+
+def _confused(program: Program, task: Task) -> str | None:
+    """Why a network takes different codes of the task for one, or None."""
+    for call in program.calls:
+        is_first = call.primitive.name == "embed" and call.inputs[0].call == INPUT
+        if is_first and call.args.count < len(task.vocabulary):
+            return (
+                f"{call.text} tells {call.args.count} codes apart, and there are "
+                f"{len(task.vocabulary)}: give it a larger count"
+            )
+    return None
 
 
 def weights_of(network: nn.Module) -> Weights:

@@ -278,7 +278,8 @@ class _Run:
     def _loss(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if self.task.is_classification:
             smoothing = self.config.label_smoothing
-            return F.cross_entropy(outputs.float(), y, label_smoothing=smoothing)
+            logits = outputs.float().flatten(0, -2)
+            return F.cross_entropy(logits, y.flatten(), label_smoothing=smoothing)
         return F.mse_loss(outputs.float(), y)
 
     def _check_deadline(self, epoch: int) -> None:

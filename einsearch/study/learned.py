@@ -36,16 +36,19 @@ def learned_in(folder: RunFolder, record: Record) -> str | None:
     Raises:
         EinsearchError: the grammar, the task or the searcher of the run cannot be made again.
     """
-    from einsearch.study.plan import load_file_grammar
+    from einsearch.study.plan import load_file_grammar, required
 
     file = load_space_file(folder.path / SPACE)
-    spec = file.objective_input or make_task(file.task, file.base).input
+    task = None if file.objective is not None else make_task(file.task, file.base)
+    spec = file.objective_input if task is None else task.input
+    assert spec is not None
+    grammar = load_file_grammar(file)
     space = search_space(
-        load_file_grammar(file),
+        grammar,
         spec,
         directions=record.directions,
         limits=file.limits,
-        require=file.require,
+        require=required(file, grammar, task),
     )
     return learned_from(file.searcher, space, file.seed, record)
 

@@ -86,14 +86,15 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     directions = file.objectives or _own_directions(task)
-    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, file.require)
+    require = required(file, grammar, task)
+    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
     space = search_space(
         grammar,
         spec,
         directions=directions,
         limits=file.limits,
-        require=file.require,
+        require=require,
         seeds=seeds,
         sizes=sizes,  # type: ignore[arg-type]
     )
@@ -132,6 +133,12 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         file=file,
         task=task,
     )
+
+
+def required(file: SpaceFile, grammar: Grammar, task: Task | None) -> tuple[str, ...]:
+    """What every candidate must have: what the file or else the grammar asks for, and the task."""
+    asked = grammar.require if file.require is None else file.require
+    return tuple(dict.fromkeys((*asked, *(() if task is None else task.require))))
 
 
 def load_file_grammar(file: SpaceFile) -> Grammar:

@@ -8,6 +8,8 @@
 | `arrays.py`     | task `arrays`: an `.npz` file or a folder of `.npy` files                    |
 | `files.py`      | reading those files without ever unpickling                                  |
 | `layouts.py`    | which axis of an array is what                                               |
+| `characters.py` | task `characters`: the next character of a text                             |
+| `texts.py`      | texts from files, and one that comes with Python                            |
 | `digits.py`     | task `digits`: scikit-learn's handwritten digits                             |
 | `generated.py`  | small sets drawn from a seed: `bars`, `markers`, `series`, `spirals`, `waves` |
 

@@ -19,6 +19,9 @@ class Loss(StrEnum):
 
     CROSS_ENTROPY = "cross_entropy"
     """Of a softmax over the outgoing features; labels are class numbers."""
+    NEXT_TOKEN = "next_token"
+    """The same at every token, as a mean over them; labels are the codes of what follows. A token
+    must not see later ones, which are the answers of those before."""
     MEAN_SQUARED_ERROR = "mse"
     """Of the standardised targets."""
 
@@ -41,13 +44,18 @@ METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
         Metric("balanced_accuracy", "maximize"),
         Metric("cross_entropy", "minimize"),
     ),
+    Loss.NEXT_TOKEN: (
+        Metric("bpc", "minimize"),
+        Metric("accuracy", "maximize"),
+        Metric("cross_entropy", "minimize"),
+    ),
     Loss.MEAN_SQUARED_ERROR: (
         Metric("rmse", "minimize"),
         Metric("mae", "minimize"),
         Metric("r2", "maximize"),
     ),
 }
-"""Metrics that go with a loss; the first is the main one."""
+"""Metrics that go with a loss; the first is the main one. `bpc` is bits per character."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +63,9 @@ class Split:
     """Examples, ready for a network.
 
     Attributes:
-        x: (n, *input shape), float32, normalised.
-        y: (n,) int64 class numbers, or (n, dims) float32 standardised targets.
+        x: (n, *input shape), float32, normalised; codes are whole numbers from 0.
+        y: (n,) int64 class numbers, (n, length) of them where every token has its own, or
+            (n, dims) float32 standardised targets.
     """
 
     x: NDArray[np.float32]
@@ -87,12 +96,14 @@ class Task:
     Attributes:
         name: as registered.
         input: spec of one example.
-        output: spec of the network's answer: `vector(classes)` of logits, or `vector(dims)`.
+        output: spec of the network's answer: `vector(classes)` of logits, `tokens(length, classes)`
+            of them, or `vector(dims)`.
         loss: what training minimises; it also says whether this is classification.
         train, valid: what candidates are trained on, and scored on.
         read_test: gives the test split, or None where there is none. Picklable.
         statistics: of the raw input, by channel or feature.
         target_statistics: of the raw targets of a regression, by dimension; else None.
+        vocabulary: what the codes of the input and the answer stand for, where they are codes.
     """
 
     name: str
@@ -104,10 +115,16 @@ class Task:
     read_test: Callable[[], Split] | None
     statistics: Statistics
     target_statistics: Statistics | None = None
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def is_classification(self) -> bool:
-        return self.loss is Loss.CROSS_ENTROPY
+        return self.loss is not Loss.MEAN_SQUARED_ERROR
+
+    @property
+    def require(self) -> tuple[str, ...]:
+        """What every network must have, by the names that a grammar's `require` knows."""
+        return ("causal",) if self.loss is Loss.NEXT_TOKEN else ()
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -145,4 +162,6 @@ class Task:
         if self.target_statistics is not None:
             described["target_mean"] = list(self.target_statistics.mean)
             described["target_deviation"] = list(self.target_statistics.deviation)
+        if self.vocabulary:
+            described["vocabulary"] = list(self.vocabulary)
         return described

@@ -36,6 +36,7 @@ def register_task(name: str) -> Callable[[_F], _F]:
 @lru_cache(maxsize=1)
 def _load_all() -> None:
     import einsearch.tasks.arrays
+    import einsearch.tasks.characters
     import einsearch.tasks.digits
     import einsearch.tasks.generated  # noqa: F401  registers what ships with einsearch
 

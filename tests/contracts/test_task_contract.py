@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from einsearch.specs import parse_spec
-from einsearch.tasks.base import METRICS, Split, Task
+from einsearch.tasks.base import METRICS, Split, Statistics, Task
 from einsearch.tasks.registry import all_tasks, make_task
 
 
@@ -65,7 +65,7 @@ class TestTask:
         for split in self.splits(name):
             if task.is_classification:
                 assert split.y.dtype == np.int64
-                assert split.y.ndim == 1
+                assert split.y.shape == (len(split), *task.output.shape[:-1])
                 assert split.y.min() >= 0
                 assert split.y.max() < task.output.features
             else:
@@ -75,7 +75,7 @@ class TestTask:
 
     def test_every_class_is_in_training_and_validation(self, name: str) -> None:
         task, _ = _task_and_test(name)
-        if task.is_classification:
+        if task.is_classification and not task.vocabulary:
             for split in (task.train, task.valid):
                 assert len(np.unique(split.y)) == task.output.features
 
@@ -87,8 +87,20 @@ class TestTask:
         assert not rows[0] & rows[2]
         assert not rows[1] & rows[2]
 
+    def test_codes_are_in_the_vocabulary_of_training(self, name: str) -> None:
+        task, _ = _task_and_test(name)
+        known = range(len(task.vocabulary))
+        for split in self.splits(name) if task.vocabulary else ():
+            assert set(np.unique(split.x)) <= set(known)
+        if task.vocabulary:
+            assert len(np.unique(task.train.x)) >= len(task.vocabulary) - 1
+            assert task.describe()["vocabulary"] == list(task.vocabulary)
+
     def test_training_data_are_normalised_by_feature(self, name: str) -> None:
         task, _ = _task_and_test(name)
+        if task.vocabulary:
+            assert task.statistics == Statistics((0.0,), (1.0,))
+            return
         axes = tuple(a for a in range(task.train.x.ndim) if a != task.input.feature_axis + 1)
         x = task.train.x.astype(np.float64)
         assert x.mean(axis=axes) == pytest.approx(0, abs=1e-5)
@@ -98,7 +110,9 @@ class TestTask:
             assert task.train.y.astype(np.float64).std(axis=0) == pytest.approx(1, abs=1e-4)
 
     def test_test_data_use_the_statistics_of_training(self, name: str) -> None:
-        _, _, test = self.splits(name)
+        task, test = _task_and_test(name)
+        if task.vocabulary:
+            return
         assert abs(test.x.astype(np.float64).mean()) > 1e-5
         assert abs(test.x.mean()) < 0.5
 

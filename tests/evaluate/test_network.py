@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +67,35 @@ def test_a_program_for_another_task_is_refused(task: Task) -> None:
     program = series(image(3, 8, 8), ("relu",))
     with pytest.raises(ShapeError, match="it takes image:3x8x8, the task gives image:1x8x8"):
         build_network(program, task, seed=0)
+
+
+class TestLanguage:
+    """What a task of next characters requires of every network."""
+
+    @pytest.fixture
+    def task(self, tmp_path: Path) -> Task:
+        (tmp_path / "text.txt").write_text("to be or not to be " * 20)
+        return make_task({"name": "characters", "path": "text.txt", "length": 6}, tmp_path)
+
+    def test_every_token_is_answered(self, task: Task) -> None:
+        program = series(task.input, ("embed", 8), ("attention", 2, True), ("norm",))
+        outputs = build_network(program, task, 0)(torch.from_numpy(task.train.x[:5]))
+        assert outputs.shape == (5, 6, len(task.vocabulary))
+
+    def test_one_that_sees_the_answers_is_refused(self, task: Task) -> None:
+        program = series(task.input, ("embed", 8), ("attention", 2), ("norm",))
+        with pytest.raises(ShapeError, match="it is not for the task characters: a token may dep"):
+            build_network(program, task, 0)
+
+    def test_one_that_loses_the_tokens_is_refused(self, task: Task) -> None:
+        program = series(task.input, ("embed", 8), ("global_avg_pool",))
+        with pytest.raises(ShapeError, match=r"global_avg_pool \(call 2 of 2\) mixes them"):
+            build_network(program, task, 0)
+
+    def test_one_that_confuses_codes_is_refused(self, task: Task) -> None:
+        count = len(task.vocabulary)
+        program = series(task.input, ("embed", 8, count - 1), ("relu",))
+        reason = f"tells {count - 1} codes apart, and there are {count}: give it a larger count"
+        with pytest.raises(ShapeError, match=reason):
+            build_network(program, task, 0)
+        build_network(series(task.input, ("embed", 8, count), ("relu",)), task, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,30 @@ def test_a_regression_is_learned_and_scored_in_raw_units() -> None:
     evaluation = run(network, task, epochs=30, lr=0.01, optimizer="adamw")
     assert evaluation.metrics["r2"] > 0.95
     assert evaluation.metrics["rmse"] < 0.2
+
+
+def test_every_token_counts_alike_in_the_loss(tmp_path: Path) -> None:
+    """Pairs of characters follow a table, which a network without any context can learn."""
+    (tmp_path / "text.txt").write_text("ab" * 300 + "acabac" * 200)
+    config = {"name": "characters", "path": "text.txt", "length": 6}
+    task = make_task(config, tmp_path)
+    network = seeded(lambda: nn.Sequential(Codes(), nn.Embedding(4, 4)))
+    x, y = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
+    by_hand = [nn.functional.cross_entropy(network(x)[:, t], y[:, t]).item() for t in range(6)]
+    evaluation = run(network, task, epochs=1, batch=len(x), lr=1e-9)
+    assert evaluation.metrics["train_loss"] == pytest.approx(sum(by_hand) / 6, rel=1e-4)
+    evaluation = run(network, task, epochs=20, lr=0.1)
+    table = evaluation.weights["1.weight"]
+    assert set(evaluation.metrics) == {"bpc", "accuracy", "cross_entropy", "train_loss", "lr"}
+    assert evaluation.metrics["bpc"] < 0.75
+    assert table[2].argmax() == table[3].argmax() == 1
+
+
+class Codes(nn.Module):
+    """Codes as integers, their axis dropped."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.squeeze(-1).long()
 
 
 def test_sgd_learns_too() -> None:

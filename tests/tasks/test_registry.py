@@ -31,7 +31,7 @@ def test_options_reach_the_task() -> None:
     ("config", "message"),
     [
         ("digts", "no task is named digts; did you mean digits?"),
-        ("zzz", "no task is named zzz; there are: arrays, bars, digits"),
+        ("zzz", "no task is named zzz; there are: arrays, bars, characters, digits"),
         ({"path": "x"}, r"a task needs a name: \{name: digits\}; found \{'path': 'x'\}"),
         ({"name": 3}, "a task needs a name"),
         ({"name": "digits", "path": "x"}, "the task digits has no option path; there are: none"),
