@@ -10,7 +10,8 @@ and two recursive grammars with made-up objectives, for which no data are needed
 registered searchers run regularised evolution with population 50 and tournament 10, an
 independent implementation of it, and Optuna's TPE on the flat encoding.
 
-With --out, every search is kept in DIR/searches.jsonl, and a later call runs what is missing there.
+With --out, every search is kept in DIR/searches.jsonl, and a later call runs what is missing there;
+with --kept, too, it runs nothing and reports what there is.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def run_all(searches: Sequence[Search], arguments: argparse.Namespace) -> dict[S
     """Runs what is not kept from an earlier call, in several processes."""
     kept = arguments.out / "searches.jsonl" if arguments.out else None
     done = _read(kept) if kept and kept.exists() else {}
-    missing = [search for search in searches if search not in done]
+    missing = [search for search in searches if search not in done and not arguments.kept]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         futures = {pool.submit(run, search, arguments.data): search for search in missing}
         for count, future in enumerate(as_completed(futures), start=1):
@@ -117,7 +118,7 @@ def run_all(searches: Sequence[Search], arguments: argparse.Namespace) -> dict[S
                     file.write(json.dumps([asdict(search), asdict(outcome)]) + "\n")
             if count % 50 == 0:
                 print(f"  {count} of {len(missing)} searches", flush=True)
-    return {search: done[search] for search in searches}
+    return {search: done[search] for search in searches if search in done}
 
 
 def _read(path: Path) -> dict[Search, Outcome]:
@@ -147,9 +148,8 @@ def report(cells: Sequence[Cell], trials: int) -> str:
     marks = [mark for mark in MARKS if mark <= trials] or [trials]
     parts = []
     for cell in cells:
-        seeds = len(next(iter(cell.curves.values())))
         workers = "1 worker" if cell.workers == 1 else f"{cell.workers} workers"
-        parts.append(f"### {cell.case}, {workers}, {seeds} seeds\n\n{table(cell, marks)}\n")
+        parts.append(f"### {cell.case}, {workers}\n\n{table(cell, marks)}\n")
         if DEFAULT_SEARCHER in cell.curves and BASELINE in cell.curves:
             mark = marks[min(1, len(marks) - 1)]
             pair = (cell.curves[name][:, mark - 1] for name in (DEFAULT_SEARCHER, BASELINE))
@@ -174,6 +174,7 @@ def arguments_of() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="folder for table, plot and the searches")
+    parser.add_argument("--kept", action="store_true", help="report what --out has, run nothing")
     arguments = parser.parse_args()
     arguments.data = Path(arguments.data) if arguments.data else None
     if arguments.case is None:

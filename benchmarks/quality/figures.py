@@ -52,13 +52,14 @@ def ratio_interval(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, 
 
 def table(cell: Cell, marks: Sequence[int]) -> str:
     """Regrets at some numbers of trials, the best searcher at the second of them first."""
-    head = ["searcher", *(f"at {mark} trials" for mark in marks), "CPU ms"]
-    lines = [_row(head), _row(["---", *("---:" for _ in range(len(marks) + 1))])]
+    head = ["searcher", "seeds", *(f"at {mark} trials" for mark in marks), "CPU ms"]
+    lines = [_row(head), _row(["---", *("---:" for _ in range(len(marks) + 2))])]
     order = marks[min(1, len(marks) - 1)] - 1
     for label in sorted(cell.curves, key=lambda label: float(cell.curves[label][:, order].mean())):
         curve = cell.curves[label]
         means = ["{:.3f} ({:.3f}-{:.3f})".format(*interval(curve[:, mark - 1])) for mark in marks]
-        lines.append(_row([label, *means, f"{1e3 * cell.seconds[label]:.0f}"]))
+        cost = f"{1e3 * cell.seconds[label]:.0f}"
+        lines.append(_row([label, str(len(curve)), *means, cost]))
     return "\n".join(lines)
 
 
