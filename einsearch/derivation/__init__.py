@@ -1,8 +1,8 @@
 """Derivations: how a grammar's choices become a network.
 
 `Machine` walks `grammar.expressions` over tensor specs, by the `steps` of each kind of expression
-(`calls`, `rules`, `copies`, `blocks`). `Deriver` makes what it comes to: `sample`, `replay`, and
-edits of a derivation by an `Editor`: `edit` (mutation, crossover), `operators` (mutation at several
+(`calls`, `rules`, `copies`, `blocks`); copies on tensors of the same specs are made at once
+(`splicing`). `Deriver` makes what it comes to: `sample`, `replay`, and edits of a derivation by an `Editor`: `edit` (mutation, crossover), `operators` (mutation at several
 scales, which `keeping`, `near` and `sites` serve). `Recognizer` finds how a given architecture is
 derived: `parse`; `places` says which rule a decision belongs to. A `Derivation` is the outcome;
 `terms` and `text` print it. `Bounds` makes `Limits` hold. `analysis` and `counts` tell how large

@@ -26,14 +26,14 @@ def block(m: Machine, node: e.Block) -> str | None:
 def _assign_next(m: Machine, data: tuple[e.Block, int, BlockState]) -> str | None:
     node, position, _ = data
     pending = 0
-    if m.settings.bounds is not None:
+    if m.settings.bounds is not None and m.context.copies:
         context = m.context
         pending = context.copies * m.settings.bounds.statements(
             node, position + 1, context.environment, len(m.block.incoming), context.depth
         )
     m.push(_assigned, data, pending)
     m.refs = m.block.incoming
-    m.specs = tuple(m.spec(ref) for ref in m.refs)
+    m.specs = tuple(map(m.spec, m.refs))
     m.expression = node.assignments[position].body
     return None
 
@@ -54,14 +54,15 @@ def _assigned(m: Machine, data: tuple[e.Block, int, BlockState]) -> str | None:
 
 
 def _at_head(m: Machine) -> bool:
-    return set(m.refs) <= set(m.block.incoming)
+    incoming = m.block.incoming
+    return m.refs == incoming or set(m.refs) <= set(incoming)
 
 
 def _yield_tensors(m: Machine, names: tuple[str, ...], refs: Refs) -> str | None:
     m.block = m.block.reading(refs)
     m.events.append(("tensor", names))
     m.refs = refs
-    m.specs = tuple(m.spec(ref) for ref in refs)
+    m.specs = tuple(map(m.spec, refs))
     return None
 
 

@@ -8,6 +8,7 @@ ignored; parameters that count copies are followed through calls.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -69,6 +70,8 @@ class Bounds:
         self._open: dict[_Case, Least] = {}
         self._impossible: Vector = (_INFINITE,) * (self._levels + 1)
         self._memo: dict[Any, Least] = {}
+        self._behind: dict[Any, Vector] = {}
+        self._of_choice: dict[Any, list[Vector]] = {}
 
     def least(
         self, expression: e.Expression, environment: Environment, arriving: int, depth: int
@@ -85,13 +88,27 @@ class Bounds:
         self, node: e.Series, done: int, environment: Environment, arriving: int, depth: int
     ) -> int:
         """Least nodes of the items of a series behind item `done`, which `arriving` reach."""
-        total = 0
-        leaving = self._solved(node.items[done], environment, arriving).leaving
-        for item in node.items[done + 1 :]:
-            found = self._solved(item, environment, leaving)
-            total += self._at(found.nodes, depth)
-            leaving = found.leaving
-        return min(total, _INFINITE)
+        key = (node, done, _abstract(environment), arriving)
+        total = self._behind.get(key)
+        if total is None:
+            total = (0,) * (self._levels + 1)
+            leaving = self._solved(node.items[done], environment, arriving).leaving
+            for item in node.items[done + 1 :]:
+                found = self._solved(item, environment, leaving)
+                total, leaving = _add(total, found.nodes), found.leaving
+            self._behind[key] = total
+        return self._at(total, depth)
+
+    def alternatives(
+        self, node: e.Choice, environment: Environment, arriving: int, depth: int
+    ) -> Sequence[int]:
+        """Least nodes of each alternative at a depth, as `least`."""
+        key = (node, _abstract(environment), arriving)
+        found = self._of_choice.get(key)
+        if found is None:
+            found = [self._solved(a.body, environment, arriving).nodes for a in node.alternatives]
+            self._of_choice[key] = found
+        return [self._at(nodes, depth) for nodes in found]
 
     def statements(
         self, node: e.Block, first: int, environment: Environment, arriving: int, depth: int

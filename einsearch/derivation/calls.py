@@ -12,7 +12,7 @@ from einsearch.errors import ArgumentError, ShapeError
 from einsearch.grammar import expressions as e
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Primitive, cost, infer_or_reason
-from einsearch.primitives.program import Call, Ref
+from einsearch.primitives.program import Call, leaving
 
 
 def primitive(m: Machine, node: e.PrimitiveCall) -> str | None:
@@ -30,15 +30,26 @@ def bind_arguments(
         return str(error)
 
 
+@lru_cache(maxsize=16_384)
+def constant_arguments(node: e.PrimitiveCall) -> Arguments | str | None:
+    """As `bind_arguments`, where all arguments are constants; None where they are not."""
+    values = tuple(value.value for _, value in node.arguments if isinstance(value, e.Constant))
+    if len(values) < len(node.arguments):
+        return None
+    names = tuple(name for name, _ in node.arguments)
+    return bind_arguments(node.primitive, names, values, tuple(map(type, values)))
+
+
 def _call(m: Machine, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
     called = node.primitive
-    try:
-        values = tuple(value_of(m, v, node, drawn) for _, v in node.arguments)  # type: ignore[arg-type]
-    except ShapeError as error:
-        return f"{called.name}: {error}"
-    args = bind_arguments(
-        called, tuple(n for n, _ in node.arguments), values, tuple(map(type, values))
-    )
+    args = constant_arguments(node)
+    if args is None:
+        try:
+            values = tuple([value_of(m, v, node, drawn) for _, v in node.arguments])  # type: ignore[arg-type]
+        except ShapeError as error:
+            return f"{called.name}: {error}"
+        names = tuple([name for name, _ in node.arguments])
+        args = bind_arguments(called, names, values, tuple(map(type, values)))
     if isinstance(args, str):
         return f"{called.name}: {args}"
     refs, specs = m.refs, m.specs
@@ -50,21 +61,18 @@ def _call(m: Machine, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | No
     outputs = infer_or_reason(called, args, specs)
     if isinstance(outputs, str):
         return outputs
-    return m.emit(Call(called, args, refs, specs, outputs, ""), node, drawn)
+    return m.emit(Call(called, args, refs, specs, outputs, m.next_key()), node, drawn)
 
 
 def emit(m: Machine, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
     """Makes a call: counts it, records it, goes on with what it yields."""
     number = len(m.calls)
-    tie = m.context.tie
-    key = str(number) if tie is None else f"{tie.key}.{number - tie.first_call}"
-    call = Call(call.primitive, call.args, call.inputs, call.specs, call.outputs, key)
     reason = _count(m, call)
     if reason is not None:
         return reason
     m.calls.append(call)
     m.events.append(("call", number, node, m.context.environment, drawn, call))
-    yield_outputs(m, call, tuple(Ref(number, port) for port in range(len(call.outputs))))
+    yield_outputs(m, call, leaving(number, len(call.outputs)))
     return None
 
 
@@ -96,6 +104,8 @@ def _count(m: Machine, call: Call) -> str | None:
     m.parameters += parameters
     m.flops += own.flops
     m.memory += own.memory
+    if limits.parameters is limits.flops is limits.activation_memory is None:
+        return None
     for name, used, added, most in (
         ("parameters", m.parameters, parameters, limits.parameters),
         ("flops", m.flops, own.flops, limits.flops),

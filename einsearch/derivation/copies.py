@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from einsearch.derivation import splicing
 from einsearch.derivation.drawing import (
     decision_position,
     deepen,
@@ -83,6 +84,7 @@ def _copy_from(
     if incoming is not None:
         m.refs = incoming[number]
         m.specs = tuple(m.spec(ref) for ref in m.refs)
+    splicing.begin(m)
     m.expression = node.body
     return None
 
@@ -96,6 +98,13 @@ def copy_next(m: Machine, data: tuple[Any, ...]) -> str | None:
         return "a copy takes fewer decisions than its original"
     if incoming is not None:
         outcome = outcome + m.refs
+    piece = splicing.end(m, is_wanted=done < count)
+    while piece is not None and done < count:
+        if not splicing.again(m, piece, m.refs if incoming is None else incoming[done]):
+            break
+        if incoming is not None:
+            outcome = outcome + m.refs
+        done += 1
     if done < count:
         m.events.append(("next",))
         m.push(copy_next, (node, done + 1, count, incoming, outcome, origin, segment))
@@ -126,7 +135,7 @@ def _link_next(m: Machine, data: tuple[e.Chain, int, int, Any]) -> str | None:
     if done == count:
         return None
     pending = 0
-    if m.settings.bounds is not None:
+    if m.settings.bounds is not None and m.context.copies:
         context = m.context
         pending = (
             (count - done - 1)

@@ -21,13 +21,14 @@ SHOWN_LEVELS = 4
 class Path:
     """Where in a derivation something stands: a linked list of labels from the root."""
 
-    __slots__ = ("_digest", "label", "level", "parent")
+    __slots__ = ("_digest", "_text", "label", "level", "parent")
 
     def __init__(self, parent: Path | None, label: str) -> None:
         self.parent = parent
         self.label = label
         self.level: int = 0 if parent is None else parent.level + 1
         self._digest: bytes | None = None
+        self._text: str | None = None
 
     @property
     def digest(self) -> bytes:
@@ -47,6 +48,11 @@ class Path:
         return Path(self, label)
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._shown()
+        return self._text
+
+    def _shown(self) -> str:
         labels: list[str] = []
         node: Path | None = self
         while node is not None and len(labels) < SHOWN_LEVELS:

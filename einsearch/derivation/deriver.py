@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.calls import emit
@@ -23,6 +23,12 @@ from einsearch.specs import Bundle
 
 class Deriver(Machine):
     """Makes every call that it comes to."""
+
+    splices: ClassVar[bool] = True
+
+    def next_key(self) -> str:
+        tie, number = self.context.tie, len(self.calls)
+        return str(number) if tie is None else f"{tie.key}.{number - tie.first_call}"
 
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
         return emit(self, call, node, drawn)

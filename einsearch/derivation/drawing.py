@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Position
+from einsearch.derivation.state import Context, Position
 from einsearch.derivation.values import evaluate, resolve_domain
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
@@ -44,9 +44,11 @@ def decision_position(m: Machine) -> Position:
 
 
 def deepen(m: Machine) -> None:
-    depth = m.context.depth + 1
-    m.context = m.context._replace(depth=depth)
-    m.deepest = max(m.deepest, depth)
+    environment, depth, path, copies, tie = m.context
+    depth += 1
+    m.context = Context(environment, depth, path, copies, tie)
+    if depth > m.deepest:
+        m.deepest = depth
 
 
 def too_deep(m: Machine) -> bool:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.decisions import Draw, Path
@@ -43,6 +43,9 @@ from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle, TensorSpec
+
+if TYPE_CHECKING:
+    from einsearch.derivation.splicing import Mark
 
 Judge = Callable[["Machine"], "str | None"]
 """Sees a finished machine; a text turns it down."""
@@ -79,6 +82,7 @@ _REGISTERS: Final = (
     "input",
     "tied",
     "scope",
+    "marks",
 )
 _LISTS: Final = ("calls", "decisions", "events", "activations")
 
@@ -113,6 +117,8 @@ class Machine(abc.ABC):
     """Registers that a return to an earlier draw restores."""
     shortened: ClassVar[tuple[str, ...]] = _LISTS
     """Lists that it cuts to their length."""
+    splices: ClassVar[bool] = False
+    """Whether copies may be made without a step for each of their calls."""
 
     def __init__(self, rule: e.Rule, spec: TensorSpec, settings: Settings) -> None:
         self.settings = settings
@@ -140,6 +146,7 @@ class Machine(abc.ABC):
         self.activations: list[Activation] = []
         self.tied: dict[str, int] = {}
         self.scope: Scope | None = None
+        self.marks: Mark | None = None
         self.points: list[ChoicePoint] = []
         self.failures = 0
         self.excess: Excess | None = None
@@ -271,9 +278,13 @@ class Machine(abc.ABC):
         """Why tensors that others are to join can never be joined; None where nothing is known."""
         return None
 
+    def next_key(self) -> str:
+        """Key of the weights of the next call; empty where calls are not made."""
+        return ""
+
     @abc.abstractmethod
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
-        """Takes a call whose shapes fit; its key of weights is still empty."""
+        """Takes a call whose shapes fit."""
 
     @abc.abstractmethod
     def clone(self, number: int) -> str | None:

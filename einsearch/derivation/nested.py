@@ -108,5 +108,5 @@ def call_with(m: Machine, opening: Opening) -> str | None:
     outputs = infer_or_reason(called, args, opening.specs)
     if isinstance(outputs, str):
         return outputs
-    call = Call(called, args, opening.refs, opening.specs, outputs, "")
+    call = Call(called, args, opening.refs, opening.specs, outputs, m.next_key())
     return m.emit(call, opening.node, opening.drawn)

@@ -113,12 +113,13 @@ class BlockState(NamedTuple):
     read: frozenset[Ref]
 
     def tracked(self, ref: Ref) -> bool:
-        return ref in self.incoming or any(ref == known for _, known in self.names)
+        return ref in self.incoming or ref in [known for _, known in self.names]
 
     def reading(self, refs: Refs) -> BlockState:
         """The state after `refs` have been read."""
-        new = [ref for ref in refs if ref not in self.read and self.tracked(ref)]
-        return self._replace(read=self.read.union(new)) if new else self
+        incoming, names, read = self
+        new = [ref for ref in refs if ref not in read and self.tracked(ref)]
+        return BlockState(incoming, names, read.union(new)) if new else self
 
 
 class Opening(NamedTuple):

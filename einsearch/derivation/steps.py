@@ -7,6 +7,7 @@ recorded as events, from which `einsearch.derivation.terms` builds the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from einsearch.derivation.blocks import all_unused, any_tensor, block, tensor_use
@@ -31,7 +32,7 @@ def _push_rest(m: Machine, node: e.Series, done: int) -> None:
     if done + 1 == len(node.items):
         return
     pending = 0
-    if m.settings.bounds is not None:
+    if m.settings.bounds is not None and m.context.copies:
         context = m.context
         pending = context.copies * m.settings.bounds.after(
             node, done, context.environment, len(m.refs), context.depth
@@ -56,7 +57,9 @@ def _incoming_of_parts(m: Machine, node: e.Parallel) -> list[Refs] | None:
     return None
 
 
+@lru_cache(maxsize=16_384)
 def starts_with_tensor(expression: e.Expression) -> bool:
+    """Whether it reads tensors by their names alone, whatever enters it."""
     pending = [expression]
     while pending:
         item = pending.pop()
@@ -90,7 +93,7 @@ def _part(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | N
     if too_deep(m):
         return f"{m.context.path.label}: deeper than {m.settings.limits.depth} levels"
     pending = 0
-    if m.settings.bounds is not None:
+    if m.settings.bounds is not None and m.context.copies:
         context = m.context
         pending = context.copies * sum(
             m.settings.bounds.least(
@@ -100,7 +103,7 @@ def _part(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str | N
         )
     m.push(part_done, data, pending)
     m.refs = incoming[position]
-    m.specs = tuple(m.spec(ref) for ref in m.refs)
+    m.specs = tuple(map(m.spec, m.refs))
     m.expression = node.items[position]
     return None
 
@@ -117,31 +120,56 @@ def part_done(m: Machine, data: tuple[e.Parallel, int, list[Refs], Refs]) -> str
         return _part(m, (node, position + 1, incoming, outcome))
     m.events.append(("end",))
     m.refs = outcome
-    m.specs = tuple(m.spec(ref) for ref in outcome)
+    m.specs = tuple(map(m.spec, outcome))
     return None
 
 
 def choice(m: Machine, node: e.Choice) -> str | None:
     context, specs = m.context, m.specs
-    values, probabilities = [], []
-    for number, alternative in enumerate(node.alternatives):
-        guard = alternative.guard
-        if guard is None or holds(guard, context.environment, specs, context.depth):
-            values.append(number)
-            probabilities.append(alternative.probability)
-    total = sum(probabilities)
-    if total <= 0:
+    open_ones = _unguarded(node)
+    if open_ones is None:
+        open_ones = tuple(
+            [
+                number
+                for number, alternative in enumerate(node.alternatives)
+                if (guard := alternative.guard) is None
+                or holds(guard, context.environment, specs, context.depth)
+            ]
+        )
+    probabilities = _probabilities(node, open_ones)
+    if not probabilities:
         return f"{context.path.label}: no alternative of {node.label} has its guard fulfilled"
-    if total != 1:
-        probabilities = [p / total for p in probabilities]
-    allowed: Sequence[int] = range(len(values))
+    allowed: Sequence[int] = range(len(open_ones))
     if m.settings.bounds is not None and m.source is None:
-        allowed = _within_limits(m, node, values)
-    draw = Options(values, probabilities, allowed, f"{node.label}: {len(node.alternatives)}")
+        allowed = _within_limits(m, node, open_ones)
+    draw = Options(open_ones, probabilities, allowed, _domain(node))
     return m.choose(draw, node.label, _chosen, node)
 
 
-def _within_limits(m: Machine, node: e.Choice, values: list[int]) -> list[int]:
+@lru_cache(maxsize=16_384)
+def _unguarded(node: e.Choice) -> tuple[int, ...] | None:
+    """All alternatives; None where some have guards."""
+    if any(alternative.guard is not None for alternative in node.alternatives):
+        return None
+    return tuple(range(len(node.alternatives)))
+
+
+@lru_cache(maxsize=16_384)
+def _probabilities(node: e.Choice, numbers: tuple[int, ...]) -> tuple[float, ...]:
+    """Of some alternatives, such that they sum to 1; none where all are 0."""
+    probabilities = tuple(node.alternatives[number].probability for number in numbers)
+    total = sum(probabilities)
+    if total <= 0:
+        return ()
+    return probabilities if total == 1 else tuple(p / total for p in probabilities)
+
+
+@lru_cache(maxsize=16_384)
+def _domain(node: e.Choice) -> str:
+    return f"{node.label}: {len(node.alternatives)}"
+
+
+def _within_limits(m: Machine, node: e.Choice, values: Sequence[int]) -> Sequence[int]:
     """Positions of the alternatives whose cheapest completion keeps the limits."""
     bounds, context = m.settings.bounds, m.context
     assert bounds is not None
@@ -149,12 +177,8 @@ def _within_limits(m: Machine, node: e.Choice, values: list[int]) -> list[int]:
     left = bounds.UNBOUNDED - 1
     if most is not None:
         left = (most - m.nodes - m.pending_nodes) // max(1, context.copies)
-    environment, depth, number = context.environment, context.depth, len(m.refs)
-    return [
-        position
-        for position, value in enumerate(values)
-        if bounds.least(node.alternatives[value].body, environment, number, depth) <= left
-    ]
+    least = bounds.alternatives(node, context.environment, len(m.refs), context.depth)
+    return [position for position, value in enumerate(values) if least[value] <= left]
 
 
 def _chosen(m: Machine, node: e.Choice, value: int) -> None:

@@ -53,6 +53,7 @@ class SystematicDeriver(Deriver):
         *("control", "floor", "has_shared", "births", "outer_births"),
     )
     shortened: ClassVar[tuple[str, ...]] = (*Deriver.shortened, "births")
+    splices: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from einsearch.derivation.values import Shared
 from einsearch.grammar import expressions as e
-from einsearch.primitives.arguments import Kind, Parameter, show_value
+from einsearch.primitives.arguments import Arguments, Kind, Parameter, show_value
+from einsearch.primitives.base import Primitive, expressions_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,23 +54,22 @@ def build_term(events: Sequence[tuple[Any, ...]]) -> Term:
     # Each entry collects the items of one series; a list of finished parts stands below it.
     items: list[Term] = []
     stack: list[tuple[tuple[Any, ...], list[Term], list[Term]]] = []
-    for event in events:
+    behind = 0
+    for number, event in enumerate(events):
         kind = event[0]
-        if kind == "call":
-            inner = len(event[5].inner)
-            expressions = tuple(items[len(items) - inner :])
-            del items[len(items) - inner :]
-            items.append(Term("call", _shown(event), expressions))
-        elif kind == "tensor":
-            names = event[1]
-            tensors = tuple(Term("tensor", name) for name in names)
-            items.append(tensors[0] if len(tensors) == 1 else Term("parallel", None, tensors))
-        elif kind == "clone":
+        if number < behind or kind == "clone":
             continue
+        if kind == "call":
+            items.append(_call(event, items))
+        elif kind == "tensor":
+            tensors = tuple([Term("tensor", name) for name in event[1]])
+            items.append(tensors[0] if len(tensors) == 1 else Term("parallel", None, tensors))
         elif kind == "next":
             opened, parts, _ = stack[-1]
             parts.append(_series(items))
             items = []
+            if len(event) > 1:  # a copy, over so many events, that reads as the one before it
+                items, behind = [parts[-1]], number + 1 + event[1]
         elif kind == "name":
             opened, parts, _ = stack[-1]
             parts.append(Term("assign", (event[1], event[2]), (_series(items),)))
@@ -83,6 +84,26 @@ def build_term(events: Sequence[tuple[Any, ...]]) -> Term:
             stack.append((event, [], items))
             items = []
     return _series(items)
+
+
+def _call(event: tuple[Any, ...], items: list[Term]) -> Term:
+    """The term of a call; takes its expressions, which are the last items."""
+    node: e.PrimitiveCall = event[2]
+    environment, drawn, call = event[3:]
+    inner = len(expressions_of(type(node.primitive)))
+    expressions = tuple(items[len(items) - inner :])
+    del items[len(items) - inner :]
+    sources = [
+        (name, _residual(argument, environment, node.draws, drawn, 0))
+        for name, argument in _open_arguments(node)
+    ]
+    return Term("call", _shown(call.primitive, call.args, tuple(sources)), expressions)
+
+
+@lru_cache(maxsize=16_384)
+def _open_arguments(node: e.PrimitiveCall) -> tuple[tuple[str, Any], ...]:
+    """The arguments that depend on the incoming tensors."""
+    return tuple((name, value) for name, value in node.arguments if _depends_on_tensor(value))
 
 
 def _series(items: list[Term]) -> Term:
@@ -116,26 +137,25 @@ def _flat(term: Term) -> tuple[Term, ...]:
     return term.parts if term.kind == "series" else (term,)
 
 
-def _shown(event: tuple[Any, ...]) -> ShownCall:
-    _, _, node, environment, drawn, call = event
-    written = dict(node.arguments)
-    schema = call.primitive.parameters
+@lru_cache(maxsize=16_384)
+def _shown(
+    primitive: Primitive, args: Arguments, sources: tuple[tuple[str, str], ...]
+) -> ShownCall:
+    """Arguments but those that have their defaults; `sources`: what attributes gave them."""
+    given = dict(sources)
     values: list[str] = []
-    sources: list[str | None] = []
-    for parameter, value in zip(schema, call.args.values_in_order, strict=True):
+    written: list[str | None] = []
+    for parameter, value in zip(primitive.parameters, args.values_in_order, strict=True):
         if not parameter.is_required and _same(value, parameter.default):
             continue
         if parameter.kind is Kind.EXPRESSION:
             values.append(EXPRESSION)
-            sources.append(None)
+            written.append(None)
             continue
         values.append(_labelled(parameter, show_value(value)))
-        argument = written.get(parameter.name)
-        source = None
-        if argument is not None and _depends_on_tensor(argument):
-            source = _labelled(parameter, _residual(argument, environment, node.draws, drawn, 0))
-        sources.append(source)
-    return ShownCall(call.primitive.name, tuple(values), tuple(sources))
+        source = given.get(parameter.name)
+        written.append(None if source is None else _labelled(parameter, source))
+    return ShownCall(primitive.name, tuple(values), tuple(written))
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Path
@@ -44,6 +44,8 @@ class Unfit(Exception):
 
 class _Reader(Deriver):
     """Reads a text; notes where calls were written, macros as where they are called."""
+
+    splices: ClassVar[bool] = False
 
     def __init__(self, rule: e.Rule, scope: Grammar, spec: TensorSpec) -> None:
         super().__init__(rule, spec, replace(settings_for(scope, Never()), steps=_NOTING))
@@ -223,6 +225,8 @@ class Span(NamedTuple):
 
 
 class _Spanner(Deriver):
+    splices: ClassVar[bool] = False
+
     def __init__(self, derivation: Derivation) -> None:
         grammar, values = derivation.grammar, derivation.values
         super().__init__(grammar.start_rule, derivation.input, settings_for(grammar, Never()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Path
@@ -90,6 +90,8 @@ class _Open:
 
 class _Teller(Deriver):
     """Derives again what decisions fix, and notes the steps."""
+
+    splices: ClassVar[bool] = False
 
     def __init__(self, derivation: Derivation) -> None:
         grammar, values = derivation.grammar, derivation.values

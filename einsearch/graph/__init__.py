@@ -3,6 +3,7 @@
 | file              | gives                                                                     |
 | ----------------- | ------------------------------------------------------------------------- |
 | `graph.py`        | `ArchitectureGraph`: one architecture with everything known without torch |
+| `calls.py`        | `nature_of`, `label_of`: what a call is by itself                         |
 | `simplify.py`     | `simplify`: the same function from fewer calls                            |
 | `canonical.py`    | `canonical_hash`: equal for networks that are the same                    |
 | `remembered.py`   | `remembered`: results of functions of programs, kept as long as those     |

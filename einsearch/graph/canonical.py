@@ -15,12 +15,18 @@ example as a ring of six and as two rings of three.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from einsearch.graph.calls import is_trainable, label, reads_shape_only
 from einsearch.graph.remembered import remembered
-from einsearch.graph.simplify import is_trainable, label, reads_shape_only, simplify
+from einsearch.graph.simplify import simplify
+from einsearch.primitives.arguments import Arguments
+from einsearch.primitives.base import Primitive, expressions_of
 from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.specs import Bundle
 
 HASH_VERSION: Final = 2
 """Rises whenever the hash of any network changes; the first characters of every hash."""
@@ -41,7 +47,7 @@ def canonical_hash(program: Program) -> str:
 @remembered
 def simplified_hash(program: Program) -> str:
     """`canonical_hash` of a program that `simplify` returned."""
-    labels = [_label(call).encode() for call in program.calls]
+    labels = [_label(call) for call in program.calls]
     alive = _alive(program)
     colours = _operand_colours(program, labels)
     shared = _sharing(program, alive)
@@ -56,25 +62,42 @@ def simplified_hash(program: Program) -> str:
     return f"{HASH_VERSION}-{_digest([*interface, b'>', *leaving, b';', *members]).hex()}"
 
 
-def _label(call: Call) -> str:
+def _label(call: Call) -> bytes:
     """What a call does; of the expressions that it takes the hashes."""
     args = call.args
-    for inner in call.inner:
+    for inner in call.inner if expressions_of(type(call.primitive)) else ():
         args = args.replaced(inner.name, simplified_hash(inner.program))
-    return label(call.primitive, args, call.specs)
+    return _encoded(call.primitive, args, call.specs)
 
 
-def _digest(parts: list[bytes]) -> bytes:
+@lru_cache(maxsize=65_536)
+def _encoded(primitive: Primitive, args: Arguments, specs: Bundle) -> bytes:
+    return label(primitive, args, specs).encode()
+
+
+def _digest(parts: Iterable[bytes]) -> bytes:
     """One digest of several byte strings; their lengths are kept apart."""
-    text = b"".join([len(part).to_bytes(4, "little") + part for part in parts])
+    text = b"".join([_LENGTHS[len(part)] + part for part in parts])
     return blake2b(text, digest_size=_SIZE).digest()
+
+
+class _Lengths(dict[int, bytes]):
+    """Four bytes for each length that comes up."""
+
+    def __missing__(self, length: int) -> bytes:
+        found = self[length] = length.to_bytes(4, "little")
+        return found
+
+
+_LENGTHS: Final = _Lengths()
+_PORTS: Final = tuple(b"%d" % port for port in range(64))
 
 
 def _of(ref: Ref, colours: list[bytes]) -> bytes:
     """Colour of one tensor: that of its call, and the port."""
-    if ref.call == INPUT:
-        return b"input%d" % ref.port
-    return b"%b%d" % (colours[ref.call], ref.port)
+    call, port = ref
+    shown = _PORTS[port] if port < len(_PORTS) else b"%d" % port
+    return b"input" + shown if call == INPUT else colours[call] + shown
 
 
 def _alive(program: Program) -> list[int]:
@@ -95,12 +118,12 @@ def _operand_colours(program: Program, colours: list[bytes]) -> list[bytes]:
     refined: list[bytes] = []
     for call, own in zip(program.calls, colours, strict=True):
         if reads_shape_only(call.primitive):
-            refined.append(_digest([own]))
+            refined.append(_digest((own,)))
             continue
         operands = [_of(ref, refined) for ref in call.inputs]
         if call.primitive.commutative:
             operands.sort()
-        refined.append(_digest([own, *operands]))
+        refined.append(_digest((own, *operands)))
     return refined
 
 

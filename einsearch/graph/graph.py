@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from einsearch.graph.calls import label_of
 from einsearch.graph.canonical import simplified_hash
-from einsearch.graph.simplify import label_of, simplify
+from einsearch.graph.simplify import simplify
 from einsearch.primitives.base import Cost
 from einsearch.primitives.program import INPUT, Program, Ref
 from einsearch.specs import Bundle

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from einsearch.graph.simplify import is_trainable, simplify
+from einsearch.graph.calls import is_trainable
+from einsearch.graph.simplify import simplify
 from einsearch.primitives.arguments import Symbol
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 

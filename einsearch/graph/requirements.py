@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from einsearch.errors import EinsearchError
-from einsearch.graph.simplify import drop_unread, is_trainable, reads_shape_only
+from einsearch.graph.calls import is_trainable, reads_shape_only
+from einsearch.graph.simplify import drop_unread
 from einsearch.primitives.arguments import show_value
 from einsearch.primitives.base import Signal
 from einsearch.primitives.causality import first_acausal

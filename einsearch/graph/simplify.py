@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
+from einsearch.graph.calls import Nature, nature_of
 from einsearch.graph.remembered import remembered
-from einsearch.primitives.arguments import Arguments, Kind, show_value
-from einsearch.primitives.base import Primitive, infer_or_reason, resolve_axis
-from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.primitives.base import expressions_of, infer_or_reason, resolve_axis
+from einsearch.primitives.program import INPUT, Call, Program, Ref, leaving
 from einsearch.specs import Bundle, TensorSpec
 
 Outcome = tuple[Ref, ...] | Call | None
@@ -53,8 +52,7 @@ class Sketch:
     def add(self, call: Call) -> tuple[Ref, ...]:
         """Appends a call; its outgoing tensors."""
         self.calls.append(call)
-        number = len(self.calls) - 1
-        return tuple([Ref(number, port) for port in range(len(call.outputs))])
+        return leaving(len(self.calls) - 1, len(call.outputs))
 
 
 Rule = Callable[[Call, Sketch], Outcome]
@@ -63,45 +61,6 @@ Rule = Callable[[Call, Sketch], Outcome]
 def with_inputs(call: Call, inputs: tuple[Ref, ...]) -> Call:
     """The same call reading other tensors of the same specs."""
     return Call(call.primitive, call.args, inputs, call.specs, call.outputs, call.weights)
-
-
-def reads_shape_only(primitive: Primitive) -> bool:
-    """Whether the outcome does not depend on the values of the incoming tensor."""
-    return primitive.ignores_input
-
-
-def is_trainable(call: Call) -> bool:
-    """Whether a call has parameters. Most cannot, which their class tells."""
-    return _may_have_weights(type(call.primitive)) and call.cost.parameters > 0
-
-
-@lru_cache(maxsize=4096)
-def _may_have_weights(kind: type[Primitive]) -> bool:
-    return kind.weights is not Primitive.weights
-
-
-@lru_cache(maxsize=65_536)
-def label(primitive: Primitive, args: Arguments, specs: Bundle) -> str:
-    """Name and arguments of a call, axes resolved by the tensor that enters it.
-
-    Two calls with equal labels do the same with tensors of the same shape, `softmax(last)` and
-    `softmax(features)` of tokens for example.
-    """
-    shown = []
-    for parameter, value in zip(primitive.parameters, args.values_in_order, strict=True):
-        if parameter.kind is Kind.AXIS:
-            shown.append(str(resolve_axis(specs[0], value)))
-        elif parameter.kind is Kind.NUMBER:
-            shown.append(repr(float(value)))
-        else:
-            shown.append(show_value(value))
-    text = f"{primitive.name}({','.join(shown)})"
-    return f"{text}:{specs[0]}" if reads_shape_only(primitive) else text
-
-
-def label_of(call: Call) -> str:
-    """`label` of one call of a program."""
-    return label(call.primitive, call.args, call.specs)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -181,25 +140,17 @@ def inside(call: Call) -> Call:
     return Call(call.primitive, args, call.inputs, call.specs, call.outputs, call.weights)
 
 
-def is_random(call: Call) -> bool:
-    """Whether a call, or one in its expressions, draws random numbers in training."""
-    drawn = (is_random(c) for inner in call.inner for c in inner.program.calls)
-    return call.primitive.is_random or any(drawn)
-
-
-def merge_equal(call: Call, sketch: Sketch) -> Outcome:
+def merge_equal(call: Call, sketch: Sketch, nature: Nature) -> Outcome:
     """The same function of the same tensors, computed once."""
-    if is_trainable(call) or is_random(call):
+    if not nature.is_function:
         return None
     operands: tuple[Ref, ...] | Bundle = call.inputs
-    if reads_shape_only(call.primitive):
+    if nature.shape_only:
         operands = ()
     elif call.primitive.commutative:
         operands = tuple(sorted(call.inputs))
-    number = sketch.known.setdefault((label_of(call), operands), len(sketch.calls))
-    if number == len(sketch.calls):
-        return None
-    return tuple([Ref(number, port) for port in range(len(call.outputs))])
+    number = sketch.known.setdefault((nature.label, operands), len(sketch.calls))
+    return None if number == len(sketch.calls) else leaving(number, len(call.outputs))
 
 
 _RULES: Final[dict[str, Rule]] = {
@@ -245,7 +196,7 @@ def drop_unread(program: Program) -> Program:
     calls: list[Call] = []
     made: list[tuple[Ref, ...]] = []
     for number, call in enumerate(program.calls):
-        made.append(tuple([Ref(len(calls), port) for port in range(len(call.outputs))]))
+        made.append(leaving(len(calls), len(call.outputs)))
         if wanted[number]:
             calls.append(with_inputs(call, _moved(call.inputs, made)))
     return Program(program.input, tuple(calls), _moved(program.outputs, made))
@@ -311,15 +262,18 @@ def simplify(program: Program) -> Program:
 
 
 def _all_rules(call: Call, sketch: Sketch) -> Outcome:
-    rule = read_input if reads_shape_only(call.primitive) else _RULES.get(call.primitive.name)
+    primitive = call.primitive
+    rule = read_input if primitive.ignores_input else _RULES.get(primitive.name)
     outcome = rule(call, sketch) if rule else None
-    if outcome is None and call.primitive.keeps_zero:
+    if outcome is None and primitive.keeps_zero:
         outcome = stay_zero(call, sketch)
     if isinstance(outcome, tuple):
         return outcome
-    changed = inside(outcome or call)
-    return merge_equal(changed, sketch) or changed
+    changed = outcome or call
+    if expressions_of(type(primitive)):
+        changed = inside(changed)
+    return merge_equal(changed, sketch, nature_of(changed)) or changed
 
 
 def _moved(refs: Sequence[Ref], made: Sequence[tuple[Ref, ...]]) -> tuple[Ref, ...]:
-    return tuple([ref if ref.call == INPUT else made[ref.call][ref.port] for ref in refs])
+    return tuple([ref if ref[0] == INPUT else made[ref[0]][ref[1]] for ref in refs])

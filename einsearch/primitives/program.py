@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from einsearch.primitives.arguments import Arguments, show_value
@@ -28,6 +28,12 @@ class Ref(NamedTuple):
 
     call: int
     port: int
+
+
+@lru_cache(maxsize=16_384)
+def leaving(call: int, ports: int) -> tuple[Ref, ...]:
+    """The tensors that leave a call."""
+    return tuple([Ref(call, port) for port in range(ports)])
 
 
 class Inner(NamedTuple):
@@ -122,13 +128,14 @@ class Program:
     @cached_property
     def cost(self) -> Cost:
         """Sum over the calls; parameters of shared weights are counted once."""
-        total, seen = Cost(), set[str]()
-        for call in self.calls:
-            own = call.cost
-            parameters = 0 if call.weights in seen else own.parameters
-            seen.add(call.weights)
-            total = total + Cost(parameters, own.flops, own.memory)
-        return total
+        costs = [cost(call.primitive, call.args, call.specs) for call in self.calls]
+        keys = [call.weights for call in self.calls]
+        first = dict(zip(reversed(keys), reversed(costs), strict=True))
+        return Cost(
+            sum([one.parameters for one in first.values()]),
+            sum([one.flops for one in costs]),
+            sum([one.memory for one in costs]),
+        )
 
     @cached_property
     def nodes(self) -> int:

@@ -23,7 +23,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
-from einsearch.graph.simplify import label_of, simplify
+from einsearch.graph.calls import label_of
+from einsearch.graph.simplify import simplify
 from einsearch.primitives.program import INPUT, Program, Ref
 
 GROUPS: Final = ("decisions", "context", "operations", "neighbourhoods", "regions")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -34,6 +34,9 @@ OPTUNA_STATES: Final[Mapping[TrialState, OptunaState]] = {
     TrialState.REJECTED: OptunaState.FAIL,
     TrialState.DUPLICATE: OptunaState.FAIL,
 }
+
+_EXACT: Final = frozenset({int, str, bool})
+"""Types of values that JSON gives back as they are."""
 
 _FLOAT: Final = "$float"
 """Key of the object that stands for a number that JSON has not: {"$float": "nan"}."""
@@ -105,9 +108,9 @@ def encode_proposal(entry: Entry) -> dict[str, Any]:
         "text": trial.text,
         "hash": trial.hash,
         "origin": trial.origin,
-        "proposal": plain(
+        "proposal": {"decisions": _plain_decisions(trial.decisions)}
+        | plain(
             {
-                "decisions": trial.decisions,
                 "parents": trial.parents,
                 "seed": trial.seed,
                 "parameters": trial.parameters,
@@ -119,6 +122,17 @@ def encode_proposal(entry: Entry) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _plain_decisions(decisions: Sequence[tuple[str, str, Any]]) -> list[Any]:
+    """As `plain`; addresses and domains that come again are one object."""
+    rows: list[Any] = []
+    for address, domain, value in decisions:
+        kind = type(value)
+        if kind not in _EXACT and not (kind is float and math.isfinite(value)):
+            value = plain(value)
+        rows.append([sys.intern(address), sys.intern(domain), value])
+    return rows
 
 
 def encode_result(entry: Entry) -> dict[str, Any]:
@@ -164,7 +178,11 @@ def decode_proposal(number: int, attributes: Mapping[str, Any]) -> Entry:
         text=attributes["text"],
         state=TrialState.RUNNING,
         decisions=tuple(
-            (sys.intern(address), sys.intern(domain), restore(value))
+            (
+                sys.intern(address),
+                sys.intern(domain),
+                value if type(value) in _EXACT else restore(value),
+            )
             for address, domain, value in proposal["decisions"]
         ),
         hash=attributes["hash"],

@@ -20,12 +20,24 @@ from optuna.storages.journal import (
     JournalFileBackend,
     JournalFileSymlinkLock,
 )
+from optuna.storages.journal._storage import JournalOperation
 
 from einsearch.errors import RunError
 from einsearch.study.storageurl import without_password
 
 CUT_SUFFIX: Final = ".cut"
 """What is cut off `journal.log` is kept in `journal.log.cut`."""
+
+_PLAIN: Final = frozenset(
+    {
+        JournalOperation.CREATE_TRIAL,
+        JournalOperation.SET_TRIAL_STATE_VALUES,
+        JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE,
+        JournalOperation.SET_TRIAL_USER_ATTR,
+        JournalOperation.SET_TRIAL_SYSTEM_ATTR,
+    }
+)
+"""Entries that a record writes exactly as JSON gives them back."""
 
 _LOCK_SUFFIX: Final = ".lock"
 """Optuna's lock on single writes to a journal, which it shares with dashboards."""
@@ -45,14 +57,32 @@ class MemoryBackend(BaseJournalBackend):
 
 
 class DriverJournal(JournalFileBackend):
-    """Optuna's journal file, whose writer says what is flushed to the disk, and when."""
+    """Optuna's journal file, whose writer says what is flushed to the disk, and when.
+
+    What it wrote last is given back without reading the file, as long as nobody else has written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file_lock = JournalFileSymlinkLock(str(path))
         self._held: list[dict[str, Any]] | None = None
         self._flushes = True
+        self._own: list[tuple[dict[str, Any], int]] = []
+        self._begin = self._end = -1
         super().__init__(str(path), self._file_lock)
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        offsets = self._log_number_offset
+        offset, size = offsets.get(log_number_from), self._path.stat().st_size
+        if offset == size:
+            return
+        if offset != self._begin or size != self._end:
+            yield from super().read_logs(log_number_from)
+            return
+        own, self._own, self._begin = self._own, [], self._end
+        for number, (log, length) in enumerate(own, start=log_number_from):
+            offsets[number + 1] = offsets[number] + length
+            yield log
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         if self._held is None:
@@ -62,16 +92,27 @@ class DriverJournal(JournalFileBackend):
 
     def write(self, logs: list[dict[str, Any]]) -> None:
         """Appends entries, in one write to the file."""
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         self._file_lock.acquire()
         try:
             with self._path.open("ab") as file:
-                file.write(lines.encode())
+                start = file.tell()
+                file.write(b"".join(lines))
                 file.flush()
                 if self._flushes:
                     os.fsync(file.fileno())
         finally:
             self._file_lock.release()
+        self._note(start, logs, lines)
+
+    def _note(self, start: int, logs: list[dict[str, Any]], lines: list[bytes]) -> None:
+        """Keeps what was written until it is read."""
+        if start != self._end:
+            self._own, self._begin = [], start
+        for log, line in zip(logs, lines, strict=True):
+            is_plain = log["op_code"] in _PLAIN
+            self._own.append((log if is_plain else json.loads(line), len(line)))
+        self._end = start + sum(map(len, lines))
 
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:

@@ -9,9 +9,10 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from einsearch.graph.calls import reads_shape_only
 from einsearch.graph.canonical import HASH_VERSION, canonical_hash
 from einsearch.graph.graph import ArchitectureGraph
-from einsearch.graph.simplify import reads_shape_only, simplify
+from einsearch.graph.simplify import simplify
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import image, tokens, vector
 from tests.graph.programs import SPEC, insert, make, programs, random_program, rebuild, reorder

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 
 from einsearch.compile.module import build_module
-from einsearch.graph.simplify import drop_unread, label_of, simplify
+from einsearch.graph.calls import label_of
+from einsearch.graph.simplify import drop_unread, simplify
 from einsearch.primitives.program import INPUT, Program, Ref
 from einsearch.specs import image, tokens
 from tests.graph.programs import programs, run_directly
