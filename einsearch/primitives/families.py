@@ -13,6 +13,7 @@ from einsearch.primitives import (  # noqa: F401
     linear_attention,
     moments,
     norm,
+    paths,
     pool,
     position,
     routing,

@@ -34,7 +34,7 @@ def state_space_dual(
         made = chunks_of_duality(wide, steps, rate.to(kind), writes, reads)
     if made.requires_grad and not torch.compiler.is_exporting():
         # Products of many small matrices are slow on a CPU where the batch is not in one piece.
-        made.register_hook(Tensor.contiguous)
+        made.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
     joined = made.permute(0, 3, 4, 1, 2, 5).flatten(1, 2)
     return joined[:, :length].to(x.dtype)
 
