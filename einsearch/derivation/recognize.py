@@ -11,8 +11,7 @@ forks. Copies are recognised freely; the caller replays the decisions to make su
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from einsearch.derivation.bracketing import first_parts
 from einsearch.derivation.calls import yield_outputs
@@ -20,8 +19,9 @@ from einsearch.derivation.choosing import Never
 from einsearch.derivation.decisions import Draw, Options, Path
 from einsearch.derivation.deriver import settings_for
 from einsearch.derivation.machine import Machine
+from einsearch.derivation.padding import Padding, is_statement
 from einsearch.derivation.rules import enter_rule
-from einsearch.derivation.state import BlockState, Frame, Opening, Refs, Taken
+from einsearch.derivation.state import Frame, Opening, Refs, Taken
 from einsearch.derivation.steps import STEPS
 from einsearch.derivation.structures import Structures
 from einsearch.derivation.target import (
@@ -31,6 +31,7 @@ from einsearch.derivation.target import (
     opening_of,
     resolved_arguments,
 )
+from einsearch.derivation.trails import End, Entry, Trail, flatten, log_probability_of
 from einsearch.derivation.values import Environment, Shared
 from einsearch.errors import ParseError
 from einsearch.grammar import expressions as e
@@ -42,35 +43,10 @@ MOST_STEPS: Final = 2_000_000
 """Work spent on one text before it is called too ambiguous."""
 MOST_MORE_STEPS: Final = 200_000
 """Work spent on looking for a more probable derivation when one has been found."""
+MOST_MORE_STEPS_OF_SYMMETRIC: Final = 20_000
+"""The same where calls are left out and it does not matter which of them stands where."""
 MOST_VALUES: Final = 64
 """Whole ranges up to this size are tried; of larger ones the numbers in the text."""
-
-
-class Trail(NamedTuple):
-    """Decisions so far: what came before, and a decision or a rule's whole outcome."""
-
-    before: Trail | None
-    item: Any
-    log_probability: float
-
-
-class End(NamedTuple):
-    """The state in which a rule's derivation ends."""
-
-    position: int
-    refs: Refs
-    block: BlockState
-    known: frozenset[Any]
-    unread: int
-
-
-@dataclass(eq=False)
-class Entry:
-    """A rule entered in one state: its outcomes, and who waits for them."""
-
-    is_root: bool
-    ends: dict[End, Trail | None] = field(default_factory=dict)
-    waiting: list[tuple[Frame | None, Trail | None]] = field(default_factory=list)
 
 
 class Recognizer(Machine):
@@ -85,6 +61,7 @@ class Recognizer(Machine):
         furthest: how many calls were matched at most.
         wanted: names of primitives that could have stood there.
         steps, most_steps: work done, and allowed.
+        structures: of the environments met.
     """
 
     def __init__(self, grammar: Grammar, goal: Target, unread: int = 0) -> None:
@@ -99,16 +76,16 @@ class Recognizer(Machine):
         self.furthest = 0
         self.wanted: set[str] = set()
         self.unread = unread
-        self._unread_numbers: dict[Any, int] = {}
-        self._unread_specs: list[TensorSpec] = []
         self._complete: list[Trail | None] = []
         self._first_found: int | None = None
         self.steps = 0
         self.most_steps = MOST_STEPS
         self._uses_depth = grammar.uses_depth
-        self._structures = Structures()
+        self.structures = Structures()
         self._first_parts = first_parts(grammar)
         self._excluded: int | None = None
+        self._padding = Padding(grammar) if unread > 0 else None
+        self._symmetry = self._padding if self._padding and self._padding.is_symmetric else None
 
     def parses(self) -> Iterator[tuple[Any, ...]]:
         """Decided values of derivations, the most probable first; each is to be verified.
@@ -118,18 +95,19 @@ class Recognizer(Machine):
         """
         self.enter(self.start_rule, (), self.context.path)
         most = self.most_steps
+        more = MOST_MORE_STEPS_OF_SYMMETRIC if self._symmetry else MOST_MORE_STEPS
         while self.steps < most:
             while self._step() is None:
                 self.steps += 1
             if self._complete:
-                most = min(most, self._found_at(self.steps) + MOST_MORE_STEPS)
+                most = min(most, self._found_at(self.steps) + more)
             if not self.threads:
                 break
             self._resume(self.threads.pop())
         if not self._complete and self.steps >= self.most_steps:
             raise ParseError("the text is too ambiguous under this grammar to be parsed")
-        for trail in sorted(self._complete, key=lambda trail: -_log_probability(trail)):
-            yield _flatten(trail)
+        for trail in sorted(self._complete, key=lambda trail: -log_probability_of(trail)):
+            yield flatten(trail)
 
     def _found_at(self, steps: int) -> int:
         if self._first_found is None:
@@ -149,11 +127,21 @@ class Recognizer(Machine):
             return _ENDED
         self.frames = frame.next
         self.context = frame.context
-        return frame.step(self, frame.data)
+        reason = frame.step(self, frame.data)
+        if reason is None and self._symmetry is not None and is_statement(frame.data):
+            return self._end_where(self._symmetry.knows_statement(self))
+        return reason
+
+    def _end_where(self, is_worse: bool) -> str | None:
+        """Ends a thread that others are worth as much as."""
+        if not is_worse:
+            return None
+        self.expression = self.frames = None
+        return _ENDED
 
     def spec(self, ref: Ref) -> TensorSpec:
-        if ref.call < INPUT:
-            return self._unread_specs[INPUT - 1 - ref.call]
+        if ref.call < INPUT and self._padding is not None:
+            return self._padding.spec(ref)
         outputs = self.goal.input if ref.call == INPUT else self.goal.specs[ref.call]
         return outputs[ref.port]
 
@@ -190,20 +178,16 @@ class Recognizer(Machine):
                 self.threads.append((*self._state(), _pad_only, call, None, None, ""))
                 return self._match_call(call)
             self.threads.append((*self._state(), _match_only, call, None, None, ""))
-        self.pad(call)
-        return None
+        return self.pad(call)
 
-    def pad(self, call: Call) -> None:
+    def pad(self, call: Call) -> str | None:
         """Yields tensors that the text does not have."""
+        assert self._padding is not None
+        if self._symmetry is not None and self._symmetry.knows_call(self, call):
+            return _ENDED
         self.unread -= 1
-        refs = []
-        for port, spec in enumerate(call.outputs):
-            key = (self.unread, port, spec)
-            if key not in self._unread_numbers:
-                self._unread_numbers[key] = len(self._unread_specs)
-                self._unread_specs.append(spec)
-            refs.append(Ref(INPUT - 1 - self._unread_numbers[key], 0))
-        yield_outputs(self, call, tuple(refs))
+        yield_outputs(self, call, self._padding.tensors(self.unread, call.outputs))
+        return None
 
     def clone(self, number: int) -> str | None:
         """Matches a clone, written or implied."""
@@ -230,7 +214,10 @@ class Recognizer(Machine):
 
     def choose(self, draw: Draw, label: str, step: Any, data: Any) -> str | None:
         """Forks: every value is a thread, the most probable first."""
-        for value in reversed(self._values(draw)):
+        values = self._values(draw)
+        if self._symmetry is not None:
+            values = self._symmetry.worth_trying(self, values, data)
+        for value in reversed(values):
             self.threads.append((*self._state(), step, data, value, draw, label))
         return _ENDED
 
@@ -265,7 +252,7 @@ class Recognizer(Machine):
         step, data, value, draw, label = thread[8:]
         if draw is not None and self.context.copies:
             taken = Taken(self.context.path, label, draw.domain, value)
-            total = _log_probability(self.trail) + (draw.log_probability(value) or 0.0)
+            total = log_probability_of(self.trail) + (draw.log_probability(value) or 0.0)
             self.trail = Trail(self.trail, taken, total)
         if step(self, data, value) is not None:
             self.frames = None
@@ -275,7 +262,7 @@ class Recognizer(Machine):
         """Joins those who entered the rule in this state; the first one derives it."""
         key = (
             rule.key,
-            self._structures.of(slots),
+            self.structures.of(slots),
             self.context.depth if self._uses_depth else 0,
             self.context.copies > 0,
             self.position,
@@ -296,7 +283,7 @@ class Recognizer(Machine):
             return _ENDED
         before = self.known
         self.frames, self.trail = None, None
-        own = frozenset(self._structures.of((s,)) for s in slots if isinstance(s, Shared))
+        own = frozenset(self.structures.of((s,)) for s in slots if isinstance(s, Shared))
         self.push(_rule_done, (entry, before, own))
         return enter_rule(self, rule, slots, path)
 
@@ -306,7 +293,7 @@ class Recognizer(Machine):
         frames, before = waiting
         whole = before
         if trail is not None:
-            total = _log_probability(before) + trail.log_probability
+            total = log_probability_of(before) + trail.log_probability
             whole = Trail(before, trail, total)
         state = (self.context, frames, end.refs, end.block, end.position, whole)
         self.threads.append((*state, end.known, end.unread))
@@ -317,7 +304,7 @@ class Recognizer(Machine):
         known = before | (self.known & own)
         end = End(self.position, self.refs, self.block, known, self.unread)
         if end in entry.ends and not (
-            _log_probability(self.trail) > _log_probability(entry.ends[end]) + 1e-9
+            log_probability_of(self.trail) > log_probability_of(entry.ends[end]) + 1e-9
         ):
             return _ENDED
         entry.ends[end] = self.trail
@@ -332,7 +319,7 @@ class Recognizer(Machine):
 
     def use(self, shared: Shared) -> None:
         """Uses after the first are recognised without noting their decisions."""
-        key = self._structures.of((shared,))
+        key = self.structures.of((shared,))
         if key in self.known:
             self.context = self.context._replace(copies=0)
         elif self.context.copies:
@@ -367,8 +354,8 @@ def _match_only(m: Any, call: Call, _: None) -> str | None:
     return m._match_call(call)  # type: ignore[no-any-return]
 
 
-def _pad_only(m: Any, call: Call, _: None) -> None:
-    m.pad(call)
+def _pad_only(m: Any, call: Call, _: None) -> str | None:
+    return m.pad(call)  # type: ignore[no-any-return]
 
 
 def _learn(m: Any, key: Any) -> None:
@@ -377,23 +364,6 @@ def _learn(m: Any, key: Any) -> None:
 
 def _rule_done(m: Any, data: tuple[Entry, frozenset[Any], frozenset[Any]]) -> str:
     return m.finish_rule(*data)  # type: ignore[no-any-return]
-
-
-def _log_probability(trail: Trail | None) -> float:
-    return 0.0 if trail is None else trail.log_probability
-
-
-def _flatten(trail: Trail | None) -> tuple[Any, ...]:
-    """Decided values in order."""
-    values: list[Any] = []
-    pending: list[Any] = [trail]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Taken):
-            values.append(item.value)
-        elif item is not None:
-            pending += [item.item, item.before]
-    return tuple(values)
 
 
 _ENDED: Final = "this thread has ended"
