@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from einsearch.compile.head import attach_head
 from einsearch.compile.module import build_module
@@ -40,6 +41,43 @@ def scan_operands(
     rates = torch.rand((paths, features, state), generator=g, dtype=torch.float64)
     small = normal(batch, length, paths, state), normal(batch, length, paths, state)
     return [normal(batch, length, paths, features), 0.2 * steps, -8 * rates, *small]
+
+
+def numbers_kept(network: nn.Module, given: Sequence[Tensor]) -> int:
+    """Numbers that a forward pass keeps for the backward pass; a storage counts once."""
+    storages: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes() // tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        made = network(*given)
+    assert made[0].requires_grad
+    return sum(storages.values())
+
+
+def assert_same_gradients(
+    network: nn.Module, oracle: nn.Module, x: Tensor, copied: dict[str, Tensor]
+) -> None:
+    """Outcomes and gradients of two modules, by the input and by weights that one has of the other.
+
+    `copied` are the oracle's gradients by name, as far as the other has the same weights.
+    """
+    weights = torch.randn(x.shape, generator=torch.Generator().manual_seed(7))
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    made, expected = network(ours), oracle(theirs)
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
+    (made * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
+    given = dict(oracle.named_parameters())
+    for name, own in copied.items():
+        assert own.grad is not None
+        torch.testing.assert_close(
+            own.grad.view_as(given[name]), given[name].grad, rtol=1e-3, atol=1e-4, msg=name
+        )
 
 
 def export_everywhere(written: Program, folder: Path) -> None:

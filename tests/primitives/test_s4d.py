@@ -17,7 +17,7 @@ from einsearch.primitives.base import get_primitive, infer
 from einsearch.specs import image, tokens
 from tests.contracts.primitive_cases import Network
 from tests.primitives.calling import assert_equal, call
-from tests.primitives.recurrences import export_everywhere
+from tests.primitives.recurrences import export_everywhere, numbers_kept
 from tests.support import series
 
 
@@ -101,6 +101,14 @@ def test_is_stable_over_4096_tokens(kind: torch.dtype) -> None:
     bound = 1e-3 if kind is torch.float32 else 0.2
     assert float((made.double() - exact).detach().norm() / exact.norm()) < bound
     assert torch.isfinite(given.grad).all()
+
+
+def test_keeps_memory_in_proportion_to_the_length() -> None:
+    def kept(length: int) -> int:
+        return numbers_kept(s4d(length), [tokens_of(length, 1).requires_grad_()])
+
+    short, long = kept(512), kept(4096)
+    assert 7.5 * short < long < 8.1 * short
 
 
 @pytest.mark.parametrize("direction", ["forward", "cross"])

@@ -17,11 +17,21 @@ from einsearch.derivation.replay import architecture
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Symbol
 from einsearch.primitives.base import cost, get_primitive, infer
-from einsearch.primitives.kernels.scan import linear_recurrence, selective_scan
+from einsearch.primitives.kernels.scan import (
+    chunk_length,
+    linear_recurrence,
+    selective_scan,
+)
 from einsearch.specs import TensorSpec, image, tokens, vector
 from tests.contracts.primitive_cases import Network
 from tests.primitives.calling import assert_equal, call
-from tests.primitives.recurrences import export_everywhere, scan_operands, selective_scan_loop
+from tests.primitives.recurrences import (
+    assert_same_gradients,
+    export_everywhere,
+    numbers_kept,
+    scan_operands,
+    selective_scan_loop,
+)
 from tests.support import series
 
 lengths = st.integers(1, 40)
@@ -41,7 +51,8 @@ def scan(direction: str = "forward", on: TensorSpec | None = None, seed: int = 0
 
 
 def relative(found: Tensor, exact: Tensor) -> float:
-    return float((found.detach().double() - exact.detach()).norm() / exact.norm().clamp_min(1e-30))
+    exact = exact.detach()
+    return float((found.detach().double() - exact).norm() / exact.norm().clamp_min(1e-30))
 
 
 @pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 200])
@@ -76,6 +87,12 @@ def test_the_size_of_chunks_does_not_matter(length: int, chunk: int, seed: int) 
         strict=True,
     ):
         torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+def test_chunks_are_shorter_where_states_are_many() -> None:
+    assert chunk_length(1) == chunk_length(2**13) == 64
+    assert chunk_length(2**14) == 32
+    assert chunk_length(2**15) == chunk_length(2**30) == 16
 
 
 @settings(max_examples=25)
@@ -180,16 +197,9 @@ def test_steps_and_states_stay_exact_under_autocast() -> None:
 
 def test_keeps_memory_in_proportion_to_the_length() -> None:
     def kept(length: int) -> int:
-        total = 0
-
-        def pack(tensor: Tensor) -> Tensor:
-            nonlocal total
-            total += tensor.numel()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            scan(on=tokens(length, 8))(torch.randn(1, length, 8, requires_grad=True))
-        return total
+        return numbers_kept(
+            scan(on=tokens(length, 8)), [torch.randn(1, length, 8, requires_grad=True)]
+        )
 
     short, long = kept(512), kept(4096)
     assert long < 8.1 * short
@@ -209,29 +219,33 @@ def test_is_the_mixer_of_mamba() -> None:
         "  out = (u, z) >> mul >> linear(32, bias=false) }"
     )
     network = build_module(architecture(text, tokens(70, 32)).program, 0)
-    copy_mamba(network, oracle)
-    x = torch.randn(2, 70, 32)
-    assert_equal(network(x), oracle(x))
+    copied = copy_mamba(network, oracle)
+    assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
 
 
-def copy_mamba(network: torch.nn.Module, oracle: torch.nn.Module) -> None:
-    """Weights of transformers' mixer, by what they are."""
+def copy_mamba(network: torch.nn.Module, oracle: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights of transformers' mixer, by what they are; those of ours that stand for one alone."""
     given = dict(oracle.named_parameters())
     value, gate = given["in_proj.weight"].chunk(2)
     modules: dict[str, Any] = {type(m).__name__: m for m in network.modules()}
     linears = [m for m in network.children() if isinstance(m, torch.nn.Linear)]
     inner = modules["SelectiveScan"]
+    copied = {
+        "out_proj.weight": linears[2].weight,
+        "conv1d.weight": modules["CausalConv1d"].weight,
+        "conv1d.bias": modules["CausalConv1d"].bias,
+        "x_proj.weight": inner.select[0].weight,
+        "dt_proj.weight": inner.step[0].weight,
+        "dt_proj.bias": inner.step[0].bias,
+    }
     with torch.no_grad():
         linears[0].weight.copy_(gate)
         linears[1].weight.copy_(value)
-        linears[2].weight.copy_(given["out_proj.weight"])
-        modules["CausalConv1d"].weight.copy_(given["conv1d.weight"])
-        modules["CausalConv1d"].bias.copy_(given["conv1d.bias"])
-        inner.select[0].weight.copy_(given["x_proj.weight"])
-        inner.step[0].weight.copy_(given["dt_proj.weight"])
-        inner.step[0].bias.copy_(given["dt_proj.bias"])
+        for name, own in copied.items():
+            own.copy_(given[name].view_as(own))
         inner.dynamics[0, :, :-1].copy_(given["A_log"])
         inner.dynamics[0, :, -1].copy_(given["D"])
+    return copied
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

@@ -21,7 +21,12 @@ from einsearch.primitives.kernels.ssd import state_space_dual
 from einsearch.specs import TensorSpec, image, tokens
 from tests.contracts.primitive_cases import Network
 from tests.primitives.calling import assert_equal, call
-from tests.primitives.recurrences import export_everywhere, selective_scan_loop
+from tests.primitives.recurrences import (
+    assert_same_gradients,
+    export_everywhere,
+    numbers_kept,
+    selective_scan_loop,
+)
 from tests.support import program
 
 
@@ -151,26 +156,42 @@ def test_is_the_mixer_of_mamba_2() -> None:
         "  out = (y, z) >> mul >> rms_norm >> linear(32, bias=false) }"
     )
     network = build_module(architecture(text, tokens(70, 32)).program, 0)
-    copy_mamba_2(network, oracle)
-    x = torch.randn(2, 70, 32)
-    torch.testing.assert_close(network(x), oracle(x), rtol=1e-4, atol=1e-5)
+    copied = copy_mamba_2(network, oracle)
+    assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
 
 
-def copy_mamba_2(network: torch.nn.Module, oracle: torch.nn.Module) -> None:
-    """Weights of transformers' mixer, by what they are; its input projection is ours in three."""
+def test_keeps_memory_in_proportion_to_the_length() -> None:
+    def kept(length: int) -> int:
+        network, x = dual(length=length)
+        return numbers_kept(network, [t.requires_grad_() for t in x])
+
+    short, long = kept(512), kept(4096)
+    assert 7.5 * short < long < 8.1 * short
+
+
+def copy_mamba_2(network: torch.nn.Module, oracle: torch.nn.Module) -> dict[str, Tensor]:
+    """Weights of transformers' mixer, by what they are; its input projection is ours in three.
+
+    Gives those of ours that stand for one alone.
+    """
     given = dict(oracle.named_parameters())
     modules: dict[str, Any] = {type(m).__name__: m for m in network.modules()}
     gate, value, step, out = (m for m in network.children() if isinstance(m, torch.nn.Linear))
     parts = given["in_proj.weight"].split((64, 80, 4))
+    copied = {
+        "out_proj.weight": out.weight,
+        "conv1d.weight": modules["CausalConv1d"].weight,
+        "conv1d.bias": modules["CausalConv1d"].bias,
+        "norm.weight": modules["RMSNorm"].weight,
+    }
     with torch.no_grad():
         for linear, weight in zip((gate, value, step), parts, strict=True):
             linear.weight.copy_(weight)
-        out.weight.copy_(given["out_proj.weight"])
-        modules["CausalConv1d"].weight.copy_(given["conv1d.weight"])
-        modules["CausalConv1d"].bias.copy_(given["conv1d.bias"])
-        modules["RMSNorm"].weight.copy_(given["norm.weight"])
+        for name, own in copied.items():
+            own.copy_(given[name].view_as(own))
         dynamics = [given["A_log"], given["D"], given["dt_bias"]]
         modules["StateSpaceDual"].dynamics.copy_(torch.stack(dynamics, -1).unsqueeze(0))
+    return copied
 
 
 @pytest.mark.parametrize("length", [5, 32, 100])
