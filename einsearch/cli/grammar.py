@@ -200,7 +200,7 @@ def sample(
     require: Annotated[
         str | None,
         typer.Option(
-            help="What each must have: input,parameters,nonlinearity,gradient. Empty for nothing.",
+            help="Of input,parameters,nonlinearity,gradient,causal what each must have; may be empty.",
             show_default="as the grammar says",
         ),
     ] = None,
