@@ -200,7 +200,7 @@ def sample(
     require: Annotated[
         str | None,
         typer.Option(
-            help="Of input,parameters,nonlinearity,gradient,causal what each must have; may be empty.",
+            help="What each must have, of input,parameters,nonlinearity,gradient,causal; or empty.",
             show_default="as the grammar says",
         ),
     ] = None,
