@@ -8,7 +8,7 @@ reject, quality first. A search by `pareto-evolution` on three anchors, as
 batch normalisation and ReLU, EvoNorm-S0 and EvoNorm-B0, and tested on data that the search has not
 seen. Transfer: the same layers inside of an anchor that was not searched on, and with --data DIR on
 2,000 images of Fashion-MNIST, 14x14 pixels, from DIR/fashion_mnist_25k.npz. --layers 0 and
---trials 0 leave parts out.
+--trials 0 leave parts out. With --out DIR a later call goes on where one was stopped.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from common.kept import Kept
 from common.layers import BASELINES, Cell, Filtered, Table, plot, show_filtered, show_table
 from common.machine import banner, environment
 
 import einsearch as es
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.final import Spread, train_final
+from einsearch.evaluate.final import train_final
 from einsearch.evaluate.layers.anchors import ANCHORS, Anchor
 from einsearch.evaluate.layers.digits import TRAINING, on_digits
 from einsearch.evaluate.layers.score import LayerScore, filter_of
@@ -43,25 +45,24 @@ from einsearch.tasks.registry import make_task
 from einsearch.trial import Trial, TrialState
 
 SPEC = es.image(16, 8, 8)
+Verdict = tuple[str, str, float]
 FASHION = "fashion_mnist_25k.npz"
 
 
-def filter_random(score: LayerScore, count: int, seed: int) -> Filtered:
+def filter_random(score: LayerScore, count: int, seed: int, kept: Kept) -> Filtered:
     """Draws layers, and passes them through both filters."""
     grammar = es.load_grammar("evonorm")
-    verdicts: dict[str, tuple[str, str]] = {}
+    verdicts: dict[str, Verdict] = {}
     seen: list[str] = []
-    began = time.process_time()
     for number in range(count):
         layer = grammar.sample(SPEC, seed=seed + number)
         key = layer.graph().canonical_hash
         seen.append(key)
-        if key not in verdicts:
-            verdicts[key] = screened(score, layer.text)
+        verdicts[key] = kept.get(f"filters {key}", lambda text=layer.text: screened(score, text))
         if (number + 1) % 50 == 0:
             so_far = dict(Counter(verdicts[key][0] for key in seen))
             print(f"  {number + 1} of {count} layers: {so_far}", flush=True)
-    found = Counter(verdicts[key] for key in seen)
+    found = Counter((verdicts[key][0], verdicts[key][1]) for key in seen)
     kinds = Counter(dict.fromkeys(("passed", "quality", "failed", "stability"), 0))
     anchors: dict[str, dict[str, int]] = {}
     for (kind, anchor), number in found.items():
@@ -72,13 +73,14 @@ def filter_random(score: LayerScore, count: int, seed: int) -> Filtered:
         layers=count,
         networks=len(verdicts),
         by_anchor=anchors,
-        seconds=time.process_time() - began,
+        seconds=sum(seconds for _, _, seconds in verdicts.values()),
         **kinds,
     )
 
 
-def screened(score: LayerScore, text: str) -> tuple[str, str]:
-    """What became of a layer, and at which anchor."""
+def screened(score: LayerScore, text: str) -> Verdict:
+    """What became of a layer, at which anchor, and the seconds of the processor that it took."""
+    began = time.process_time()
     try:
         score.screen(text)
     except es.Reject as reason:
@@ -86,21 +88,24 @@ def screened(score: LayerScore, text: str) -> tuple[str, str]:
         kind = str(filter_of(message))
         anchor = next(a.name for a in score.anchors if f" {a.name}" in message)
         has_trained = kind != "quality" or "accuracy" in message
-        return (kind if has_trained else "failed"), anchor
-    return "passed", ""
+        return (kind if has_trained else "failed"), anchor, time.process_time() - began
+    return "passed", "", time.process_time() - began
 
 
-def search(score: LayerScore, trials: int, seed: int) -> list[Trial]:
+def search(score: LayerScore, trials: int, seed: int, folder: Path | None) -> list[Trial]:
     """The trials of a search as `search_spaces/layers.yaml` describes it."""
+    if folder is not None and folder.exists():
+        return es.resume(folder, objective=score).trials
     run = es.search(
         es.load_grammar("evonorm"),
         score,
         input=SPEC,
-        searcher={"name": "pareto-evolution", "population": 24, "tournament": 5},
+        searcher={"name": "pareto-evolution", "population": 12, "tournament": 4},
         directions={anchor.name: "maximize" for anchor in score.anchors},
         seeds=("bn_relu",),
         trials=trials,
         seed=seed,
+        directory=folder,
     )
     return run.trials
 
@@ -126,15 +131,24 @@ def trained_again(
     task: Task,
     training: TrainingConfig,
     seeds: Sequence[int],
+    kept: Kept,
 ) -> Table:
     """Test accuracy of every layer inside of every anchor."""
     table: Table = {}
     for name, text in layers.items():
         for anchor in anchors:
-            result = train_final(anchor.with_layer(text, task.input), task, training, seeds)
-            spread = result.test.get("accuracy", Spread(0.0, 0.0))
-            ended = sum(run.is_complete for run in result.runs)
-            cell = Cell(100 * spread.mean, 100 * spread.deviation, ended)
+
+            def tested(seed: int, anchor: Anchor = anchor, text: str = text) -> float | None:
+                program = anchor.with_layer(text, task.input)
+                return train_final(program, task, training, [seed]).runs[0].test.get("accuracy")
+
+            found = [
+                kept.get(f"{task.name} {anchor.name} {seed} {text}", lambda s=seed: tested(s))
+                for seed in seeds
+            ]
+            ended = [100 * accuracy for accuracy in found if accuracy is not None]
+            deviation = stdev(ended) if len(ended) > 1 else 0.0
+            cell = Cell(mean(ended) if ended else 0.0, deviation, len(ended))
             table.setdefault(name, {})[anchor.name] = cell
         print(f"  {name} trained again", flush=True)
     return table
@@ -176,7 +190,7 @@ def groups_of(
 
 
 def compare(
-    score: LayerScore, trials: Sequence[Trial], chosen: argparse.Namespace
+    score: LayerScore, trials: Sequence[Trial], chosen: argparse.Namespace, kept: Kept
 ) -> dict[str, Table]:
     """The best layers found beside the baselines, where they were searched and elsewhere."""
     grammar = es.load_grammar("evonorm")
@@ -186,14 +200,17 @@ def compare(
     seeds = range(1, chosen.seeds + 1)
     searched = {anchor.name for anchor in score.anchors}
     others = [anchor for name, anchor in ANCHORS.items() if name not in searched]
+
+    def table(anchors: Sequence[Anchor], task: Task) -> Table:
+        return trained_again(layers, anchors, task, TRAINING, seeds, kept)
+
     tables = {
-        "anchors searched on": trained_again(layers, score.anchors, score.task, TRAINING, seeds),
-        "transfer, other anchors": trained_again(layers, others, score.task, TRAINING, seeds),
+        "anchors searched on": table(score.anchors, score.task),
+        "transfer, other anchors": table(others, score.task),
     }
     if chosen.data is not None:
-        task = fashion(chosen.data)
-        every = [*score.anchors, *others]
-        tables["transfer, Fashion-MNIST"] = trained_again(layers, every, task, TRAINING, seeds)
+        everywhere = [*score.anchors, *others]
+        tables["transfer, Fashion-MNIST"] = table(everywhere, fashion(chosen.data))
     return tables
 
 
@@ -232,6 +249,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=folder and Path(folder), help=f"folder with {FASHION}"
     )
+    parser.add_argument("--out", type=Path, help="folder to keep all in, and to go on from")
     parser.add_argument("--plot", type=Path, help="picture of the scores of the search")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures as JSON")
     return parser.parse_args()
@@ -241,25 +259,28 @@ def main() -> None:
     chosen = options()
     torch.set_num_threads(1)
     print(banner(), flush=True)
-    kept: dict[str, Any] = {"machine": environment(), "options": vars(chosen)}
+    if chosen.out:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+    kept = Kept(chosen.out and chosen.out / "kept.jsonl")
+    shown: dict[str, Any] = {"machine": environment(), "options": vars(chosen)}
     score = on_digits()
     if chosen.layers:
-        filtered = filter_random(score, chosen.layers, chosen.seed)
-        kept["filters"] = asdict(filtered)
+        filtered = filter_random(score, chosen.layers, chosen.seed, kept)
+        shown["filters"] = asdict(filtered)
         print(show_filtered(filtered), flush=True)
     if chosen.trials:
         began = time.process_time()
-        trials = search(score, chosen.trials, chosen.seed)
-        kept["trials"] = [trial.as_json() for trial in trials]
+        trials = search(score, chosen.trials, chosen.seed, chosen.out and chosen.out / "run")
+        shown["trials"] = [trial.as_json() for trial in trials]
         print(f"search: {time.process_time() - began:.0f} s", flush=True)
         print(describe(trials, chosen.best), flush=True)
         if chosen.plot:
             plot(groups_of(score, trials), chosen.plot)
-        for title, table in compare(score, trials, chosen).items():
+        for title, table in compare(score, trials, chosen, kept).items():
             print(f"\n{show_table(title, table)}", flush=True)
-            kept[title] = {n: {a: asdict(c) for a, c in r.items()} for n, r in table.items()}
+            shown[title] = {n: {a: asdict(c) for a, c in r.items()} for n, r in table.items()}
     if chosen.json:
-        chosen.json.write_text(json.dumps(kept, indent=1, default=str), encoding="utf-8")
+        chosen.json.write_text(json.dumps(shown, indent=1, default=str), encoding="utf-8")
 
 
 if __name__ == "__main__":

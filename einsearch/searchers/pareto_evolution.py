@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from einsearch.searchers.base import SearchSpace
+from einsearch.searchers.base import Proposal, SearchSpace
 from einsearch.searchers.evolution import EvolutionSearcher
 from einsearch.searchers.pareto import dominates, standing_of
 from einsearch.searchers.registry import register_searcher
@@ -22,11 +22,12 @@ from einsearch.trial import Trial
 class ParetoEvolutionSearcher(EvolutionSearcher):
     """Regularised evolution on several objectives: networks good at any of them live on.
 
-    The queue, its children and their operators are those of `evolution`; only tournaments differ.
-    With one objective it is `evolution`.
+    The queue, its children and their operators are those of `evolution`. Other than there, seeds
+    and samples are the first `population` proposals alone: where nearly all samples die, as layers
+    do, whatever is alive by then has children.
 
     Args:
-        population: how many trials are alive at a time.
+        population: how many trials are alive at a time, and how many proposals come first.
         tournament: how many are drawn, with replacement; of those that no other one of them
             dominates one becomes a parent, whichever.
         operators: as in `evolution`; all where not given.
@@ -53,6 +54,11 @@ class ParetoEvolutionSearcher(EvolutionSearcher):
             operators=operators,
             floor=floor,
         )
+
+    def _candidate(self, number: int, rng: np.random.Generator) -> Proposal:
+        if number < (self._population.maxlen or 0) or not self._population:
+            return super()._candidate(number, rng)
+        return self._breeder.child(number, self._select(rng), self._select(rng), rng)
 
     def _select(self, rng: np.random.Generator) -> Trial:
         """Any member of a tournament's Pareto front."""

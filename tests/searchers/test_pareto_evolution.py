@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from einsearch.searchers.base import Searcher
 from einsearch.searchers.pareto_evolution import ParetoEvolutionSearcher, front_of
-from tests.searchers.bits import bits_space, complete
+from einsearch.trial import TrialState
+from tests.searchers.bits import bits_space, complete, finish, proposed
 
 TWO = {"left": "maximize", "right": "minimize"}
 
@@ -48,3 +49,15 @@ def test_the_oldest_leaves_however_good_it_is() -> None:
     )
     counts = parents(searcher, [(9, 0), (1, 1), (3, 3), (2, 2)])
     assert set(counts) == {1, 2, 3}
+
+
+def test_where_nearly_all_samples_die_those_alive_have_children() -> None:
+    searcher = ParetoEvolutionSearcher(bits_space(400, TWO), population=6, tournament=2)
+    proposals = [searcher.ask() for _ in range(6)]
+    assert not any(proposal.parents for proposal in proposals)
+    for proposal in proposals[1:]:
+        searcher.tell(finish(proposed(proposal), TrialState.REJECTED))
+    assert not searcher.ask().parents, "nobody is alive yet"
+    searcher.tell(complete(proposals[0], left=1, right=1))
+    children = [searcher.ask() for _ in range(8)]
+    assert all(set(child.parents) == {0} for child in children)
