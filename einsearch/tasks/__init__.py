@@ -5,8 +5,9 @@
 | `base.py`       | `Task`, `Split`, `Loss`, `Metric`; no data in it                             |
 | `registry.py`   | `register_task`, `all_tasks`, `make_task`: from `{name: digits}` to a `Task` |
 | `preparing.py`  | cutting splits, normalising with the statistics of the training split        |
-| `arrays.py`     | task `arrays`: an `.npz` file or a folder of `.npy` files                    |
-| `files.py`      | reading those files without ever unpickling                                  |
+| `arrays.py`     | task `arrays`: an `.npz`, a folder of `.npy` files, a CSV or TSV              |
+| `files.py`      | reading arrays without ever unpickling                                       |
+| `tables.py`     | reading CSV and TSV files, and saying where a cell is wrong                  |
 | `layouts.py`    | which axis of an array is what                                               |
 | `characters.py` | task `characters`: the next character of a text                             |
 | `texts.py`      | texts from files, and one that comes with Python                            |

@@ -1,13 +1,14 @@
-"""Task `arrays`: one's own data from an `.npz` file or a folder of `.npy` files.
+"""Task `arrays`: one's own data from an `.npz` file, a folder of `.npy` files, or a CSV or TSV.
 
 Looked for are train_x, train_y, valid_x, valid_y, test_x, test_y (the Unseen NAS layout). Without
 valid arrays, a part of training is cut off for them, in proportion to the classes; without test
 arrays there is no final test. Integer y are class numbers from 0, floats are targets of a
-regression. `layouts.py` says how the axes of x are understood.
+regression. `layouts.py` says how the axes of x are understood, `tables.py` what a table must be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,11 @@ from einsearch.specs import Layout, TensorSpec, vector
 from einsearch.tasks import checking
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.checking import Pair
-from einsearch.tasks.files import find_arrays
+from einsearch.tasks.files import StoredArray, find_arrays
 from einsearch.tasks.layouts import Arrangement, Channels, arrange
 from einsearch.tasks.preparing import cut, measure, prepare
 from einsearch.tasks.registry import register_task
+from einsearch.tasks.tables import find_table_arrays, is_table
 
 VALID_FRACTION: Final = 0.15
 
@@ -40,6 +42,8 @@ def arrays(
     layout: Layout | None = None,
     channels: Channels | None = None,
     classes: Annotated[int, Field(ge=2)] | None = None,
+    target: str | None = None,
+    regression: bool = False,
     valid: Annotated[float, Field(gt=0, lt=1)] = VALID_FRACTION,
     seed: Annotated[int, Field(ge=0)] = 0,
     base: Path,
@@ -47,10 +51,12 @@ def arrays(
     """Data from files.
 
     Args:
-        path: the `.npz` file or the folder.
+        path: the `.npz`, `.csv` or `.tsv` file, or the folder.
         layout: image, tokens or vector, where the shape of train_x does not say it.
         channels: first or last: where channels or features stand.
         classes: number of classes; the highest label + 1 if it is not given.
+        target: of a table, the column that is to be told: its name, `first` or `last`.
+        regression: of a table, whether whole numbers in that column are amounts, and no classes.
         valid: fraction of training to cut off when there are no valid arrays.
         seed: of that cut.
         base: folder that a relative `path` starts from.
@@ -59,7 +65,7 @@ def arrays(
         TaskError: the data cannot be used; the message says what is wrong and what to do.
     """
     place = base / path
-    stored = find_arrays(place)
+    stored = _find(place, target, regression, classes)
     train, held_out, test = (
         checking.find_pair(stored, split, place) for split in ("train", "valid", "test")
     )
@@ -79,6 +85,20 @@ def arrays(
     else:
         raw_valid = _read(held_out, arrangement, classes)
     return _assemble(raw, raw_valid, test, arrangement, classes)
+
+
+def _find(
+    place: Path, target: str | None, regression: bool, classes: int | None
+) -> Mapping[str, StoredArray]:
+    if is_table(place):
+        return find_table_arrays(place, target, regression, classes)
+    stored = find_arrays(place)
+    if target is not None or regression:
+        raise TaskError(
+            f"{place} holds arrays, where train_y is what is to be told: leave target and "
+            "regression out, which are for CSV and TSV files"
+        )
+    return stored
 
 
 def _cut_off(raw: Raw, fraction: float, seed: int, place: Path) -> tuple[Raw, Raw]:

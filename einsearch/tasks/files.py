@@ -79,12 +79,13 @@ def find_arrays(path: Path) -> Mapping[str, StoredArray]:
     """
     if not path.exists():
         raise TaskError(
-            f"there is no file or folder {path}: give an .npz or a folder of .npy files"
+            f"there is no file or folder {path}: give an .npz, a .csv, a .tsv, "
+            "or a folder of .npy files"
         )
     if path.is_dir():
         return _find_in_folder(path)
     if path.suffix != ".npz":
-        raise TaskError(f"{path} is neither an .npz file nor a folder of .npy files")
+        raise TaskError(f"{path} is neither an .npz, .csv or .tsv file nor a folder of .npy files")
     return _find_in_archive(path)
 
 

@@ -233,9 +233,9 @@ def test_pickled_objects_are_never_read(tmp_path: Path) -> None:
 def test_unusable_paths(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"there is no file or folder .*nowhere"):
         load(tmp_path / "nowhere")
-    (tmp_path / "text.csv").write_text("1,2")
-    with pytest.raises(TaskError, match=r"text.csv is neither an \.npz file nor a folder"):
-        load(tmp_path / "text.csv")
+    (tmp_path / "text.txt").write_text("1,2")
+    with pytest.raises(TaskError, match=r"text.txt is neither an \.npz, \.csv or \.tsv file nor a"):
+        load(tmp_path / "text.txt")
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     with pytest.raises(TaskError, match=r"cannot read arrays in .*broken\.npz: .*numpy\.savez"):
         load(tmp_path / "broken.npz")
