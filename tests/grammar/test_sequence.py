@@ -1,47 +1,59 @@
-"""The grammar of sequence models: it says which primitives it lacks, and works once it has all."""
+"""The grammar of sequence models: draws learn and are read back, seeds are what they say."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
+import torch
 
+import einsearch as es
+from einsearch.compile.module import build_module
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.parse import parse
+from einsearch.derivation.parse import derive_rule, parse
 from einsearch.derivation.target import same_architecture
-from einsearch.errors import GrammarError
-from einsearch.grammar.load import load_grammar_file, load_grammar_text
-from einsearch.primitives.base import find_primitive
-from einsearch.resources import resource_folder
 from einsearch.specs import tokens
-from tests.derivation.spaces import draw, packaged
+from tests.derivation.spaces import packaged
 
-NEEDED = {"attention", "experts", "kan", "selective_scan", "sparse_modular_activation"}
-MISSING = {name for name in NEEDED if find_primitive(name) is None}
-"""Those that issue 6 has yet to bring; with all of them the grammar must load."""
-
-
-def test_only_a_primitive_that_is_missing_stops_it() -> None:
-    folder = resource_folder("grammars")
-    if MISSING:
-        with pytest.raises(GrammarError, match=f"is named ({'|'.join(sorted(MISSING))})\n"):
-            load_grammar_file(folder / "sequence.ein", folder)
-        return
-    rules, spec = packaged("sequence"), tokens(12, 6)
-    for seed in range(6):
-        drawn = draw(rules, seed, spec, Limits(nodes=400, depth=12))
-        assert same_architecture(parse(rules, drawn.text, spec), drawn)
+SPEC = tokens(12, 6)
+FAMILIES = (
+    {"selective_scan", "ssd", "gated_sum", "attention", "sparse_modular_activation"},
+    {"kan", "experts", "linear"},
+    {"parameter", "channel_affine"},
+)
 
 
-def test_experts_and_sparse_activation_of_it_are_drawn() -> None:
-    """The same file with something simple in the place of what may be missing."""
-    folder = resource_folder("grammars")
-    text = (folder / "sequence.ein").read_text(encoding="utf-8")
-    text = re.sub(r"kan\([^)]*\)", "tanh >> linear(d)", text)
-    rules, spec = load_grammar_text(text, "sequence.ein", None, folder), tokens(9, 6)
+def test_draws_learn_and_are_read_back() -> None:
+    rules, limits = es.load_grammar("sequence"), Limits(nodes=300, depth=14, parameters=500_000)
     names: set[str] = set()
-    for seed in range(12):
-        drawn = draw(rules, seed, spec, Limits(nodes=300, depth=12))
+    for seed in range(16):
+        drawn = rules.sample(SPEC, seed=seed, limits=limits)
+        assert same_architecture(parse(rules, drawn.text, SPEC), drawn)
+        module = build_module(drawn.program, 0)
+        x = torch.randn(2, *SPEC.shape, requires_grad=True)
+        module(x).square().mean().backward()
+        assert x.grad is not None
+        # Of experts that nothing chose there is no gradient.
+        gradients = [x.grad, *(w.grad for w in module.parameters() if w.grad is not None)]
+        assert all(g.isfinite().all() for g in gradients)
         names |= {call.primitive.name for call in drawn.program.calls}
-        assert same_architecture(parse(rules, drawn.text, spec), drawn)
-    assert names >= {"attention", "experts", "selective_scan", "sparse_modular_activation"}
+    for family in FAMILIES:
+        assert names >= family
+
+
+@pytest.mark.parametrize(
+    ("name", "has"),
+    [
+        ("mamba", {"selective_scan", "depthwise_conv1d", "mul"}),
+        ("transformer", {"attention", "gelu"}),
+        ("kan", {"attention", "kan"}),
+        ("experts", {"attention", "experts"}),
+    ],
+)
+def test_seeds_are_networks_of_the_grammar(name: str, has: set[str]) -> None:
+    rules = packaged("sequence")
+    assert len(rules.seeds) == 4
+    seed = rules.seeds[name]
+    program = derive_rule(rules, seed.rule, rules, SPEC, seed.text).program
+    assert {call.primitive.name for call in program.calls} >= has
+    made = build_module(program, 0)(torch.randn(2, *SPEC.shape))
+    assert made.shape == (2, *program.output[0].shape)
+    assert torch.isfinite(made).all()
