@@ -168,7 +168,7 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     more = {
         f"{program} trials {folder}": "all trials",
         f"{program} report {folder}": "an HTML page with the course of the search",
-        f"{program} export {folder} --to exported": "the network as PyTorch source with weights",
+        **_taking_away(run, program),
     }
     if not is_whole:
         return {f"{program} resume {folder}": "go on with the search"} | (more if run.best else {})
@@ -176,6 +176,17 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
         return {f"{program} trials {folder}": "why each trial failed"}
     total = 2 * len(run.trials)
     return more | {f"{program} resume {folder} --trials {total}": "search on"}
+
+
+def _taking_away(run: Run, program: str) -> dict[str, str]:
+    """How to get the best network out of the run: with weights, unless an objective had them."""
+    from einsearch.study.trained import folder_of, space_of
+
+    if run.best is not None and space_of(folder_of(run)).objective is not None:
+        shown = f"{program} show {run.directory}:{run.best.number} --format source"
+        return {shown: "the best as PyTorch source; --input SPEC for other tensors"}
+    exported = f"{program} export {run.directory} --to exported"
+    return {exported: "the network as PyTorch source with weights"}
 
 
 def program_as_called(path: str) -> str:

@@ -125,7 +125,10 @@ def task_of(folder: RunFolder) -> Task:
     """The task of a run, loaded. Raises RunError, TaskError."""
     file = space_of(folder)
     if file.objective is not None:
-        raise RunError(f"{folder.path} was searched with an objective: einsearch trained nothing")
+        raise RunError(
+            f"{folder.path} was searched with an objective: einsearch trained nothing; "
+            "`einsearch show RUN:TRIAL --format source` writes a network without weights"
+        )
     return make_task(file.task, file.base)
 
 

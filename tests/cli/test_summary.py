@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.cli.summary import final_facts, program_as_called
+import einsearch as es
+from einsearch.cli.summary import final_facts, next_commands, program_as_called
 
 
 @pytest.fixture
@@ -42,3 +43,18 @@ def test_accuracies_are_in_per_cent_and_seeds_give_a_spread() -> None:
 def test_an_objective_that_is_no_metric_leaves_the_first_metric() -> None:
     row = {"seeds": 1, "valid": {"rmse": {"mean": 0.25, "deviation": 0.0}}, "test": {}}
     assert final_facts(row, "parameters") == {"validation rmse": "0.25"}
+
+
+def size(candidate: es.Derivation) -> float:
+    return float(len(candidate.text))
+
+
+def test_what_was_searched_with_an_objective_is_taken_away_as_source(tmp_path: Path) -> None:
+    grammar, spec = es.load_grammar("evonorm"), es.image(4, 4, 4)
+    run = es.search(grammar, size, input=spec, trials=2, directory=tmp_path / "run")
+    commands = "\n".join(next_commands(run, is_whole=True))
+    assert run.best is not None
+    assert f" show {tmp_path / 'run'}:{run.best.number} --format source" in commands
+    assert " export " not in commands
+    with pytest.raises(es.RunError, match="--format source` writes a network without weights"):
+        es.export(run.best, "python", to=tmp_path / "exported")
