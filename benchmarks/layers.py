@@ -1,6 +1,6 @@
 """A search of normalisation-activation layers, as Liu et al. (2020), on small data.
 
-    python benchmarks/layers.py [--layers 1000] [--trials 60] [--seeds 3] [--plot F.png] [--json F]
+    python benchmarks/layers.py [--layers 1000] [--trials 120] [--seeds 3] [--plot F.png] [--json F]
 
 Three parts. Random layers of `grammars/evonorm.ein`: how many the two filters of `LayerScore`
 reject, quality first. A search by `pareto-evolution` on three anchors, as
@@ -95,7 +95,9 @@ def screened(score: LayerScore, text: str) -> Verdict:
 def search(score: LayerScore, trials: int, seed: int, folder: Path | None) -> list[Trial]:
     """The trials of a search as `search_spaces/layers.yaml` describes it."""
     if folder is not None and folder.exists():
-        return es.resume(folder, objective=score).trials
+        run = es.open_run(folder)
+        is_whole = sum(trial.state.is_finished for trial in run.trials) >= trials
+        return (run if is_whole else es.resume(folder, objective=score, trials=trials)).trials
     run = es.search(
         es.load_grammar("evonorm"),
         score,
@@ -177,15 +179,19 @@ def fashion(folder: Path, train: int = 2000, valid: int = 500, test: int = 2000)
 
 
 def groups_of(
-    score: LayerScore, trials: Sequence[Trial]
+    score: LayerScore, trials: Sequence[Trial], kept: Kept
 ) -> dict[str, Sequence[Mapping[str, float]]]:
     """Scores of random layers, of their descendants, and of the baselines."""
     done = [t for t in trials if t.state is TrialState.COMPLETE and t.origin != "seed"]
     seeds = es.load_grammar("evonorm").seeds
+    trained = replace(score, stability_steps=0)
     return {
         "random": [t.values for t in done if not t.parents],
         "found by mutation": [t.values for t in done if t.parents],
-        **{name: [score.score(seeds[name].text)] for name in BASELINES},
+        **{
+            name: [kept.get(f"score {name}", lambda n=name: trained.score(seeds[n].text))]
+            for name in BASELINES
+        },
     }
 
 
@@ -241,7 +247,7 @@ def formula_of(text: str) -> str:
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--layers", type=int, default=1000, help="random layers to filter")
-    parser.add_argument("--trials", type=int, default=60, help="trials of the search")
+    parser.add_argument("--trials", type=int, default=120, help="trials of the search")
     parser.add_argument("--best", type=int, default=5, help="layers found that are trained again")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each of them")
     parser.add_argument("--seed", type=int, default=0, help="of draws and search")
@@ -275,7 +281,7 @@ def main() -> None:
         print(f"search: {time.process_time() - began:.0f} s", flush=True)
         print(describe(trials, chosen.best), flush=True)
         if chosen.plot:
-            plot(groups_of(score, trials), chosen.plot)
+            plot(groups_of(score, trials, kept), chosen.plot)
         for title, table in compare(score, trials, chosen, kept).items():
             print(f"\n{show_table(title, table)}", flush=True)
             shown[title] = {n: {a: asdict(c) for a, c in r.items()} for n, r in table.items()}
