@@ -76,16 +76,22 @@ def test_what_comes_later_does_not_change_what_came_before(length: int, place: f
     assert change[at] > 1e-4
 
 
-def test_directions_add_up() -> None:
-    network, one, x = s4d(direction="bidirectional"), s4d(), tokens_of(20)
-    total = torch.zeros_like(x)
-    for path in range(2):
+@pytest.mark.parametrize("direction", ["backward", "bidirectional", "cross"])
+def test_directions_add_up(direction: str) -> None:
+    spec = tokens(20, 6, (4, 5))
+    network = call("s4d", 8, Symbol(direction), on=spec).double()
+    one, x, total = s4d(), tokens_of(20), torch.zeros(2, 20, 6, dtype=torch.float64)
+    columns = [row * 5 + column for column in range(5) for row in range(4)]
+    orders = {
+        "backward": [[*range(20)][::-1]],
+        "bidirectional": [[*range(20)], [*range(20)][::-1]],
+        "cross": [[*range(20)], columns, [*range(20)][::-1], columns[::-1]],
+    }[direction]
+    for path, order in enumerate(orders):
         with torch.no_grad():
             for name, own in one.inner.named_parameters():
                 own.copy_(getattr(network.inner, name)[path : path + 1])
-        turned = x.flip(1) if path else x
-        made = one(turned)[0].detach()
-        total += made.flip(1) if path else made
+        total[:, order] += one(x[:, order])[0].detach()
     assert_equal(network(x)[0], total)
 
 
