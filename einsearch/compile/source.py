@@ -17,6 +17,7 @@ from torch import nn
 
 from einsearch.compile.head import make_head
 from einsearch.compile.plan import Plan, Step, make_plan
+from einsearch.compile.selecting import pruned_layer
 from einsearch.compile.sourcing import Sources
 from einsearch.errors import ExportError
 from einsearch.primitives.base import Layer
@@ -32,6 +33,7 @@ def python_source(
     head: TensorSpec | None = None,
     class_name: str = "Network",
     note: str = "",
+    pruned: bool = False,
 ) -> str:
     """The source of a file that defines a network.
 
@@ -41,6 +43,7 @@ def python_source(
             one the class is the backbone alone.
         class_name: name of the class.
         note: goes to the top as a comment.
+        pruned: whether layers with a basis to select are as `prune_bases` leaves them.
 
     Raises:
         ExportError: a kernel needs more than torch and the standard library.
@@ -51,7 +54,7 @@ def python_source(
     sources = Sources(plain={"import torch"})
     sources.named["torch"].add("nn")
     plan = make_plan(program)
-    expressions = _Expressions(sources)
+    expressions = _Expressions(sources, pruned)
     backbone = _backbone(plan, class_name if head is None else "Backbone", expressions)
     classes = [*expressions.classes.values(), backbone]
     if head is not None:
@@ -70,11 +73,13 @@ class _Expressions:
 
     Attributes:
         sources: what they need.
+        pruned: whether layers with a basis to select have chosen.
         classes: source by name, inner ones first.
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, pruned: bool) -> None:
         self.sources = sources
+        self.pruned = pruned
         self.classes: dict[str, str] = {}
         self._known: list[tuple[Plan, str]] = []
 
@@ -141,7 +146,8 @@ def _backbone(plan: Plan, class_name: str, expressions: _Expressions) -> str:
     lines = [f"class {class_name}(nn.Module):", f'    """{specs}."""', ""]
     if plan.modules:
         lines += ["    def __init__(self) -> None:", "        super().__init__()"]
-        for name, layer in plan.modules:
+        for name, made in plan.modules:
+            layer = pruned_layer(made) if expressions.pruned else made
             arguments = [*map(expressions.value, layer.args), *_named(layer)]
             lines.append(_call(f"self.{name} = {_path(layer, sources)}", arguments))
         lines.append("")

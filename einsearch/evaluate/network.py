@@ -12,6 +12,7 @@ from torch import nn
 
 from einsearch.compile.head import Network, attach_head
 from einsearch.compile.module import build_module
+from einsearch.compile.selecting import prune_like
 from einsearch.derivation.replay import architecture as read_architecture
 from einsearch.errors import ShapeError
 from einsearch.graph.requirements import violation
@@ -80,11 +81,12 @@ def weights_of(network: nn.Module) -> Weights:
 
 
 def load_weights(network: nn.Module, weights: Weights) -> None:
-    """Sets all parameters and buffers, in place.
+    """Sets all parameters and buffers, in place; prunes layers whose weights were pruned.
 
     Raises:
         ShapeError: names or shapes are not those of the network.
     """
+    prune_like(network, weights)
     state = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
     try:
         network.load_state_dict(state)

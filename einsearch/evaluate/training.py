@@ -18,6 +18,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
+from einsearch.compile.selecting import (
+    choose_bases,
+    prune_chosen,
+    selectable_layers,
+    soft_epochs,
+)
 from einsearch.errors import TaskError
 from einsearch.evaluate.checkpoint import TrainingState, capture, restore
 from einsearch.evaluate.config import TrainingConfig
@@ -39,6 +45,10 @@ _VALIDATION_BATCH: Final = 4
 """Times the batch of training: without gradients a batch needs less memory."""
 
 
+_CHOOSING: Final = 512
+"""Examples, at most, on which bases are chosen."""
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What training gave.
@@ -48,7 +58,8 @@ class Evaluation:
         history: the same after each epoch, with its learning rate `lr` at the end.
         stopped: whether `report` ended it before the last epoch.
         timings: seconds of `train` and `validate`, of this call alone.
-        weights: after the last epoch, those that gave `metrics`.
+        weights: after the last epoch, those that gave `metrics`; of layers that chose a basis for
+            every output, those of the chosen ones alone.
         state: what training goes on from; None after the last epoch of the configuration.
     """
 
@@ -96,7 +107,7 @@ def train(
 
     On one device and one thread the outcome depends on the network, the task, the configuration
     and the seed alone, however often training is cut off at `until` and gone on with. The global
-    random state stays as it was.
+    random state stays as it was. Layers with a basis to select choose after `soft_epochs`.
 
     Args:
         network: maps (batch, *input shape) to (batch, *output shape).
@@ -125,6 +136,7 @@ def train(
         stopped = False
         for epoch in range(len(run.history) + 1, last + 1):
             run.train_epoch(epoch)
+            run.choose_bases(epoch)
             metrics = run.validate(epoch)
             if report is not None and report(epoch, metrics) and epoch < last:
                 stopped = True
@@ -135,7 +147,7 @@ def train(
             history=tuple(run.history),
             stopped=stopped,
             timings=dict(run.timings),
-            weights=weights_of(network),
+            weights=weights_of(prune_chosen(network)),
             state=state,
         )
 
@@ -204,6 +216,8 @@ class _Run:
     def go_on_from(self, start: TrainingState) -> None:
         restore(start, self.network, self.optimizer, self.generator, self.device)
         self.history.extend(start.history)
+        if len(self.history) >= soft_epochs(self.config.epochs):
+            choose_bases(self.network)
 
     def state(self) -> TrainingState:
         history = tuple(self.history)
@@ -224,6 +238,12 @@ class _Run:
         if not math.isfinite(self.train_loss):
             self._raise_not_finite(self.train_loss, f"epoch {epoch}")
         self.timings["train"] += time.monotonic() - began
+
+    def choose_bases(self, epoch: int) -> None:
+        """Ends the soft stage of layers with a basis to select."""
+        if epoch == soft_epochs(self.config.epochs) and selectable_layers(self.network):
+            every = math.ceil(len(self.data) / min(_CHOOSING, _VALIDATION_BATCH * self.micro))
+            choose_bases(self.network, self.data.x[::every])
 
     def validate(self, epoch: int) -> Mapping[str, float]:
         """Metrics of the epoch, added to the history."""

@@ -65,8 +65,10 @@ class TrainedModel:
         return task if isinstance(task, Mapping) else {}
 
     def ready(self) -> nn.Module:
-        """A copy of the network on the CPU, in evaluation mode."""
-        return copy.deepcopy(self.module).to("cpu").eval()
+        """A copy of the network on the CPU, in evaluation mode; pruned if it chose its bases."""
+        from einsearch.compile.selecting import prune_chosen
+
+        return prune_chosen(copy.deepcopy(self.module)).to("cpu").eval()
 
     def random_input(self, batch: int = 4, seed: int = 0) -> torch.Tensor:
         """Normally distributed input (batch, *input shape)."""

@@ -80,10 +80,16 @@ class PythonSource(Exporter):
     name: ClassVar[str] = "python"
 
     def write(self, model: TrainedModel, folder: Path) -> None:
+        from einsearch.compile.selecting import is_pruned
         from einsearch.compile.source import python_source
         from einsearch.exporters.weights import save_weights
 
-        source = python_source(model.program, model.output, note=model.architecture)
+        source = python_source(
+            model.program,
+            model.output,
+            note=model.architecture,
+            pruned=is_pruned(model.ready()),
+        )
         text = source + _LOAD + _standardise(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
         (folder / README).write_text(_readme(model), encoding="utf-8")

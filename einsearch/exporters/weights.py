@@ -43,11 +43,14 @@ class SafetensorsWeights(Exporter):
 
         from einsearch.compile.head import attach_head
         from einsearch.compile.module import build_module
+        from einsearch.compile.selecting import prune_like
 
         backbone = build_module(model.program, seed=1)
         network = attach_head(backbone, model.program.output[0], model.output, seed=1)
+        weights = load_file(folder / FILE)
+        prune_like(network, weights)
         try:
-            network.load_state_dict(load_file(folder / FILE))
+            network.load_state_dict(weights)
         except RuntimeError as error:
             raise ExportError(f"the weights are not those of the architecture: {error}") from None
         rebuilt = TrainedModel(model.program, model.output, network)

@@ -27,6 +27,9 @@ from einsearch.specs import Bundle, Layout, TensorSpec, image
 FAMILIES: Final = ("bspline", "rbf", "chebyshev", "fourier", "wavelet")
 SELECT: Final = "select"
 
+SCALE: Final = 0.1
+"""That of `kernels.kan`, which needs torch."""
+
 BASIS = Parameter("basis", Kind.SYMBOL, Symbol("bspline"), symbols=(*FAMILIES, SELECT))
 GRID = Parameter("grid", Kind.INT, 5, minimum=1, maximum=1024)
 
@@ -92,8 +95,8 @@ def expanded(basis: str, count: int, incoming: Signal) -> tuple[float, float, fl
 def initialised(args: Arguments, fan_in: int, incoming: Signal, filled: float) -> Signal:
     """Moments behind a layer at initialisation.
 
-    Weights of functions have a variance of 1 / (fan_in * count), so that the average second
-    moment of the functions is theirs; where there are several bases, each has an equal share.
+    Weights of functions have a variance of SCALE^2 / (fan_in * count), so that the average second
+    moment of the functions times SCALE^2 is theirs; of several bases each has an equal share.
 
     Args:
         fan_in: inputs of an output.
@@ -103,7 +106,7 @@ def initialised(args: Arguments, fan_in: int, incoming: Signal, filled: float) -
     bases = bases_of(args)
     found = [expanded(basis, count_of(args), incoming) for basis in bases]
     square, by_inputs, peak = (
-        filled * sum(column) / len(bases) ** 2 for column in zip(*found, strict=True)
+        SCALE**2 * filled * sum(column) / len(bases) ** 2 for column in zip(*found, strict=True)
     )
     moments = Signal(0.0, base.variance + square, by_inputs=base.input_variance + by_inputs)
     reach = DEVIATIONS * peak**0.5

@@ -1,17 +1,19 @@
 """Layers that learn which basis each of their outputs uses (S-KAN), in three stages.
 
-Soft: all bases, mixed for every output by softmax(choice / temperature). Hard: for every output
-the basis of its largest choice. Pruned: the same without the weights of all others.
+Soft: all bases, mixed for every output by softmax(choice / temperature). Hard: one basis for every
+output. Pruned: the same without the weights of all others.
 """
 
 from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from einsearch.primitives.kernels.bases import basis_names, expand
-from einsearch.primitives.kernels.kan import as_channels
+from einsearch.primitives.kernels.kan import as_channels, small_weight
 
 
 class Functions(nn.Module):
@@ -36,6 +38,23 @@ class Functions(nn.Module):
             return F.conv2d(functions, weight, None, self.base.stride, self.base.padding)
         return F.linear(expand(x, basis, self.count).flatten(-2), weight)
 
+    def map_chosen(self, x: Tensor, groups: list[tuple[int, list[int]]], weight: Tensor) -> Tensor:
+        """Every output by the basis of its group, put in order.
+
+        Args:
+            groups: for each basis in use its number and its outputs.
+            weight: (outputs, inputs * count, ...), or with all bases in front of that.
+        """
+        names, parts, made = basis_names(), [], []
+        for basis, rows in groups:
+            mine = weight[basis, rows] if weight.dim() > self.base.weight.dim() else weight[rows]
+            parts.append(self.map(x, names[basis], mine))
+            made += rows
+        if len(parts) == 1:
+            return parts[0]
+        order = torch.tensor(sorted(range(len(made)), key=made.__getitem__), device=x.device)
+        return torch.cat(parts, dim=self.outputs).index_select(self.outputs, order)
+
     def mapped(self, x: Tensor) -> Tensor:
         """Sum over the bases; `x` has its features where the map wants them."""
         raise NotImplementedError
@@ -47,94 +66,100 @@ class Functions(nn.Module):
         return made if self.is_image else made.movedim(-1, self.axis)
 
 
-class Selectable(Functions):
-    """All bases at once, mixed for every output; soft at first.
+class Chosen(Functions):
+    """One basis for every output; which, comes with the weights.
 
     Attributes:
-        choice: (outputs, bases); the larger, the more of that basis.
-        temperature: divides `choice`.
-        is_hard: whether every output uses the basis of its largest choice alone.
+        weight: (outputs, inputs * count, ...), each row of the basis that its output chose.
+        chosen: (outputs,), numbers of these bases.
     """
 
     def __init__(self, base: nn.Linear | nn.Conv2d, count: int, axis: int = -1) -> None:
         super().__init__(base, count, axis)
         outputs, inputs, *kernel = base.weight.shape
-        shape = (len(basis_names()), outputs, inputs * count, *kernel)
-        fan_in = base.weight[0].numel() * count
-        self.weight = nn.Parameter(torch.randn(shape) * fan_in**-0.5)
+        self.weight = nn.Parameter(small_weight(outputs, inputs * count, *kernel))
+        self.chosen: Tensor
+        self.register_buffer("chosen", torch.zeros(outputs, dtype=torch.long))
+        self.groups = grouped(self.chosen)
+
+    def mapped(self, x: Tensor) -> Tensor:
+        return self.map_chosen(x, self.groups, self.weight)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        # Reading it in `forward` would make the graph of an export depend on data.
+        self.groups = grouped(self.chosen)
+
+
+class ChosenKan(Chosen):
+    """`SelectableKan` after its choice; the same arguments."""
+
+    def __init__(self, in_features: int, out_features: int, count: int, axis: int = -1) -> None:
+        super().__init__(nn.Linear(in_features, out_features), count, axis)
+
+
+class ChosenKanConv2d(Chosen):
+    """`SelectableKanConv2d` after its choice; the same arguments."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, count: int, stride: int = 1
+    ) -> None:
+        padding = (kernel - 1) // 2
+        super().__init__(nn.Conv2d(in_channels, out_channels, kernel, stride, padding), count)
+
+
+class Selectable(Functions):
+    """All bases at once, mixed for every output; soft at first.
+
+    Attributes:
+        pruned_class: what a layer with the same arguments is after the choice.
+        choice: (outputs, bases); the larger, the more of that basis.
+        temperature: divides `choice`.
+        is_hard: whether every output uses the basis of its largest choice alone.
+    """
+
+    pruned_class: ClassVar[type[Chosen]]
+
+    def __init__(self, base: nn.Linear | nn.Conv2d, count: int, axis: int = -1) -> None:
+        super().__init__(base, count, axis)
+        outputs, inputs, *kernel = base.weight.shape
+        rows = [small_weight(outputs, inputs * count, *kernel) for _ in basis_names()]
+        self.weight = nn.Parameter(torch.stack(rows))
         self.choice = nn.Parameter(torch.zeros(outputs, len(basis_names())))
         self.temperature = 1.0
         self.is_hard = False
 
     def mapped(self, x: Tensor) -> Tensor:
         if self.is_hard:
-            names, order, weights = self.chosen()
-            return gather(
-                [self.map(x, n, w) for n, w in zip(names, weights, strict=True)],
-                order,
-                self.outputs,
-            )
-        shares = torch.softmax(self.choice / self.temperature, dim=-1)
-        parts = []
-        for number, name in enumerate(basis_names()):
-            share = shares[:, number].view(-1, *[1] * (self.weight.dim() - 2))
-            parts.append(self.map(x, name, share * self.weight[number]))
+            return self.map_chosen(x, grouped(self.best()), self.weight)
+        mixed = self.mixed()
+        parts = [self.map(x, name, mixed[number]) for number, name in enumerate(basis_names())]
         return sum(parts[1:], start=parts[0])
 
-    def chosen(self) -> tuple[list[str], Tensor, list[Tensor]]:
-        """Bases in use, where each output is among what these make, and the weights of each."""
-        best = self.choice.detach().argmax(dim=-1)
-        names, rows, weights = [], [], []
-        for number, name in enumerate(basis_names()):
-            mine = (best == number).nonzero().flatten()
-            if len(mine):
-                names.append(name)
-                rows.append(mine)
-                weights.append(self.weight[number, mine])
-        return names, torch.cat(rows).argsort(), weights
+    def mixed(self) -> Tensor:
+        """Weights times the shares of their bases, as `weight`."""
+        shares = torch.softmax(self.choice / self.temperature, dim=-1).T
+        return self.weight * shares.view(*shares.shape, *[1] * (self.weight.dim() - 2))
+
+    def best(self) -> Tensor:
+        """The basis of the largest choice of every output, (outputs,)."""
+        return self.choice.detach().argmax(dim=-1)
 
     def pruned(self) -> Chosen:
         """The layer with the chosen weights alone; its outcome is that of the hard stage."""
-        names, order, weights = self.chosen()
-        return Chosen(self.base, self.count, self.axis, names, order, weights)
-
-
-class Chosen(Functions):
-    """One basis for every output.
-
-    Args:
-        names: bases in use.
-        order: (outputs,), where among the maps' rows, one basis after the other, each output is.
-        weights: for each basis (its outputs, inputs * count, ...).
-    """
-
-    def __init__(
-        self,
-        base: nn.Linear | nn.Conv2d,
-        count: int,
-        axis: int,
-        names: list[str],
-        order: Tensor,
-        weights: list[Tensor],
-    ) -> None:
-        super().__init__(base, count, axis)
-        self.names = names
-        self.order: Tensor
-        self.register_buffer("order", order.clone())
-        self.weights = nn.ParameterList([nn.Parameter(w.detach().clone()) for w in weights])
-
-    def mapped(self, x: Tensor) -> Tensor:
-        pairs = zip(self.names, self.weights, strict=True)
-        return gather([self.map(x, n, w) for n, w in pairs], self.order, self.outputs)
-
-
-def gather(parts: list[Tensor], order: Tensor, axis: int) -> Tensor:
-    """Outputs made basis after basis, put in their order."""
-    return torch.cat(parts, dim=axis).index_select(axis, order)
+        made = Chosen(self.base, self.count, self.axis).to(self.weight)
+        best = self.best()
+        with torch.no_grad():
+            made.weight.copy_(self.weight[best, torch.arange(len(best), device=best.device)])
+            made.chosen.copy_(best)
+        made.groups = grouped(best)
+        return made.train(self.training)
 
 
 class SelectableKan(Selectable):
     """`KolmogorovArnold` with a basis to select for every output; the same arguments without it."""
+
+    pruned_class = ChosenKan
 
     def __init__(self, in_features: int, out_features: int, count: int, axis: int = -1) -> None:
         super().__init__(nn.Linear(in_features, out_features), count, axis)
@@ -143,8 +168,16 @@ class SelectableKan(Selectable):
 class SelectableKanConv2d(Selectable):
     """`KolmogorovArnoldConv2d` with a basis to select for every output."""
 
+    pruned_class = ChosenKanConv2d
+
     def __init__(
         self, in_channels: int, out_channels: int, kernel: int, count: int, stride: int = 1
     ) -> None:
         padding = (kernel - 1) // 2
         super().__init__(nn.Conv2d(in_channels, out_channels, kernel, stride, padding), count)
+
+
+def grouped(chosen: Tensor) -> list[tuple[int, list[int]]]:
+    """Numbers of the bases in use and the outputs of each, from chosen (outputs,)."""
+    numbers = chosen.tolist()
+    return [(b, [o for o, n in enumerate(numbers) if n == b]) for b in sorted(set(numbers))]
