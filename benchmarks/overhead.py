@@ -1,11 +1,14 @@
 """What a trial costs beside its evaluation: ask, describe, record, tell, with a free objective.
 
     python benchmarks/overhead.py [--trials 2000] [--searcher evolution] [--space bits]
+    python benchmarks/overhead.py --grammar nasbench201 darts einspace
 
-CPU milliseconds a trial, on the whole and over the 100 trials that lead to each of some marks: on
-bit strings (the machinery alone) and on grammars, where networks of about 10, 210 and 40 nodes are
-drawn, varied and hashed as well. The record is a journal on disk, flushed before the searcher hears
-of a result.
+CPU milliseconds a trial, on the whole and over the 100 trials that lead to each of some marks; how
+many times the first thousand's the last thousand take, and the largest memory so far. `bits` is
+bit strings (the machinery alone) and `chain` a small grammar; of packaged grammars networks are
+drawn, varied and hashed as well: of about 210, 210 and 40 nodes for those above. The record is a
+journal on disk, flushed before the searcher hears of a result. A space without anything left ends
+a search early.
 """
 
 from __future__ import annotations
@@ -62,8 +65,12 @@ network = step >> step >> step >> step >> step >> step >> step >> step >> step >
 step = relu | tanh | sigmoid | leaky_relu | conv2d(channels, {1, 3, 5})
 """
 """A small grammar: ten steps, each of seven."""
-GRAMMARS = {"nasbench201": 300, "einspace": 60}
-"""Packaged grammars, and the limit on nodes to draw from them under."""
+NODES = {"nasbench201": 300, "darts": 300}
+"""Limits on nodes to draw from packaged grammars under; 60 for others."""
+GRAMMARS = ("nasbench201", "darts", "einspace")
+"""Those that are measured where none is asked for."""
+OWN = ("bits", "chain")
+THOUSAND = 1_000
 DIRECTIONS = {"score": "maximize"}
 
 
@@ -115,7 +122,7 @@ def bits() -> Case:
     return Case(space, lambda derived: Description(derived.text), lambda d: float(sum(d.bits)))
 
 
-def grammar(name: str, nodes: int) -> Case:
+def grammar(name: str, nodes: int = 60) -> Case:
     """A packaged grammar on 3x32x32 images."""
     path = find_resource("grammars", name, ".ein")
     if path is None:
@@ -156,6 +163,15 @@ class Clock(Callbacks):
             return "-"
         return f"{self.milliseconds(mark - 100, mark):.2f}"
 
+    @property
+    def growth(self) -> str:
+        """Cost of the last thousand trials over that of the first; a dash for less than two."""
+        last = len(self.seconds) - 1
+        if last < 2 * THOUSAND:
+            return "-"
+        quotient = self.milliseconds(last - THOUSAND, last) / self.milliseconds(0, THOUSAND)
+        return f"{quotient:.2f}"
+
 
 def measure(case: Case, searcher: str, trials: int) -> Clock:
     """Runs one search in a run folder of its own."""
@@ -184,27 +200,32 @@ def processor() -> str:
     return next(names, platform.machine())
 
 
+def peak_memory() -> float:
+    """Largest memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def report(spaces: Sequence[str], names: Sequence[str], trials: int) -> None:
     """Measures and prints everything."""
     print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{trials} trials, CPU milliseconds a trial\n")
     marks = "".join(f"{f'at {mark:,}':>11}" for mark in MARKS)
-    print(f"{'space':<12} {'searcher':<16} {'mean':>7}{marks}")
+    print(f"{'space':<12} {'searcher':<17} {'mean':>7}{marks} {'growth':>7} {'MiB':>5}")
     worst = 0.0
     for label in spaces:
         own = {"bits": bits, "chain": chain}
-        case = own[label]() if label in own else grammar(label, GRAMMARS[label])
         for name in names:
+            # Anew for each: nothing is to be known of a grammar from another search.
+            case = own[label]() if label in own else grammar(label, NODES.get(label, 60))
             try:
                 clock = measure(case, name, trials)
             except SearcherError as error:
-                print(f"{label:<12} {name:<16} {error}")
+                print(f"{label:<12} {name:<17} {error}")
                 continue
             worst = max(worst, clock.mean)
             marked = "".join(f"{clock.before(mark):>11}" for mark in MARKS)
-            print(f"{label:<12} {name:<16} {clock.mean:>7.2f}{marked}", flush=True)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\npeak memory of the driver, all searches in one process: {memory:.0f} MiB")
+            ends = f"{clock.growth:>7} {peak_memory():>5.0f}"
+            print(f"{label:<12} {name:<17} {clock.mean:>7.2f}{marked} {ends}", flush=True)
     print(f"\nothers, and how many times our worst mean ({worst:.2f}) they take:")
     for name, milliseconds in PEERS.items():
         print(f"  {name:<44} {milliseconds:>7.1f}  x{milliseconds / worst:.1f}")
@@ -214,10 +235,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--searcher", nargs="+", default=list(all_searchers()))
-    spaces = ["bits", "chain", *GRAMMARS]
-    parser.add_argument("--space", nargs="+", choices=spaces, default=spaces)
+    parser.add_argument("--space", nargs="+", choices=OWN, help="small spaces to measure on")
+    parser.add_argument("--grammar", nargs="+", metavar="NAME", help="packaged grammars to measure")
     arguments = parser.parse_args()
-    report(arguments.space, arguments.searcher, arguments.trials)
+    spaces = [*(arguments.space or ()), *(arguments.grammar or ())] or [*OWN, *GRAMMARS]
+    report(spaces, arguments.searcher, arguments.trials)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from einsearch.derivation.decisions import Decision
+from einsearch.derivation.known import known_of
 from einsearch.derivation.machine import Machine
 from einsearch.derivation.state import Activation, Taken
 from einsearch.derivation.terms import build_term
@@ -85,7 +86,9 @@ class Derivation(Architecture):
 
 def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
     """What a finished machine has derived."""
-    return Derivation(
+    if machine.recalled is not None:
+        return machine.recalled
+    derivation = Derivation(
         machine.input[0],
         machine.program,
         machine.program.nodes,
@@ -97,6 +100,9 @@ def from_machine(machine: Machine, grammar: Grammar) -> Derivation:
         machine.log_probability,
         machine.nodes,
     )
+    if machine.splices:
+        known_of(grammar).add(machine, derivation)
+    return derivation
 
 
 def architecture_from_machine(machine: Machine) -> Architecture:

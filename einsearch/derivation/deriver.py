@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.calls import emit
 from einsearch.derivation.decisions import Path
+from einsearch.derivation.known import known_of
 from einsearch.derivation.limits import NO_LIMITS, Limits
 from einsearch.derivation.machine import Chooser, Judge, Machine, Settings
 from einsearch.derivation.nested import call_with
@@ -25,6 +26,25 @@ class Deriver(Machine):
     """Makes every call that it comes to."""
 
     splices: ClassVar[bool] = True
+
+    def recall(self) -> bool:
+        known = self.settings.known
+        if not self.splices or known is None or not self._has_read_all():
+            return False
+        self.recalled = known.find(self)
+        if self.recalled is not None:
+            self.frames, self.source = None, None
+        return self.recalled is not None
+
+    def _has_read_all(self) -> bool:
+        """Whether no decision is left over that has still to be read."""
+        source, retarget = self.source, self.settings.retarget
+        if source is not None and source.position < source.end:
+            return False
+        if retarget is None or retarget.after.position == retarget.after.end:
+            return True
+        after = retarget.after
+        return source is not None and source.values is after.values and source.end == after.end
 
     def next_key(self) -> str:
         tie, number = self.context.tie, len(self.calls)
@@ -79,4 +99,5 @@ def settings_for(
     retarget: Retarget | None = None,
 ) -> Settings:
     """Settings of a machine that derives with a grammar's rules."""
-    return Settings(grammar.rules, chooser, STEPS, limits, bounds, accept, retarget)
+    known = known_of(grammar)
+    return Settings(grammar.rules, chooser, STEPS, limits, bounds, accept, retarget, known)

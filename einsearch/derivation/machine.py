@@ -45,10 +45,15 @@ from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle, TensorSpec
 
 if TYPE_CHECKING:
+    from einsearch.derivation.derivation import Derivation
+    from einsearch.derivation.known import Known
     from einsearch.derivation.splicing import Mark
 
 Judge = Callable[["Machine"], "str | None"]
 """Sees a finished machine; a text turns it down."""
+
+Then = Callable[["Machine", Any, Any], "str | None"]
+"""Goes on with a drawn value: of the machine, data, and that value."""
 
 
 class Chooser(Protocol):
@@ -83,6 +88,7 @@ _REGISTERS: Final = (
     "tied",
     "scope",
     "marks",
+    "key",
 )
 _LISTS: Final = ("calls", "decisions", "events", "activations")
 
@@ -99,6 +105,7 @@ class Settings:
         chooser: where drawn values come from.
         accept: sees the finished program; a text turns it down.
         retarget: where drawn values come from inside one activation, and behind it.
+        known: derivations that are not derived again.
     """
 
     rules: Mapping[str, e.Rule]
@@ -108,6 +115,7 @@ class Settings:
     bounds: Bounds | None = None
     accept: Judge | None = None
     retarget: Retarget | None = None
+    known: Known | None = None
 
 
 class Machine(abc.ABC):
@@ -125,6 +133,8 @@ class Machine(abc.ABC):
         self._save, self._shorten = attrgetter(*self.saved), attrgetter(*self.shortened)
         self.rules = settings.rules
         self.input: Bundle = (spec,)
+        self.entering = spec
+        self.key = hash((rule, spec))
         path = Path(None, rule.name)
         self.expression: e.Expression | None = None
         self.site: e.Expression | None = None
@@ -151,6 +161,7 @@ class Machine(abc.ABC):
         self.failures = 0
         self.excess: Excess | None = None
         self.reasons: Counter[str] = Counter()
+        self.recalled: Derivation | None = None
         self._finished: Program | None = None
 
     def run(self, most_failures: int = 0) -> Machine:
@@ -190,13 +201,7 @@ class Machine(abc.ABC):
         """Something to do later, in the present context. `pending`: its nodes, at the least."""
         self.frames = Frame(step, self.context, data, self.frames, pending)
 
-    def choose(
-        self,
-        draw: Draw,
-        label: str,
-        step: Callable[[Machine, Any, Any], str | None],
-        data: Any,
-    ) -> str | None:
+    def choose(self, draw: Draw, label: str, step: Then, data: Any) -> str | None:
         """Draws a value, or reads it from the source; goes on with `step(self, data, value)`."""
         source = self.source
         if source is not None:
@@ -208,14 +213,7 @@ class Machine(abc.ABC):
         self.points.append(ChoicePoint(self._registers(), remaining, draw, label, step, data))
         return self._take(draw, label, step, data, value)
 
-    def _read(
-        self,
-        source: Cursor,
-        draw: Draw,
-        label: str,
-        step: Callable[[Machine, Any, Any], str | None],
-        data: Any,
-    ) -> str | None:
+    def _read(self, source: Cursor, draw: Draw, label: str, step: Then, data: Any) -> str | None:
         if source.position >= source.end:
             return f"{self.context.path.label}: no decision is left for {label}"
         found = source.values[source.position]
@@ -227,20 +225,14 @@ class Machine(abc.ABC):
             return step(self, data, value)
         return self._take(draw, label, step, data, value)
 
-    def _take(
-        self,
-        draw: Draw,
-        label: str,
-        step: Callable[[Machine, Any, Any], str | None],
-        data: Any,
-        value: Any,
-    ) -> str | None:
+    def _take(self, draw: Draw, label: str, step: Then, data: Any, value: Any) -> str | None:
         probability = draw.log_probability(value)
         if probability is None:
             return f"{self.context.path.label}: {label} cannot be {value} here"
         self.log_probability += probability
         self.decisions.append(Taken(self.context.path, label, draw.domain, value))
-        return step(self, data, value)
+        self.key = hash((self.key, value, type(value)))
+        return None if self.recall() else step(self, data, value)
 
     def _registers(self) -> tuple[Any, ...]:
         return (*self._save(self), *map(len, self._shorten(self)))
@@ -277,6 +269,10 @@ class Machine(abc.ABC):
     def foresee(self, refs: Refs) -> str | None:
         """Why tensors that others are to join can never be joined; None where nothing is known."""
         return None
+
+    def recall(self) -> bool:
+        """Comes to an end at once where what follows is known."""
+        return False
 
     def next_key(self) -> str:
         """Key of the weights of the next call; empty where calls are not made."""
@@ -315,14 +311,19 @@ class Machine(abc.ABC):
         """Takes a call whose expressions are all derived."""
 
     def _finish(self) -> str | None:
+        if self.recalled is not None:
+            return self._judge(self.recalled.program)
         if len(self.refs) != 1:
             return f"the network ends with {len(self.refs)} tensors; expected one"
         if self.source is not None and self.source.position < self.source.end:
             return "decisions are left over"
-        self._finished = Program(self.input, tuple(self.calls), self.refs)
+        return self._judge(Program(self.input, tuple(self.calls), self.refs))
+
+    def _judge(self, program: Program) -> str | None:
+        self._finished = program
         reason = self.settings.accept(self) if self.settings.accept else None
         if reason is not None:
-            self._finished = None
+            self._finished = self.recalled = None
         return reason
 
     @property

@@ -11,16 +11,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from einsearch.errors import EinsearchError
 from einsearch.graph.calls import is_trainable, reads_shape_only
 from einsearch.graph.simplify import drop_unread
-from einsearch.primitives.arguments import show_value
-from einsearch.primitives.base import Signal
+from einsearch.primitives.arguments import Arguments, show_value
+from einsearch.primitives.base import Primitive, Signal, expressions_of
 from einsearch.primitives.causality import first_acausal
 from einsearch.primitives.program import INPUT, Call, Program, Ref
-from einsearch.specs import describe
+from einsearch.specs import Bundle, describe
 
 LEAST_VARIANCE: Final = 1e-10
 GREATEST_VARIANCE: Final = 1e10
@@ -100,9 +101,15 @@ def analyse(program: Program, incoming: Sequence[Fact] = ()) -> Analysis:
     facts: list[tuple[Fact, ...]] = []
     inner: list[tuple[Analysis, ...]] = []
     for call in live.calls:
-        known = [(entering if r.call == INPUT else facts[r.call])[r.port] for r in call.inputs]
-        inner.append(tuple(analyse(i.program, known) for i in call.inner))
-        facts.append(_outcome(call, known, inner[-1]))
+        known = tuple(
+            [(entering if r.call == INPUT else facts[r.call])[r.port] for r in call.inputs]
+        )
+        if expressions_of(type(call.primitive)):
+            inner.append(tuple(analyse(i.program, known) for i in call.inner))
+            facts.append(_outcome(call, known, inner[-1]))
+        else:
+            inner.append(())
+            facts.append(_plain(call.primitive, call.args, call.specs, call.outputs, known))
     return Analysis(live, facts, _reached(live, facts), entering, inner)
 
 
@@ -154,7 +161,15 @@ def _requirement(name: str) -> Callable[[Analysis], str | None]:
 # --- facts ---------------------------------------------------------------------------------------
 
 
-def _outcome(call: Call, known: list[Fact], inner: tuple[Analysis, ...]) -> tuple[Fact, ...]:
+@lru_cache(maxsize=16_384)
+def _plain(
+    primitive: Primitive, args: Arguments, specs: Bundle, outputs: Bundle, known: tuple[Fact, ...]
+) -> tuple[Fact, ...]:
+    """Facts behind a call without expressions: the same wherever it stands."""
+    return _outcome(Call(primitive, args, (), specs, outputs, ""), known, ())
+
+
+def _outcome(call: Call, known: Sequence[Fact], inner: tuple[Analysis, ...]) -> tuple[Fact, ...]:
     primitive = call.primitive
     trainable = is_trainable(call)
     signals = _signals(call, known)
@@ -183,7 +198,7 @@ def _source(signal: Signal, *, frozen: bool) -> Fact:
     return Fact(signal, depends=False, affine=True, frozen=frozen, zero=zero)
 
 
-def _signals(call: Call, known: list[Fact]) -> tuple[Signal, ...]:
+def _signals(call: Call, known: Sequence[Fact]) -> tuple[Signal, ...]:
     incoming = tuple(fact.signal for fact in known)
     try:
         return call.signals(incoming)
@@ -191,7 +206,7 @@ def _signals(call: Call, known: list[Fact]) -> tuple[Signal, ...]:
         return (Signal(0.0, float("inf")),) * len(call.outputs)
 
 
-def _is_affine(call: Call, known: list[Fact]) -> bool:
+def _is_affine(call: Call, known: Sequence[Fact]) -> bool:
     dependent = [fact for fact in known if fact.depends]
     if not all(fact.affine for fact in dependent):
         return False
