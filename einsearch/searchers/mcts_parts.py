@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -104,12 +105,23 @@ def parts_of(draw: Draw, is_bisected: bool = True) -> tuple[Part, ...]:
     """
     if isinstance(draw, Interval):
         return _parts_of_interval(draw, is_bisected)
-    allowed = [
-        (draw.values[place], draw.probabilities[place])
-        for place in draw.allowed
-        if draw.probabilities[place] > 0
-    ]
-    if is_bisected and len(allowed) > 1 and is_ordered(draw):
+    allowed = tuple(
+        [
+            (draw.values[place], draw.probabilities[place])
+            for place in draw.allowed
+            if draw.probabilities[place] > 0
+        ]
+    )
+    is_cut = is_bisected and len(allowed) > 1 and is_ordered(draw)
+    return _parts_of_values(allowed, draw.domain, is_cut)
+
+
+@lru_cache(maxsize=4096)
+def _parts_of_values(
+    allowed: tuple[tuple[Any, float], ...], domain: str, is_cut: bool
+) -> tuple[Part, ...]:
+    """Parts of some values with their probabilities; the domain tells 1 from true and 1.0."""
+    if is_cut:
         return _of_values(tuple(sorted(allowed))).split()
     return tuple(_of_values((pair,)) for pair in allowed)
 
