@@ -17,6 +17,7 @@ from einsearch.derivation.replay import architecture
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Symbol
 from einsearch.primitives.base import cost, get_primitive, infer
+from einsearch.primitives.kernels import scan as kernel
 from einsearch.primitives.kernels.scan import (
     chunk_length,
     linear_recurrence,
@@ -87,6 +88,20 @@ def test_the_size_of_chunks_does_not_matter(length: int, chunk: int, seed: int) 
         strict=True,
     ):
         torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("length", [1, 13, 130])
+def test_an_accelerator_gets_the_same_in_doubling_blocks(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operands = [t.requires_grad_() for t in scan_operands(2, length, 2, 3, 4)]
+    made = selective_scan(*operands)
+    wanted = torch.autograd.grad(made.square().sum(), operands)
+    monkeypatch.setattr(kernel, "goes_by_steps", lambda device: False)
+    other = selective_scan(*operands)
+    torch.testing.assert_close(other, made)
+    for f, w in zip(torch.autograd.grad(other.square().sum(), operands), wanted, strict=True):
+        torch.testing.assert_close(f, w)
 
 
 def test_chunks_are_shorter_where_states_are_many() -> None:

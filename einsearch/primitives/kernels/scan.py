@@ -48,6 +48,11 @@ def chunk_length(numbers: int) -> int:
     return max(FEWEST, min(MOST, BUFFER // numbers))
 
 
+def goes_by_steps(device: torch.device) -> bool:
+    """Whether many small operations are faster than few large ones, which do more."""
+    return device.type == "cpu"
+
+
 class Workspace:
     """Memory for the decays and states of a chunk, which one chunk after the other takes.
 
@@ -69,7 +74,7 @@ class Workspace:
         decay, after = self.decay[:count], self.states[1 : count + 1]
         torch.mul(dt.unsqueeze(-2), rate, out=decay).exp_()
         torch.mul(drive.unsqueeze(-2), write.unsqueeze(-1), out=after)
-        if after.device.type == "cpu":
+        if goes_by_steps(after.device):
             for t in range(count):
                 self.steps[t + 1].addcmul_(self.factors[t], self.steps[t])
         else:
@@ -80,7 +85,7 @@ class Workspace:
     def adjoint(self, states: Tensor, carry: Tensor) -> None:
         """In `states` (c, B, G, N, D): a_t + decay_(t + 1) a_(t + 1), from `carry` at the end."""
         states[-1].add_(carry)
-        if states.device.type == "cpu":
+        if goes_by_steps(states.device):
             steps = states.unbind(0)
             for t in range(len(steps) - 2, -1, -1):
                 steps[t].addcmul_(self.factors[t + 1], steps[t + 1])
