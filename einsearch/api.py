@@ -36,6 +36,8 @@ from einsearch.specs import TensorSpec, image, parse_spec, tokens, vector
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from einsearch.study.run import Run
 
 __all__ = [
@@ -60,14 +62,17 @@ __all__ = [
     "Trial",
     "TrialState",
     "architecture",
+    "choose_bases",
     "export",
     "image",
     "load_grammar",
     "open_run",
     "parse_grammar",
     "parse_spec",
+    "prune_bases",
     "resume",
     "search",
+    "set_temperature",
     "tokens",
     "vector",
 ]
@@ -156,6 +161,40 @@ def export(trial: Trial, format: str, to: str | Path) -> list[Path]:
     from einsearch.exporters.from_run import export_trial
 
     return export_trial(trial, format, Path(to))
+
+
+def set_temperature(model: nn.Module, temperature: float) -> None:
+    """Makes the mixtures of all `basis=select` layers of a network sharper the lower it is.
+
+    Raises:
+        ValueError: it is not positive.
+    """
+    from einsearch.compile import selecting
+
+    selecting.set_temperature(model, temperature)
+
+
+def choose_bases(model: nn.Module, x: Tensor | None = None) -> dict[str, dict[str, int]]:
+    """Every output of a `basis=select` layer uses one basis from here on.
+
+    Args:
+        model: in place.
+        x: a few hundred examples, for the basis that can best take over from the mixture; without
+            them it is the one of the largest share.
+
+    Returns:
+        how many outputs of each layer chose each basis.
+    """
+    from einsearch.compile import selecting
+
+    return selecting.choose_bases(model, x)
+
+
+def prune_bases(model: nn.Module) -> nn.Module:
+    """A copy of a network without the bases that no output chose; it answers the same."""
+    from einsearch.compile import selecting
+
+    return selecting.prune_bases(model)
 
 
 bind_methods()

@@ -20,7 +20,7 @@ from einsearch.primitives.base import Layer
 from einsearch.primitives.kernels.bases import basis_names
 from einsearch.primitives.kernels.selectable import Chosen, Selectable
 
-SOFT: Final = 0.4
+SOFT: Final = 0.25
 """Share of a training in which all bases are mixed, before every output chooses one."""
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
+import einsearch as es
 from einsearch.compile.head import attach_head
 from einsearch.compile.module import build_module
 from einsearch.compile.selecting import (
@@ -222,6 +223,18 @@ def test_is_exported_after_the_choice(tmp_path: Path) -> None:
     assert "self.kan_1 = ChosenKan(" in source
     stored = load_file(tmp_path / "python" / "weights.safetensors")
     assert sum(t.numel() for t in stored.values()) < 0.3 * weights_of(module)
+
+
+def test_stages_by_hand_through_the_public_interface() -> None:
+    graph = es.architecture("kan(5, basis=select)", vector(3)).graph()
+    model, x = graph.module(seed=0), torch.randn(50, 3)
+    soft = model(x)
+    es.set_temperature(model, 0.5)
+    chosen = es.choose_bases(model, x)
+    assert [sum(counts.values()) for counts in chosen.values()] == [5]
+    pruned = es.prune_bases(model)
+    assert torch.equal(pruned(x), model(x))
+    assert (pruned(x) - soft).square().mean() < 1e-3 * soft.var()
 
 
 def test_temperature_must_be_positive() -> None:
