@@ -7,6 +7,7 @@ copies stands as the attribute that it came from; copies that differ otherwise a
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -221,8 +222,9 @@ def _merge_two(left: Term, right: Term) -> Term | None:
         head = _merge_heads(a, b)
         if head is _DIFFERENT:
             return None
-        parts = tuple(built[id(x), id(y)] for x, y in zip(a.parts, b.parts, strict=True))
-        built[id(a), id(b)] = Term(a.kind, head, parts)
+        parts = tuple([built[id(x), id(y)] for x, y in zip(a.parts, b.parts, strict=True)])
+        is_same = head is a.head and all(map(operator.is_, parts, a.parts))
+        built[id(a), id(b)] = a if is_same else Term(a.kind, head, parts)
     return built[id(left), id(right)]
 
 
@@ -236,6 +238,8 @@ def _merge_heads(a: Term, b: Term) -> Any:
     if a.kind != "call":
         return a.head if a.head == b.head else _DIFFERENT
     first, second = a.head, b.head
+    if first is second:
+        return first
     if first.name != second.name or len(first.values) != len(second.values):
         return _DIFFERENT
     values = []

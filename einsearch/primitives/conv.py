@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from einsearch.errors import ShapeError
@@ -63,8 +64,14 @@ class Convolution(Primitive):
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
         axes = specs[0].shape[1:] if self.dimensions == 2 else specs[0].shape[:1]
-        seen = faded(incoming[0], math.prod(_window(args).filled(size) for size in axes))
+        seen = faded(incoming[0], _filled(args, axes))
         return (default_initialised(self._fan_in(specs, args), seen, args.bias),)
+
+
+@lru_cache(maxsize=4096)
+def _filled(args: Arguments, axes: tuple[int, ...]) -> float:
+    """Mean share of a window that lies inside."""
+    return math.prod(_window(args).filled(size) for size in axes)
 
 
 def _window(args: Arguments) -> Window:

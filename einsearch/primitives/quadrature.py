@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -41,12 +41,30 @@ def _hermite(orders: int) -> np.ndarray:
 _HERMITE: Final = _hermite(12)
 
 
+_ARRAYS: dict[Callable[[float], float], Callable[[np.ndarray], np.ndarray]] = {}
+_Function = TypeVar("_Function", bound=Callable[[float], float])
+
+
+def also_of_arrays(many: Callable[[np.ndarray], np.ndarray]) -> Callable[[_Function], _Function]:
+    """Decorator of a function that has exactly these values on arrays, too, and much sooner."""
+
+    def note(function: _Function) -> _Function:
+        _ARRAYS[function] = many
+        return function
+
+    return note
+
+
 @lru_cache(maxsize=16_384)
 def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
     """Moments of `function(x)` for a normal x with the incoming moments; memoised."""
     spread = math.sqrt(min(max(incoming.variance, 0.0), _LARGEST))
-    places = (incoming.mean + spread * _MIDPOINTS).tolist()
-    values = np.array([function(x) for x in places], dtype=float)
+    places = incoming.mean + spread * _MIDPOINTS
+    many = _ARRAYS.get(function)
+    if many is None:
+        values = np.array([function(x) for x in places.tolist()], dtype=float)
+    else:
+        values = many(places)
     # Sums in numpy's own order, not a BLAS's: the same on every machine.
     mean = float(values[_HALF]) + float(((values - values[_HALF]) * _WEIGHTS).sum())
     apart = values - mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 DEVIATIONS: Final = 6.0
@@ -75,7 +75,7 @@ class Signal:
     def between(self, *values: float) -> Signal:
         """The same moments, between the smallest and the largest of some values."""
         cut = [min(max(value, -GREATEST), GREATEST) for value in values]
-        return replace(self, bounds=(min(cut), max(cut)))
+        return Signal(self.mean, self.variance, (min(cut), max(cut)), self.by_inputs)
 
 
 def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:
@@ -84,4 +84,4 @@ def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:
         return made
     variance = sum(signal.variance for signal in incoming)
     share = sum(signal.input_variance for signal in incoming) / variance if variance else 1.0
-    return replace(made, by_inputs=min(share, 1.0) * made.variance)
+    return Signal(made.mean, made.variance, made.bounds, min(share, 1.0) * made.variance)

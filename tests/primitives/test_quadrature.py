@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from einsearch.primitives.base import Signal
+from einsearch.primitives.base import Signal, get_primitive
 from einsearch.primitives.quadrature import expectation
 
 SIGNALS = st.builds(Signal, st.floats(-3, 3), st.floats(1e-3, 4))
@@ -34,6 +34,14 @@ def test_rectifier() -> None:
     made = expectation(lambda x: max(x, 0.0), Signal(0.0, 1.0))
     assert made.mean == pytest.approx(1 / math.sqrt(2 * math.pi), rel=1e-2)
     assert made.variance == pytest.approx(0.5 - 1 / (2 * math.pi), rel=1e-2)
+
+
+@given(SIGNALS)
+@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+def test_arrays_give_exactly_the_same(name: str, signal: Signal) -> None:
+    function = get_primitive(name).function  # type: ignore[attr-defined]
+    one_by_one = expectation(lambda x: function(x), signal)
+    assert expectation(function, signal) == one_by_one
 
 
 def test_no_spread_stays_none() -> None:
