@@ -169,7 +169,7 @@ class Row:
         yes = "yes" if self.is_as_good else "no"
         times = [sum(one.seconds for one in self.fixed.values()), self.select.seconds]
         cells = [
-            self.toy.name,
+            self.toy.name.replace("|", "\\|"),
             "" if self.toy.bound is None else f"{self.toy.bound}",
             *figures,
             f"**{self.select.test:.2g}**",
