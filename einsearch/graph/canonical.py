@@ -28,14 +28,14 @@ from einsearch.primitives.base import Primitive, expressions_of
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle
 
-HASH_VERSION: Final = 2
+HASH_VERSION: Final = 3
 """Rises whenever the hash of any network changes; the first characters of every hash."""
 
 _SIZE: Final = 16
 
 
 def canonical_hash(program: Program) -> str:
-    """Hash of what a program computes, as "2-" and 32 hexadecimal digits.
+    """Hash of what a program computes, as "3-" and 32 hexadecimal digits.
 
     It does not depend on names of tensors or weights, on the order of calls or of commuting
     operands, on `identity`, `clone`, or calls that nothing reads; it does depend on which
