@@ -154,7 +154,7 @@ def test_is_formatted_and_has_no_unused_names(tmp_path: Path) -> None:
 
 def test_every_kernel_of_every_primitive_can_be_printed() -> None:
     """Whatever a primitive runs, its source must stand on torch alone."""
-    specs = [image(4, 8, 8), tokens(16, 8, (4, 4)), vector(8)]
+    specs = [image(4, 8, 8), tokens(16, 8, (4, 4)), tokens(16, 1), vector(8)]
     printed = set()
     expressions = (
         (series(vector(8), ("linear", 8)), 2, 1),
