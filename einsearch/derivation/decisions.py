@@ -95,14 +95,24 @@ class Options:
 
     def recorded(self, value: Any) -> Any:
         """The value that a record means: JSON does not tell symbols from texts."""
-        return next((v for v in self.values if v == value and type(v) is not bool), value)
+        for option in self.values:
+            if option == value and type(option) is not bool:
+                return option
+        return value
 
     def log_probability(self, value: Any) -> float | None:
         """Of a value, or None where it cannot be drawn here."""
-        kind = type(value)
-        for option, probability in zip(self.values, self.probabilities, strict=True):
-            if option == value and (type(option) is bool) == (kind is bool):
-                return math.log(probability) if probability > 0 else None
+        position = self.position(value)
+        if position is None or self.probabilities[position] <= 0:
+            return None
+        return math.log(self.probabilities[position])
+
+    def position(self, value: Any) -> int | None:
+        """Where a value stands, or None; true is not 1."""
+        is_bool = type(value) is bool
+        for position, option in enumerate(self.values):
+            if option == value and (type(option) is bool) == is_bool:
+                return position
         return None
 
 

@@ -69,7 +69,7 @@ def same(value: Any, other: Any) -> bool:
 def is_allowed(draw: Draw, value: Any) -> bool:
     """Whether a value can be drawn here, limits taken into account as far as they are known."""
     if isinstance(draw, Options):
-        return any(same(draw.values[i], value) for i in draw.allowed)
+        return draw.position(value) in draw.allowed
     return draw.log_probability(value) is not None
 
 
