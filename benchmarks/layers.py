@@ -1,11 +1,12 @@
 """A search of normalisation-activation layers, as Liu et al. (2020), on small data.
 
-    python benchmarks/layers.py [--layers 1000] [--trials 120] [--seeds 3] [--plot F.png] [--json F]
+    python benchmarks/layers.py [--layers 1000] [--trials 300] [--seeds 8] [--plot F.png] [--json F]
 
 Three parts. Random layers of `grammars/evonorm.ein`: how many the two filters of `LayerScore`
-reject, quality first. A search by `pareto-evolution` on three anchors, as
-`search_spaces/layers.yaml` does it; the best layers found are trained again with other seeds beside
-batch normalisation and ReLU, EvoNorm-S0 and EvoNorm-B0, and tested on data that the search has not
+reject, quality first. Searches by `pareto-evolution` on three anchors, as
+`search_spaces/layers.yaml` does it: the best layers found are trained again with other seeds, for a
+second look at validation data; those that come first then are trained with seeds of their own
+beside batch normalisation and ReLU, EvoNorm-S0 and EvoNorm-B0, and tested on data that nothing has
 seen. Transfer: the same layers inside of an anchor that was not searched on, and with --data DIR on
 2,000 images of Fashion-MNIST, 14x14 pixels, from DIR/fashion_mnist_25k.npz. --layers 0 and
 --trials 0 leave parts out. With --out DIR a later call goes on where one was stopped.
@@ -16,37 +17,39 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import torch
 from common.kept import Kept
-from common.layers import BASELINES, Cell, Filtered, Table, plot, show_filtered, show_table
+from common.layer_tests import (
+    FASHION,
+    advantage,
+    best_again,
+    fashion,
+    found_layers,
+    second_look,
+    tested,
+)
+from common.layers import BASELINES, Filtered, Table, plot, show_filtered, show_table
 from common.machine import banner, environment
 
 import einsearch as es
-from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.final import train_final
 from einsearch.evaluate.layers.anchors import ANCHORS, Anchor
 from einsearch.evaluate.layers.digits import TRAINING, on_digits
 from einsearch.evaluate.layers.score import LayerScore, filter_of
 from einsearch.graph.formula import formula
 from einsearch.tasks.base import Task
-from einsearch.tasks.registry import make_task
 from einsearch.trial import Trial, TrialState
 
 SPEC = es.image(16, 8, 8)
 Verdict = tuple[str, str, float]
-FASHION = "fashion_mnist_25k.npz"
 
 
 def filter_random(score: LayerScore, count: int, seed: int, kept: Kept) -> Filtered:
@@ -112,72 +115,6 @@ def search(score: LayerScore, trials: int, seed: int, folder: Path | None) -> li
     return run.trials
 
 
-def found_layers(trials: Sequence[Trial]) -> list[Trial]:
-    """Layers with scores that are not seeds, those first that beat batch norm and ReLU by most.
-
-    That is their least advantage over the anchors; the mean breaks ties.
-    """
-    baseline = next(trial for trial in trials if trial.origin == "seed").values
-    scored = [t for t in trials if t.state is TrialState.COMPLETE and t.origin != "seed"]
-
-    def advantage(trial: Trial) -> tuple[float, float]:
-        over = [trial.values[name] - value for name, value in baseline.items()]
-        return min(over), sum(over)
-
-    return sorted(scored, key=advantage, reverse=True)
-
-
-def trained_again(
-    layers: Mapping[str, str],
-    anchors: Sequence[Anchor],
-    task: Task,
-    training: TrainingConfig,
-    seeds: Sequence[int],
-    kept: Kept,
-) -> Table:
-    """Test accuracy of every layer inside of every anchor."""
-    table: Table = {}
-    for name, text in layers.items():
-        for anchor in anchors:
-
-            def tested(seed: int, anchor: Anchor = anchor, text: str = text) -> float | None:
-                program = anchor.with_layer(text, task.input)
-                return train_final(program, task, training, [seed]).runs[0].test.get("accuracy")
-
-            found = [
-                kept.get(f"{task.name} {anchor.name} {seed} {text}", lambda s=seed: tested(s))
-                for seed in seeds
-            ]
-            ended = [100 * accuracy for accuracy in found if accuracy is not None]
-            deviation = stdev(ended) if len(ended) > 1 else 0.0
-            cell = Cell(mean(ended) if ended else 0.0, deviation, len(ended))
-            table.setdefault(name, {})[anchor.name] = cell
-        print(f"  {name} trained again", flush=True)
-    return table
-
-
-def fashion(folder: Path, train: int = 2000, valid: int = 500, test: int = 2000) -> Task:
-    """Fashion-MNIST at half the resolution: means over 2x2 pixels."""
-    stored = np.load(folder / FASHION)
-
-    def part(name: str, begin: int, end: int) -> dict[str, Any]:
-        x = stored[f"{name}_x"][begin:end].reshape(-1, 1, 14, 2, 14, 2).mean((3, 5))
-        return {"x": x.astype(np.float32), "y": stored[f"{name}_y"][begin:end].astype(np.int64)}
-
-    parts = {
-        "train": part("train", 0, train),
-        "valid": part("train", train, train + valid),
-        "test": part("test", 0, test),
-    }
-    arrays = {f"{name}_{key}": a for name, pair in parts.items() for key, a in pair.items()}
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "fashion.npz"
-        np.savez(path, **arrays)
-        task = make_task({"name": "arrays", "path": str(path), "layout": "image"}, Path())
-        tested = task.test()
-    return replace(task, name="fashion", read_test=lambda: tested)
-
-
 def groups_of(
     score: LayerScore, trials: Sequence[Trial], kept: Kept
 ) -> dict[str, Sequence[Mapping[str, float]]]:
@@ -195,20 +132,42 @@ def groups_of(
     }
 
 
-def compare(
+def chosen_again(
     score: LayerScore, trials: Sequence[Trial], chosen: argparse.Namespace, kept: Kept
-) -> dict[str, Table]:
-    """The best layers found beside the baselines, where they were searched and elsewhere."""
+) -> dict[str, str]:
+    """Texts of the baselines, and of the layers found that are best at the second look."""
     grammar = es.load_grammar("evonorm")
-    layers = {name: grammar.seeds[name].text for name in BASELINES}
-    for trial in found_layers(trials)[: chosen.best]:
-        layers[f"found {trial.number}"] = trial.text
+    baselines = {name: grammar.seeds[name].text for name in BASELINES}
+    first = {label_of(t): t.text for t in distinct(found_layers(trials))[: chosen.candidates]}
+    looks = second_look(score, {**baselines, **first}, chosen.again, kept)
+    best = best_again(looks, chosen.best)
+    print("\nsecond look, mean accuracy on validation data")
+    for name in ["bn_relu", *best]:
+        shown = "  ".join(f"{anchor} {value:.4f}" for anchor, value in looks[name].items())
+        print(f"  {name:<20} {shown}")
+    return {**baselines, **{name: first[name] for name in best}}
+
+
+def distinct(trials: Sequence[Trial]) -> list[Trial]:
+    """The first trial of each network."""
+    return list({trial.hash: trial for trial in reversed(trials)}.values())[::-1]
+
+
+def label_of(trial: Trial) -> str:
+    """A layer as tables call it."""
+    return f"found {trial.hash[2:8]}"
+
+
+def compare(
+    score: LayerScore, layers: Mapping[str, str], chosen: argparse.Namespace, kept: Kept
+) -> dict[str, Table]:
+    """Layers beside the baselines on test data, where they were searched and elsewhere."""
     seeds = range(1, chosen.seeds + 1)
     searched = {anchor.name for anchor in score.anchors}
     others = [anchor for name, anchor in ANCHORS.items() if name not in searched]
 
     def table(anchors: Sequence[Anchor], task: Task) -> Table:
-        return trained_again(layers, anchors, task, TRAINING, seeds, kept)
+        return tested(layers, anchors, task, TRAINING, seeds, kept)
 
     tables = {
         "anchors searched on": table(score.anchors, score.task),
@@ -220,24 +179,18 @@ def compare(
     return tables
 
 
-def describe(trials: Sequence[Trial], best: int) -> str:
-    """What the search came to, and formulas of the best layers."""
+def describe(trials: Sequence[Trial]) -> str:
+    """What a search came to."""
     baseline = next(trial for trial in trials if trial.origin == "seed")
     found = found_layers(trials)
-    equal = [
-        t for t in found if all(t.values[name] >= value for name, value in baseline.values.items())
-    ]
+    equal = [t for t in found if advantage(t.values, baseline.values)[0] >= 0]
     rejected = Counter(str(filter_of(t.reason)) for t in trials if t.state is TrialState.REJECTED)
     states = dict(Counter(str(trial.state) for trial in trials))
-    rows = [
-        f"{len(trials)} trials: {states}, rejected by {dict(rejected)}",
-        f"bn_relu {dict(baseline.values)}",
-        f"not below it on any anchor, validation data: {len(equal)} of {len(found)}",
-    ]
-    for trial in found[:best]:
-        rows.append(f"found {trial.number} ({trial.origin}): {dict(trial.values)}")
-        rows += [f"    {line}" for line in formula_of(trial.text).splitlines()]
-    return "\n".join(rows)
+    return (
+        f"{len(trials)} trials: {states}, rejected by {dict(rejected)}\n"
+        f"bn_relu {dict(baseline.values)}\n"
+        f"not below it on any anchor, validation data, one seed: {len(equal)} of {len(found)}"
+    )
 
 
 def formula_of(text: str) -> str:
@@ -247,18 +200,32 @@ def formula_of(text: str) -> str:
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--layers", type=int, default=1000, help="random layers to filter")
-    parser.add_argument("--trials", type=int, default=120, help="trials of the search")
-    parser.add_argument("--best", type=int, default=5, help="layers found that are trained again")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each of them")
-    parser.add_argument("--seed", type=int, default=0, help="of draws and search")
+    parser.add_argument("--trials", type=int, default=300, help="trials of each search")
+    parser.add_argument("--searches", type=int, default=3, help="how many, with seeds of their own")
+    parser.add_argument("--candidates", type=int, default=16, help="layers of a second look")
+    parser.add_argument("--again", type=int, default=4, help="trainings of each of them there")
+    parser.add_argument("--best", type=int, default=5, help="layers found that are tested")
+    parser.add_argument("--seeds", type=int, default=8, help="trainings of each of them for that")
+    parser.add_argument("--seed", type=int, default=0, help="of draws and of the first search")
     folder = os.environ.get("EINSEARCH_DATA")
     parser.add_argument(
         "--data", type=Path, default=folder and Path(folder), help=f"folder with {FASHION}"
     )
     parser.add_argument("--out", type=Path, help="folder to keep all in, and to go on from")
-    parser.add_argument("--plot", type=Path, help="picture of the scores of the search")
+    parser.add_argument("--plot", type=Path, help="picture of the scores of the searches")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures as JSON")
     return parser.parse_args()
+
+
+def searched(score: LayerScore, chosen: argparse.Namespace) -> list[Trial]:
+    """Trials of all searches."""
+    trials: list[Trial] = []
+    for seed in range(chosen.seed, chosen.seed + chosen.searches):
+        began = time.process_time()
+        found = search(score, chosen.trials, seed, chosen.out and chosen.out / f"s{seed}")
+        print(f"search {seed}: {time.process_time() - began:.0f} s, {describe(found)}", flush=True)
+        trials += found
+    return trials
 
 
 def main() -> None:
@@ -275,14 +242,14 @@ def main() -> None:
         shown["filters"] = asdict(filtered)
         print(show_filtered(filtered), flush=True)
     if chosen.trials:
-        began = time.process_time()
-        trials = search(score, chosen.trials, chosen.seed, chosen.out and chosen.out / "run")
+        trials = searched(score, chosen)
         shown["trials"] = [trial.as_json() for trial in trials]
-        print(f"search: {time.process_time() - began:.0f} s", flush=True)
-        print(describe(trials, chosen.best), flush=True)
         if chosen.plot:
             plot(groups_of(score, trials, kept), chosen.plot)
-        for title, table in compare(score, trials, chosen, kept).items():
+        layers = chosen_again(score, trials, chosen, kept)
+        for name in [name for name in layers if name not in BASELINES]:
+            print(f"\n{name}\n    " + formula_of(layers[name]).replace("\n", "\n    "))
+        for title, table in compare(score, layers, chosen, kept).items():
             print(f"\n{show_table(title, table)}", flush=True)
             shown[title] = {n: {a: asdict(c) for a, c in r.items()} for n, r in table.items()}
     if chosen.json:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 
 BASELINES = ("bn_relu", "evonorm_s0", "evonorm_b0")
 
@@ -36,20 +38,40 @@ class Filtered:
 
 @dataclass(frozen=True)
 class Cell:
-    """Accuracy of an anchor with a layer on test data, over seeds; in per cent.
+    """Accuracies of an anchor with a layer on test data, in per cent.
 
     Attributes:
-        mean, deviation: over the trainings that ended.
-        ended: how many ended.
+        accuracies: of the trainings that ended, one a seed.
     """
 
-    mean: float
-    deviation: float
-    ended: int
+    accuracies: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """0 where no training ended."""
+        return mean(self.accuracies) if self.accuracies else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Over seeds; 0 where fewer than two trainings ended."""
+        return stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
 
 
 Table = dict[str, dict[str, Cell]]
 """Layer -> anchor -> accuracy."""
+
+
+def difference(ours: Cell, theirs: Cell) -> tuple[float, float]:
+    """95 % confidence interval of the difference of two means (Welch, 1947)."""
+    if min(len(ours.accuracies), len(theirs.accuracies)) < 2:
+        return -math.inf, math.inf
+    if ours.deviation == theirs.deviation == 0:
+        return (ours.mean - theirs.mean,) * 2
+    from scipy.stats import ttest_ind
+
+    test = ttest_ind(ours.accuracies, theirs.accuracies, equal_var=False)
+    low, high = test.confidence_interval()
+    return float(low), float(high)
 
 
 def not_below(table: Table, baseline: str = "bn_relu") -> list[str]:
@@ -62,16 +84,35 @@ def not_below(table: Table, baseline: str = "bn_relu") -> list[str]:
     ]
 
 
+def told_below(table: Table, baseline: str = "bn_relu") -> list[str]:
+    """Layers that are below the baseline on some anchor, as surely as 95 %."""
+    least = table[baseline]
+    return [
+        name
+        for name, cells in table.items()
+        if name not in BASELINES and any(difference(cells[a], least[a])[1] < 0 for a in least)
+    ]
+
+
 def show_table(title: str, table: Table) -> str:
-    """Rows of layers, columns of anchors, the mean with the deviation over seeds."""
+    """Rows of layers, columns of anchors, the mean with the deviation over seeds.
+
+    A minus and a plus mark what is below and above batch norm and ReLU, as surely as 95 %.
+    """
     anchors = list(next(iter(table.values())))
-    rows = [f"{title:<24}" + "".join(f"{anchor:>16}" for anchor in anchors)]
+    rows = [f"{title:<24}" + "".join(f"{anchor:>18}" for anchor in anchors)]
     for name, cells in table.items():
-        shown = [f"{cells[a].mean:.2f} ± {cells[a].deviation:.2f}" for a in anchors]
-        rows.append(f"{name:<24}" + "".join(f"{text:>16}" for text in shown))
-    good = not_below(table)
+        shown = []
+        for anchor in anchors:
+            low, high = difference(cells[anchor], table["bn_relu"][anchor])
+            mark = "-" if high < 0 else "+" if low > 0 else " "
+            shown.append(f"{cells[anchor].mean:.2f} ± {cells[anchor].deviation:.2f} {mark}")
+        rows.append(f"{name:<24}" + "".join(f"{text:>18}" for text in shown))
     found = len([name for name in table if name not in BASELINES])
-    rows.append(f"not below bn_relu on any of these: {len(good)} of {found} found layers")
+    rows.append(
+        f"of {found} found layers {len(not_below(table))} have means not below those of bn_relu "
+        f"on any of these; {len(told_below(table))} are below it as surely as 95 % on some"
+    )
     return "\n".join(rows)
 
 
