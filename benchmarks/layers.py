@@ -138,7 +138,8 @@ def chosen_again(
     """Texts of the baselines, and of the layers found that are best at the second look."""
     grammar = es.load_grammar("evonorm")
     baselines = {name: grammar.seeds[name].text for name in BASELINES}
-    first = {label_of(t): t.text for t in distinct(found_layers(trials))[: chosen.candidates]}
+    scored = distinct(found_layers(trials), trials[0].values)
+    first = {label_of(t): t.text for t in scored[: chosen.candidates]}
     looks = second_look(score, {**baselines, **first}, chosen.again, kept)
     best = best_again(looks, chosen.best)
     print("\nsecond look, mean accuracy on validation data")
@@ -148,9 +149,20 @@ def chosen_again(
     return {**baselines, **{name: first[name] for name in best}}
 
 
-def distinct(trials: Sequence[Trial]) -> list[Trial]:
-    """The first trial of each network."""
-    return list({trial.hash: trial for trial in reversed(trials)}.values())[::-1]
+def distinct(trials: Sequence[Trial], baseline: Mapping[str, float]) -> list[Trial]:
+    """The first trial of each layer, without the baseline.
+
+    A function can be written in ways that no rewriting tells equal: `neg(neg(x))` for `x`. With
+    one seed for all trainings they have equal accuracies on all anchors.
+    """
+    known = {tuple(baseline.values())}
+    first = []
+    for trial in trials:
+        accuracies = tuple(trial.values[name] for name in baseline)
+        if accuracies not in known:
+            known.add(accuracies)
+            first.append(trial)
+    return first
 
 
 def label_of(trial: Trial) -> str:
