@@ -1,11 +1,11 @@
 """What a suggestion of the `optuna` searcher costs, by sampler and number of finished trials.
 
-    python benchmarks/optuna_cost.py [--trials 300] [--sampler tpe] [--space einspace] [--all]
+    python benchmarks/optuna_cost.py [--trials 2000] [--sampler tpe] [--space einspace] [--all]
 
 CPU milliseconds to ask and tell one trial, means of the 20 trials that lead to each mark, deriving
-included, on a flat space (the cell of NAS-Bench-201) and on a recursive one (einspace). The trials
-before them are random draws. Samplers see at most the trials that the option `history` allows; with
---all they see every trial.
+included, on a flat space (the cell of NAS-Bench-201), a larger one and a recursive one (einspace).
+The trials before them are random draws. Samplers see at most the trials that the option `history`
+allows; with --all they see every trial.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import replace
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from overhead import GRAMMARS, Case, grammar, processor
+from overhead import GRAMMARS, NODES, Case, grammar, processor
 
 from einsearch.searchers.base import Proposal
 from einsearch.searchers.optuna import SAMPLERS
@@ -74,7 +74,7 @@ def report(spaces: Sequence[str], samplers: Sequence[str], trials: int, sees_all
     print(f"{processor()}; CPU milliseconds a trial\n")
     print(f"{'space':<12} {'sampler':<8}" + "".join(f"{f'at {mark:,}':>10}" for mark in marks))
     for space in spaces:
-        case = grammar(space, GRAMMARS[space])
+        case = grammar(space, NODES.get(space, 60))
         for sampler in samplers:
             print(f"{space:<12} {sampler:<8}", end="", flush=True)
             for mean in means_at(case, sampler, marks, sees_all):
@@ -87,7 +87,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trials", type=int, default=300)
-    parser.add_argument("--sampler", nargs="+", choices=list(SAMPLERS), default=["tpe", "nsga2"])
+    parser.add_argument("--sampler", nargs="+", choices=list(SAMPLERS), default=list(SAMPLERS))
     parser.add_argument("--space", nargs="+", choices=list(GRAMMARS), default=list(GRAMMARS))
     parser.add_argument("--all", action="store_true", help="let samplers see all trials")
     arguments = parser.parse_args()
