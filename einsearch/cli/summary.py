@@ -165,7 +165,9 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
 def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     """Commands that make sense after a search, and what they do."""
     folder, program = run.directory, program_as_called(sys.argv[0])
+    front = {f"{program} best {folder}": "the front, and its hypervolume"}
     more = {
+        **(front if len(run.directions) > 1 else {}),
         f"{program} trials {folder}": "all trials",
         f"{program} report {folder}": "an HTML page with the course of the search",
         **_taking_away(run, program),

@@ -58,3 +58,18 @@ def test_what_was_searched_with_an_objective_is_taken_away_as_source(tmp_path: P
     assert " export " not in commands
     with pytest.raises(es.RunError, match="--format source` writes a network without weights"):
         es.export(run.best, "python", to=tmp_path / "exported")
+
+
+def both(candidate: es.Derivation) -> dict[str, float]:
+    return {"size": size(candidate), "calls": float(candidate.nodes)}
+
+
+def test_of_several_objectives_the_front_comes_next(tmp_path: Path) -> None:
+    grammar, spec = es.load_grammar("evonorm"), es.image(4, 4, 4)
+    directions = {"size": "maximize", "calls": "minimize"}
+    folder = tmp_path / "run"
+    run = es.search(grammar, both, input=spec, trials=3, directory=folder, directions=directions)
+    commands = list(next_commands(run, is_whole=True))
+    assert commands[0].endswith(f" best {folder}")
+    one = es.search(grammar, size, input=spec, trials=2, directory=tmp_path / "one")
+    assert not any(" best " in command for command in next_commands(one, is_whole=True))
