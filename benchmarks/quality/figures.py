@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 RESAMPLES = 4000
+LEAST_SHOWN = 1e-3
+"""Regrets below it are drawn there: the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,39 @@ def _row(entries: Sequence[str]) -> str:
     return "| " + " | ".join(entries) + " |"
 
 
+class Style(NamedTuple):
+    """How a searcher's curve looks."""
+
+    colour: str
+    dashes: str
+    width: float
+    has_band: bool
+
+
+PROMINENT = {
+    "guided-evolution": Style("tab:green", "-", 2.2, has_band=True),
+    "evolution 50/10": Style("black", "--", 2.0, has_band=True),
+    "random": Style("tab:gray", ":", 2.0, has_band=True),
+}
+"""The default, and what it is measured against. Bands of all would hide one another."""
+
+
+def styles_of(labels: Sequence[str]) -> dict[str, Style]:
+    """A style for each searcher: no two alike among twenty."""
+    colours = ("blue", "orange", "red", "purple", "brown", "pink", "olive", "cyan")
+    others = [label for label in sorted(labels) if label not in PROMINENT]
+    made = {
+        label: Style(f"tab:{colours[i % 8]}", ("-", "-.")[i // 8 % 2], 1.1, has_band=False)
+        for i, label in enumerate(others)
+    }
+    return {label: PROMINENT.get(label) or made[label] for label in labels}
+
+
 def plot(cells: Sequence[Cell], path: Path) -> None:
-    """Mean regret by trials on logarithmic axes, one panel a cell; bands are the intervals."""
+    """Mean regret by trials on logarithmic axes, one panel a cell.
+
+    Bands are 95 % confidence intervals of the default and of what it is measured against.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -78,29 +111,33 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
     columns = min(2, len(cells))
     rows = -(-len(cells) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(5.4 * columns, 3.6 * rows), squeeze=False, layout="constrained"
+        rows, columns, figsize=(5.4 * columns, 3.4 * rows), squeeze=False, layout="constrained"
     )
-    labels = sorted({label for cell in cells for label in cell.curves})
-    colours = {label: plt.get_cmap("tab20")(i % 20) for i, label in enumerate(labels)}
+    styles = styles_of(list(dict.fromkeys(label for cell in cells for label in cell.curves)))
     for axis, cell in zip(axes.flat, cells, strict=False):
-        _panel(axis, cell, colours)
+        _panel(axis, cell, styles)
     for axis in list(axes.flat)[len(cells) :]:
         axis.set_axis_off()
-    handles = [plt.Line2D([], [], color=colours[label], label=label) for label in labels]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
+    handles = [
+        plt.Line2D([], [], color=one.colour, ls=one.dashes, lw=one.width, label=label)
+        for label, one in styles.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=9)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
 
 
-def _panel(axis: Any, cell: Cell, colours: Mapping[str, Any]) -> None:
+def _panel(axis: Any, cell: Cell, styles: Mapping[str, Style]) -> None:
     for label, curve in cell.curves.items():
+        style = styles[label]
         first = min(9, curve.shape[1] - 1)
         trials = np.arange(first, curve.shape[1]) + 1
-        spread = np.array([interval(curve[:, place]) for place in range(first, curve.shape[1])])
-        floor = 1e-3
-        mean, low, high = np.maximum(spread.T, floor)
-        axis.plot(trials, mean, color=colours[label], lw=1.4)
-        axis.fill_between(trials, low, high, color=colours[label], alpha=0.12, lw=0)
+        means = np.maximum(curve[:, first:].mean(axis=0), LEAST_SHOWN)
+        axis.plot(trials, means, color=style.colour, ls=style.dashes, lw=style.width)
+        if style.has_band:
+            spread = [interval(curve[:, place]) for place in range(first, curve.shape[1])]
+            _, low, high = np.maximum(np.array(spread).T, LEAST_SHOWN)
+            axis.fill_between(trials, low, high, color=style.colour, alpha=0.12, lw=0)
     workers = "1 worker" if cell.workers == 1 else f"{cell.workers} workers"
     axis.set(title=f"{cell.case}, {workers}", xlabel="trials", ylabel="regret", yscale="log")
     axis.grid(alpha=0.3, lw=0.5)
