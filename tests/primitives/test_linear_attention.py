@@ -74,21 +74,6 @@ def test_what_comes_later_does_not_change_what_came_before(
     assert torch.equal(changed, expected if causal else torch.ones_like(expected))
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_is_stable_over_4096_tokens(kind: torch.dtype) -> None:
-    network, x = call("linear_attention", 2, True, on=tokens(4096, 8)), torch.randn(1, 4096, 8)
-    exact = network.double()(x.double())[0].detach()
-    network.to(kind)
-    given = x.to(kind).requires_grad_()
-    made = network(given)[0]
-    made.square().mean().backward()
-    assert made.dtype is kind
-    error = (made.detach().double() - exact).norm() / exact.norm()
-    assert error < (1e-5 if kind is torch.float32 else 2e-2)
-    assert torch.isfinite(given.grad).all()
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
-
-
 def test_sums_stay_exact_under_autocast() -> None:
     network, x = call("linear_attention", 2, True, on=tokens(512, 8)), torch.randn(1, 512, 8)
     exact = network(x)[0]

@@ -1,0 +1,87 @@
+"""Recurrences stay accurate over 4096 tokens in single and half precision, in every direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from einsearch.primitives.arguments import Symbol
+from einsearch.primitives.base import all_primitives, get_primitive
+from einsearch.specs import TensorSpec, tokens
+from tests.contracts.primitive_cases import Network
+from tests.primitives.calling import call
+
+LENGTH, FEATURES, STATE, HEADS = 4096, 8, 4, 2
+GRID = (64, 64)
+BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
+
+
+def direction_names(name: str) -> tuple[str, ...]:
+    found = [p.symbols for p in get_primitive(name).parameters if p.name == "direction"]
+    return found[0] if found else ()
+
+
+# Whatever scans in a direction is a recurrence; causal linear attention is one without the choice.
+RECURRENCES = [
+    *((name, way) for name in all_primitives() for way in direction_names(name)),
+    ("linear_attention", "forward"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def recurrence(name: str, way: str) -> tuple[Network, list[Tensor]]:
+    """A call on 4096 tokens, with tensors whose means are not 0, so that sums grow."""
+    torch.manual_seed(0)
+    spec = tokens(LENGTH, FEATURES, grid=GRID)
+    specs: tuple[TensorSpec, ...] = (spec,)
+    if name == "ssd":
+        packed = tokens(LENGTH, FEATURES + 2 * STATE, grid=GRID)
+        specs = (packed, tokens(LENGTH, HEADS, grid=GRID))
+    args = (HEADS, True) if name == "linear_attention" else (STATE, Symbol(way))
+    return call(name, *args, on=specs), [1 + torch.randn(1, *s.shape) for s in specs]
+
+
+def error(made: Tensor, exact: Tensor) -> float:
+    return float((made.detach().double() - exact).norm() / exact.norm())
+
+
+def test_all_recurrences_are_here() -> None:
+    names = {name for name, _ in RECURRENCES}
+    assert names == {"selective_scan", "ssd", "s4d", "linear_attention"}
+    assert len(RECURRENCES) == 3 * 4 + 1
+
+
+@pytest.mark.parametrize("kind", BOUNDS)
+@pytest.mark.parametrize(("name", "way"), RECURRENCES)
+def test_is_stable_over_4096_tokens(name: str, way: str, kind: torch.dtype) -> None:
+    network, x = recurrence(name, way)
+    exact = network.double()(*(t.double() for t in x))[0].detach()
+    network.to(kind)
+    given = [t.to(kind).requires_grad_() for t in x]
+    made = network(*given)[0]
+    made.square().mean().backward()
+    assert made.dtype is kind
+    assert error(made, exact) < BOUNDS[kind]
+    for tensor in (*given, *network.parameters()):
+        assert tensor.grad is not None
+        assert torch.isfinite(tensor.grad).all()
+
+
+@pytest.mark.parametrize(("name", "way"), RECURRENCES)
+def test_is_stable_under_autocast(name: str, way: str) -> None:
+    """As training in bfloat16 runs it: weights in float32, products of matrices in bfloat16."""
+    network, x = recurrence(name, way)
+    exact = network(*x)[0].detach().double()
+    with torch.autocast("cpu", torch.bfloat16):
+        made = network(*x)[0]
+    assert error(made, exact) < BOUNDS[torch.bfloat16]
