@@ -7,9 +7,11 @@ reject, quality first. Searches by `pareto-evolution` on three anchors, as
 `search_spaces/layers.yaml` does it: the best layers found are trained again with other seeds, for a
 second look at validation data; those that come first then are trained with seeds of their own
 beside batch normalisation and ReLU, EvoNorm-S0 and EvoNorm-B0, and tested on data that nothing has
-seen. Transfer: the same layers inside of an anchor that was not searched on, and with --data DIR on
-2,000 images of Fashion-MNIST, 14x14 pixels, from DIR/fashion_mnist_25k.npz. --layers 0 and
---trials 0 leave parts out. With --out DIR a later call goes on where one was stopped.
+seen. Transfer: the same layers inside of an anchor that was not searched on, and on other data.
+
+The data are scikit-learn's digits; with --task fashion 2,000 images of Fashion-MNIST, 14x14 pixels,
+from DIR/fashion_mnist_25k.npz of --data DIR. --layers 0 and --trials 0 leave parts out. With --out
+DIR a later call goes on where one was stopped; each task needs a folder of its own.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def filter_random(score: LayerScore, count: int, seed: int, kept: Kept) -> Filte
         layer = grammar.sample(SPEC, seed=seed + number)
         key = layer.graph().canonical_hash
         seen.append(key)
-        verdicts[key] = kept.get(f"filters {key}", lambda text=layer.text: screened(score, text))
+        verdicts[key] = kept.get(
+            f"filters {score.task.name} {key}", lambda text=layer.text: screened(score, text)
+        )
         if (number + 1) % 50 == 0:
             so_far = dict(Counter(verdicts[key][0] for key in seen))
             print(f"  {number + 1} of {count} layers: {so_far}", flush=True)
@@ -126,7 +130,11 @@ def groups_of(
         "random": [t.values for t in done if not t.parents],
         "found by mutation": [t.values for t in done if t.parents],
         **{
-            name: [kept.get(f"score {name}", lambda n=name: trained.score(seeds[n].text))]
+            name: [
+                kept.get(
+                    f"score {score.task.name} {name}", lambda n=name: trained.score(seeds[n].text)
+                )
+            ]
             for name in BASELINES
         },
     }
@@ -186,8 +194,8 @@ def compare(
         "transfer, other anchors": table(others, score.task),
     }
     if chosen.data is not None:
-        everywhere = [*score.anchors, *others]
-        tables["transfer, Fashion-MNIST"] = table(everywhere, fashion(chosen.data))
+        other = fashion(chosen.data) if chosen.task == "digits" else on_digits().task
+        tables[f"transfer, {other.name}"] = table([*score.anchors, *others], other)
     return tables
 
 
@@ -211,6 +219,9 @@ def formula_of(text: str) -> str:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument(
+        "--task", choices=("digits", "fashion"), default="digits", help="fashion needs --data"
+    )
     parser.add_argument("--layers", type=int, default=1000, help="random layers to filter")
     parser.add_argument("--trials", type=int, default=300, help="trials of each search")
     parser.add_argument("--searches", type=int, default=3, help="how many, with seeds of their own")
@@ -226,7 +237,17 @@ def options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder to keep all in, and to go on from")
     parser.add_argument("--plot", type=Path, help="picture of the scores of the searches")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures as JSON")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.task == "fashion" and chosen.data is None:
+        parser.error(f"--task fashion needs --data DIR, a folder with {FASHION}")
+    return chosen
+
+
+def scoring(chosen: argparse.Namespace) -> LayerScore:
+    """What scores layers on the task that was chosen."""
+    if chosen.task == "digits":
+        return on_digits()
+    return replace(on_digits(), task=fashion(chosen.data))
 
 
 def searched(score: LayerScore, chosen: argparse.Namespace) -> list[Trial]:
@@ -248,7 +269,7 @@ def main() -> None:
         chosen.out.mkdir(parents=True, exist_ok=True)
     kept = Kept(chosen.out and chosen.out / "kept.jsonl")
     shown: dict[str, Any] = {"machine": environment(), "options": vars(chosen)}
-    score = on_digits()
+    score = scoring(chosen)
     if chosen.layers:
         filtered = filter_random(score, chosen.layers, chosen.seed, kept)
         shown["filters"] = asdict(filtered)

@@ -63,7 +63,9 @@ def second_look(
     looks: dict[str, dict[str, float]] = {}
     for name, text in layers.items():
         rows = [
-            kept.get(f"look {seed} {text}", lambda s=seed, t=text: _scored(score, s, t))
+            kept.get(
+                f"look {score.task.name} {seed} {text}", lambda s=seed, t=text: _scored(score, s, t)
+            )
             for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         ]
         if None not in rows:
