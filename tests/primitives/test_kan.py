@@ -70,30 +70,45 @@ def test_numbers_of_the_signal_rule_are_those_of_the_kernel(basis: str) -> None:
 
 
 @pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
-def test_gradients_are_finite_far_out(basis: str) -> None:
-    network = call("kan", 3, Symbol(basis), 10, on=vector(1))
-    x = torch.linspace(-50, 50, 2001).unsqueeze(1).requires_grad_()
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_gradients_are_finite_far_out(basis: str, kind: torch.dtype) -> None:
+    network = call("kan", 3, Symbol(basis), 10, on=vector(1)).to(kind)
+    x = torch.linspace(-50, 50, 2001, dtype=kind).unsqueeze(1).requires_grad_()
     network(x)[0].square().sum().backward()
     assert torch.isfinite(x.grad).all()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters())
 
 
-def test_is_a_sum_of_functions_of_one_variable() -> None:
-    network = call("kan", 3, Symbol("rbf"), 4, on=tokens(5, 6)).double()
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+def test_gradients_of_a_convolution_are_finite_far_out(basis: str) -> None:
+    network = call("kan_conv2d", 3, 3, Symbol(basis), 10, on=image(1, 40, 50))
+    x = torch.linspace(-50, 50, 2000).view(1, 1, 40, 50).requires_grad_()
+    network(x)[0].square().sum().backward()
+    assert torch.isfinite(x.grad).all()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("basis", FAMILIES)
+def test_is_a_sum_of_functions_of_one_variable(basis: str) -> None:
+    network = call("kan", 3, Symbol(basis), 4, on=tokens(5, 6)).double()
     x, inner = torch.randn(2, 5, 6, dtype=torch.float64), network.inner
     weight = inner.weight.view(3, 6, 7)
-    bent = torch.from_numpy(oracle("rbf", x.flatten().numpy(), 7)).view(2, 5, 6, 7)
+    z = x.tanh() if basis in ("bspline", "chebyshev") else x
+    bent = torch.from_numpy(oracle(basis, z.flatten().numpy(), 7)).view(2, 5, 6, 7)
     expected = torch.einsum("btik,oik->bto", bent, weight) + inner.base(x * x.sigmoid())
     torch.testing.assert_close(network(x)[0], expected)
 
 
-def test_convolution_pads_the_functions() -> None:
-    network = call("kan_conv2d", 4, 3, Symbol("chebyshev"), 2, on=image(2, 5, 5)).double()
+@pytest.mark.parametrize("basis", FAMILIES)
+def test_convolution_pads_the_functions(basis: str) -> None:
+    network = call("kan_conv2d", 4, 3, Symbol(basis), 4, on=image(2, 5, 5)).double()
     x, inner = torch.randn(1, 2, 5, 5, dtype=torch.float64), network.inner
-    bent = torch.from_numpy(chebyshev.chebvander(x.tanh().numpy(), 4))
+    count = inner.weight.shape[1] // 2
+    z = x.tanh() if basis in ("bspline", "chebyshev") else x
+    bent = torch.from_numpy(oracle(basis, z.flatten().numpy(), count)).view(1, 2, 5, 5, count)
     padded = torch.nn.functional.pad(bent, (0, 0, 1, 1, 1, 1))
     windows = padded.unfold(2, 3, 1).unfold(3, 3, 1)
-    weight = inner.weight.view(4, 2, 5, 3, 3)
+    weight = inner.weight.view(4, 2, count, 3, 3)
     expected = torch.einsum("bchwkij,ockij->bohw", windows, weight) + inner.base(x * x.sigmoid())
     torch.testing.assert_close(network(x)[0], expected)
 
@@ -118,6 +133,16 @@ def test_never_makes_a_tensor_of_inputs_by_outputs(basis: str) -> None:
     with Largest() as largest:
         network(torch.randn(batch, inputs, requires_grad=True))[0].sum().backward()
     assert 0 < largest.elements <= batch * outputs
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+def test_a_convolution_never_unfolds_its_windows(basis: str) -> None:
+    """The largest are the functions, (B, channels * functions, H, W), not one set a window."""
+    batch, channels, size = 4, 8, 16
+    network = call("kan_conv2d", 16, 3, Symbol(basis), 3, on=image(channels, size, size))
+    with Largest() as largest:
+        network(torch.randn(batch, channels, size, size, requires_grad=True))[0].sum().backward()
+    assert 0 < largest.elements <= batch * channels * 6 * size**2
 
 
 @pytest.mark.parametrize("basis", ["bspline", "fourier", SELECT])
