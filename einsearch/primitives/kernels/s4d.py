@@ -69,8 +69,10 @@ class DiagonalStateSpace(nn.Module):
         rate, turn = -self.log_rate.to(kind).exp(), self.frequency.to(kind)
         real, imaginary = self.read.to(kind).unbind(-1)
         # (exp(dt A) - 1) / A, of which C is a factor; complex numbers as pairs of real ones.
-        grown = (step * rate).exp()
-        up, across = grown * (step * turn).cos() - 1, grown * (step * turn).sin()
+        fade, angle = step * rate, step * turn
+        # exp(dt A) - 1 without the cancellation that small steps would bring.
+        up = torch.expm1(fade) * angle.cos() - 2 * (angle / 2).sin().square()
+        across = fade.exp() * angle.sin()
         norm = rate.square() + turn.square()
         held, leant = (up * rate + across * turn) / norm, (across * rate - up * turn) / norm
         weight = real * held - imaginary * leant
@@ -78,9 +80,9 @@ class DiagonalStateSpace(nn.Module):
         places = torch.arange(length, device=step.device, dtype=kind)
         total = torch.zeros(*step.shape[:2], length, device=step.device, dtype=kind)
         for n in range(rate.shape[-1]):
-            decay = (step * rate[..., n : n + 1] * places).exp()
-            angle = step * turn[..., n : n + 1] * places
-            wave = weight[..., n : n + 1] * angle.cos() - other[..., n : n + 1] * angle.sin()
+            decay = (fade[..., n : n + 1] * places).exp()
+            turned = angle[..., n : n + 1] * places
+            wave = weight[..., n : n + 1] * turned.cos() - other[..., n : n + 1] * turned.sin()
             total = total + 2 * decay * wave
         return total
 
