@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from einsearch.cli.options import GrammarArgument, read_grammar
-from einsearch.cli.output import WrongCall
+from einsearch.cli.output import WrongCall, write_file
 
 if TYPE_CHECKING:
     from einsearch.grammar.expressions import Rule
@@ -53,15 +53,26 @@ def draw(
 
     loaded: Grammar = read_grammar(grammar)
     rules = _named(loaded, rule) if rule else rules_to_draw(loaded, with_unreached=all)
-    if format is None:
-        is_page = output is not None and output.suffix in (".html", ".htm")
-        format = Format.HTML if is_page else Format.SVG
+    format = format or _format_of(output)
     make = draw_rules_html if format is Format.HTML else draw_rules_svg
     text = make(loaded, rules)
     if output is None:
         print(text)
     else:
-        output.write_text(text + "\n", encoding="utf-8")
+        write_file(output, text + "\n")
+
+
+def _format_of(output: Path | None) -> Format:
+    """What the name of the file asks for. Raises WrongCall."""
+    suffix = "" if output is None else output.suffix.lower()
+    if suffix in (".html", ".htm"):
+        return Format.HTML
+    if suffix in ("", ".svg"):
+        return Format.SVG
+    raise WrongCall(
+        f"--output: {output} ends in neither .svg nor .html, which can be made; "
+        "say which by --format for any name"
+    )
 
 
 def _named(grammar: Grammar, names: list[str]) -> list[Rule]:

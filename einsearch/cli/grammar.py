@@ -30,6 +30,7 @@ from einsearch.cli.output import (
     print_facts,
     print_json,
     print_table,
+    write_file,
 )
 from einsearch.cli.summary import network_of_run
 from einsearch.errors import GrammarError
@@ -284,7 +285,7 @@ def show(
         return
     text = _pictured(found, format, full=full, markup=output is None)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+        write_file(output, text + "\n")
     elif format is Format.DRAWING:
         facts = _facts(found)
         console().print(text, overflow="ignore", crop=False, no_wrap=True)

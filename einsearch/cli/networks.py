@@ -16,7 +16,7 @@ from einsearch.cli.options import (
     read_named,
     read_run,
 )
-from einsearch.cli.output import WrongCall, print_facts, print_json, score
+from einsearch.cli.output import WrongCall, print_facts, print_json, score, write_file
 
 if TYPE_CHECKING:
     from einsearch.evaluate.candidate import Outcome
@@ -141,7 +141,7 @@ def report(
     """
     from einsearch.cli.summary import final_facts, final_of, program_of
     from einsearch.graph.svg import draw_svg
-    from einsearch.report.page import Report, write
+    from einsearch.report.page import Report, render
     from einsearch.study.folder import SPACE
 
     opened = read_run(run)
@@ -160,5 +160,5 @@ def report(
         settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
     path = to or run / "report.html"
-    write(page, path)
+    write_file(path, render(page))
     print(path)

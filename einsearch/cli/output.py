@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.errors import EinsearchError
@@ -32,6 +33,19 @@ def console(*, error: bool = False) -> Console:
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes a file that the user named; its folder is made where it is missing.
+
+    Raises:
+        EinsearchError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EinsearchError(f"cannot write {path}: {error.strerror}") from None
 
 
 def print_json(value: Any) -> None:

@@ -98,6 +98,7 @@ def trial_line(board: Board, trial: Trial) -> str:
     value = board.value(trial)
     if trial.state is TrialState.COMPLETE:
         what = f"{board.objective} {score(value)}, {count(trial.parameters)} parameters"
+        what += "" if trial.is_feasible else ", infeasible"
     else:
         what = f"{str(trial.state).lower()} ({_first_line(trial.reason)})"
     parts = [f"[{board.spent}{total}] trial {trial.number}: {what}", duration(trial.seconds)]

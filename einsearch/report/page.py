@@ -65,12 +65,6 @@ def render(report: Report) -> str:
     )
 
 
-def write(report: Report, path: Path) -> None:
-    """Writes the page to a file; the folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(report), encoding="utf-8")
-
-
 def _head(report: Report) -> str:
     numbers = {"trials": str(len(report.trials))}
     numbers |= {state.lower(): str(n) for state, n in counts_by_state(report.trials).items()}

@@ -25,6 +25,14 @@ def test_the_name_of_the_file_says_which_format(cli: Command, tmp_path: Path) ->
     assert (tmp_path / "rules").read_text() == page
 
 
+def test_a_name_that_asks_for_another_kind_of_picture(cli: Command, tmp_path: Path) -> None:
+    status, out, err = cli("draw", "digits", "-o", tmp_path / "rules.png")
+    assert (status, out) == (2, "")
+    assert "rules.png ends in neither .svg nor .html, which can be made" in err
+    assert not (tmp_path / "rules.png").exists()
+    assert cli("draw", "digits", "-f", "svg", "-o", tmp_path / "rules.png").status == 0
+
+
 def test_one_rule_or_all(cli: Command) -> None:
     out = cli("draw", "einspace", "--rule", "join", "-r", "fork", "-f", "html").out
     assert out.count("<section") == 2

@@ -103,6 +103,19 @@ def test_an_unknown_format_is_a_wrong_call(cli: Command, run: Path) -> None:
     assert "python" in err
 
 
+def test_a_file_that_cannot_be_written_is_one_message(
+    cli: Command, run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "x"
+    commands = (("report", run, "--to"), ("draw", "digits", "-o"), ("show", "relu", "-o"))
+    for command in commands:
+        status, out, err = cli(*command, path)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"error: cannot write {path}: ")
+        assert err.count("\n") == 1
+
+
 def test_report_is_one_page(cli: Command, run: Path, tmp_path: Path) -> None:
     path = tmp_path / "pages" / "run.html"
     status, out, _ = cli("report", run, "--to", path)

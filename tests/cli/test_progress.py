@@ -49,6 +49,15 @@ def test_lines_tell_of_every_trial_without_control_characters() -> None:
     assert "\x1b" not in file.getvalue()
 
 
+def test_a_line_says_that_a_constraint_is_broken() -> None:
+    trial = Trial(0, "relu", TrialState.COMPLETE, values={"accuracy": 0.9}, excess={"flops": 0.5})
+    file = io.StringIO()
+    with LineProgress("Searching", Console(file=file)) as progress:
+        progress.callbacks.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+        progress.callbacks.on_trial(trial)
+    assert "trial 0: accuracy 0.9, 0 parameters, infeasible, " in file.getvalue()
+
+
 def test_the_table_shows_counts_scores_reasons_and_what_runs() -> None:
     progress = LineProgress("Searching", Console(file=io.StringIO()))
     play(progress)
