@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import copy
+import json
 import os
 import shutil
 import tempfile
@@ -63,6 +64,18 @@ class TrainedModel:
         """What the task says of itself; empty where nothing is known."""
         task = self.metadata.get("task")
         return task if isinstance(task, Mapping) else {}
+
+    def described(self) -> str:
+        """`input`, `output` and the metadata as JSON, for files that have room for a text.
+
+        Raises:
+            ExportError: the metadata are not JSON.
+        """
+        described = {"input": str(self.input), "output": str(self.output), **self.metadata}
+        try:
+            return json.dumps(described, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ExportError(f"the metadata of the network are not JSON: {error}") from None
 
     def ready(self) -> nn.Module:
         """A copy of the network on the CPU, in evaluation mode; pruned if it chose its bases."""

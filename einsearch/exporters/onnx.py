@@ -48,6 +48,15 @@ def write_onnx(model: TrainedModel, path: Path) -> None:
         raise ExportError(f"torch.onnx cannot write this network: {reason(error)}") from error
 
 
+def describe_onnx(model: TrainedModel, path: Path) -> None:
+    """Adds what `TrainedModel.described` gives to the metadata of a file, as `einsearch`."""
+    import onnx
+
+    found = onnx.load(path)
+    onnx.helper.set_model_props(found, {"einsearch": model.described()})
+    onnx.save(found, path)
+
+
 def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:
     """What ONNX Runtime answers to an input (batch, *input shape), on the CPU."""
     import onnxruntime
@@ -79,6 +88,7 @@ class Onnx(Exporter):
 
     def write(self, model: TrainedModel, folder: Path) -> None:
         write_onnx(model, folder / FILE)
+        describe_onnx(model, folder / FILE)
 
     def verify(self, model: TrainedModel, folder: Path) -> None:
         x = model.random_input(batch=3, seed=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel
-from einsearch.exporters.onnx import INPUT_NAME, run_onnx, silence, write_onnx
+from einsearch.exporters.onnx import INPUT_NAME, describe_onnx, run_onnx, silence, write_onnx
 from einsearch.exporters.registry import register
 from einsearch.specs import Layout
 
@@ -78,6 +78,7 @@ class OnnxInt8(Exporter):
                 _quantise(exact, folder / FILE, _Reader(_examples(model)))
             except Exception as error:
                 raise ExportError(f"ONNX Runtime cannot quantise this network: {error}") from error
+        describe_onnx(model, folder / FILE)
 
     def verify(self, model: TrainedModel, folder: Path) -> None:
         x = _examples(model)

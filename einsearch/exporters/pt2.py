@@ -44,14 +44,16 @@ def trace(model: TrainedModel) -> torch.export.ExportedProgram:
 
 @register
 class TorchExport(Exporter):
-    """`network.pt2`, for `torch.export.load` and AOTInductor."""
+    """`network.pt2`, for `torch.export.load` and AOTInductor; its extra file `einsearch` is what
+    `TrainedModel.described` gives."""
 
     name: ClassVar[str] = "pt2"
 
     def write(self, model: TrainedModel, folder: Path) -> None:
         import torch
 
-        torch.export.save(trace(model), folder / FILE)
+        described = {"einsearch": model.described()}
+        torch.export.save(trace(model), folder / FILE, extra_files=described)
 
     def verify(self, model: TrainedModel, folder: Path) -> None:
         x = model.random_input(batch=3, seed=1)

@@ -47,7 +47,7 @@ _README: Final = """\
 A trained network, found by einsearch.
 
   model.py              its definition; needs torch alone
-  weights.safetensors   its weights
+  weights.safetensors   its weights; the package safetensors reads them
 
 Load and run it:
 

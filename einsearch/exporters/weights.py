@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -16,17 +15,13 @@ FILE: Final = "network.safetensors"
 def save_weights(model: TrainedModel, path: Path) -> None:
     """Writes all parameters and buffers of a network to one safetensors file.
 
-    The header's `einsearch` entry is JSON: `input`, `output` and the model's metadata.
+    The header's `einsearch` entry is what `TrainedModel.described` gives.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    header = {"input": str(model.input), "output": str(model.output), **model.metadata}
     tensors = {name: t.contiguous() for name, t in model.ready().state_dict().items()}
-    try:
-        text = json.dumps(header, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ExportError(f"the metadata of the network are not JSON: {error}") from None
-    save_file(tensors, path, metadata={"einsearch": text})
+    # Not by save_file, whose files nobody but their owner may read.
+    path.write_bytes(save(tensors, metadata={"einsearch": model.described()}))
 
 
 @register

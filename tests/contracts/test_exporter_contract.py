@@ -80,6 +80,8 @@ def test_writes_verified_files_or_says_what_is_missing(
     assert paths == sorted(paths)
     assert sorted(to.iterdir()) == paths
     assert all(path.is_file() and path.stat().st_size > 0 for path in paths)
+    (tmp_path / "plain").touch()
+    assert {path.stat().st_mode for path in paths} == {(tmp_path / "plain").stat().st_mode}
     assert model.module.training
     assert all(torch.equal(before[key], t) for key, t in model.module.state_dict().items())
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel, compare
 from einsearch.exporters.registry import get_exporter
 from einsearch.specs import vector
-from tests.contracts.test_exporter_contract import convolutional, trained
+from tests.contracts.test_exporter_contract import available, convolutional, trained
 
 
 class Letter(Exporter):
@@ -89,6 +92,51 @@ def test_unknown_formats_name_the_nearest() -> None:
     assert str(caught.value).startswith(
         "no export format is named pyhton; did you mean python? there are onnx, "
     )
+
+
+def in_safetensors(folder: Path) -> str:
+    with safe_open(folder / "network.safetensors", "pt") as file:
+        return str(file.metadata()["einsearch"])
+
+
+def in_pt2(folder: Path) -> str:
+    extra = {"einsearch": ""}
+    torch.export.load(folder / "network.pt2", extra_files=extra)
+    return extra["einsearch"]
+
+
+def in_onnx(folder: Path) -> str:
+    import onnx
+
+    (path,) = folder.glob("*.onnx")
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}["einsearch"]
+
+
+DESCRIBED = {
+    "safetensors": in_safetensors,
+    "pt2": in_pt2,
+    "onnx": in_onnx,
+    "onnx-int8": in_onnx,
+}
+
+
+@pytest.mark.parametrize("name", [name for name in DESCRIBED if available(get_exporter(name))])
+def test_a_file_says_what_it_is(name: str, tmp_path: Path) -> None:
+    model = replace(trained(convolutional()), metadata={"task": {"mean": [1.0, 2.0]}})
+    get_exporter(name).export(model, tmp_path)
+    found = DESCRIBED[name](tmp_path)
+    assert found == model.described()
+    assert json.loads(found) == {
+        "input": "image:2x8x8",
+        "output": "vector:3",
+        "task": {"mean": [1.0, 2.0]},
+    }
+
+
+def test_metadata_must_be_json() -> None:
+    model = replace(trained(convolutional()), metadata={"mean": float("nan")})
+    with pytest.raises(ExportError, match="the metadata of the network are not JSON"):
+        model.described()
 
 
 def test_a_model_knows_its_input_and_task() -> None:
