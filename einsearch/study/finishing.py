@@ -51,8 +51,8 @@ def finish_run(
             rows.append(done[trial.number])
             continue
         callbacks.on_note(
-            f"training trial {trial.number} in full: {epochs} epochs, {file.final.seeds} "
-            f"seed{'s' if file.final.seeds > 1 else ''}"
+            f"training trial {trial.number} in full: {epochs} epoch{'s' if epochs > 1 else ''}, "
+            f"{file.final.seeds} seed{'s' if file.final.seeds > 1 else ''}"
         )
         rows.append(_train(trial, file, task, folder, callbacks, epochs))
         folder.write_final({"networks": rows})

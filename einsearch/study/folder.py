@@ -214,6 +214,8 @@ def _read_info(path: Path) -> dict[str, Any]:
 
 
 def _check_vacant(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file: choose another name for the run folder")
     try:
         names = {item.name for item in path.iterdir()} if path.is_dir() else set()
     except OSError as error:

@@ -38,6 +38,7 @@ from einsearch.study.opening import drive, new_study
 from einsearch.study.places import find_place
 from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
+from einsearch.study.record import Record
 from einsearch.study.run import Run, open_run
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import VERSION as SPACE_VERSION
@@ -212,13 +213,13 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
     for note in driving.notes:
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
-        with _vanishing(folder if not driving.record.entries else None):
+        with _vanishing(folder, driving.record):
             store = _checkpoints(plan, folder)
             executor = plan.executor(folder)
-        try:
-            end = _study(plan, driving.record, folder, executor, store, callbacks)
-        finally:
-            executor.close()
+            try:
+                end = _study(plan, driving.record, folder, executor, store, callbacks)
+            finally:
+                executor.close()
         run = Run(driving.record, folder)
         if folder is not None:
             keep_learned(plan, driving.record, folder, callbacks)
@@ -229,13 +230,13 @@ def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: 
 
 
 @contextmanager
-def _vanishing(folder: RunFolder | None) -> Iterator[None]:
-    """Removes the folder of a search that cannot begin, so that the same command works once the
-    mistake is mended."""
+def _vanishing(folder: RunFolder | None, record: Record) -> Iterator[None]:
+    """Removes the folder of a search that cannot make its first trial, so that the same command
+    works once the mistake is mended."""
     try:
         yield
     except EinsearchError:
-        if folder is not None:
+        if folder is not None and not record.entries:
             folder.discard()
         raise
 

@@ -64,6 +64,12 @@ def test_files_of_others_are_not_mixed_with_a_run(tmp_path: Path) -> None:
         RunFolder.create(tmp_path)
 
 
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("years of work")
+    with pytest.raises(RunError, match="run is a file: choose another name for the run folder"):
+        RunFolder.create(tmp_path / "run")
+
+
 def test_a_folder_half_made_can_be_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

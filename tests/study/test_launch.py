@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import einsearch as es
-from einsearch.errors import EinsearchError, RunError
+from einsearch.derivation.limits import Limits
+from einsearch.errors import EinsearchError, InfeasibleSpace, RunError
 from einsearch.grammar.load import load_grammar_text
 from einsearch.specs import image
 from einsearch.study import opening
 from einsearch.study.folder import RunFolder
 from einsearch.study.launch import resume, search_file, search_grammar
-from einsearch.study.run import open_run
+from einsearch.study.run import Run, open_run
 from einsearch.study.storage import url_storage
 from einsearch.study.trained import load_trained, train_again
 from einsearch.trial import TrialState
@@ -125,6 +126,18 @@ def test_wrong_options_are_named_before_a_folder_is_made(
         search_grammar(GRAMMAR, score, input=image(3, 8, 8), directory=tmp_path / "run", **options)
     assert message in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_space_without_any_network_leaves_no_folder(tmp_path: Path) -> None:
+    def search(limits: Limits | None) -> Run:
+        folder = tmp_path / "run"
+        spec = image(3, 8, 8)
+        return search_grammar(GRAMMAR, score, input=spec, trials=1, limits=limits, directory=folder)
+
+    with pytest.raises(InfeasibleSpace):
+        search(Limits(nodes=1, parameters=1))
+    assert not (tmp_path / "run").exists()
+    assert search(None).best is not None
 
 
 def test_a_folder_is_used_once(tmp_path: Path) -> None:
