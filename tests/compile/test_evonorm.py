@@ -49,16 +49,19 @@ def group_rms(x: torch.Tensor) -> torch.Tensor:
     return grouped(x, torch.square)
 
 
-FORMULAS: dict[str, Formula] = {
-    "evonorm_b0": lambda x: x / torch.maximum(batch_std(x), x + instance_std(x)),
-    "evonorm_b1": lambda x: x / torch.maximum(batch_std(x), (x + 1) * instance_rms(x)),
-    "evonorm_b2": lambda x: x / torch.maximum(batch_std(x), instance_rms(x) - x),
-    "evonorm_s0": lambda x: x * torch.sigmoid(x) / group_std(x),
-    "evonorm_s1": lambda x: x * torch.sigmoid(x) / group_std(x),
-    "evonorm_s2": lambda x: x * torch.sigmoid(x) / group_rms(x),
-    "bn_relu": lambda x: torch.relu((x - x.mean((0, 2, 3), keepdim=True)) / batch_std(x)),
+FORMULAS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "evonorm_b0": lambda x, v: x / torch.maximum(batch_std(x), v * x + instance_std(x)),
+    "evonorm_b1": lambda x, v: x / torch.maximum(batch_std(x), (x + 1) * instance_rms(x)),
+    "evonorm_b2": lambda x, v: x / torch.maximum(batch_std(x), instance_rms(x) - x),
+    "evonorm_s0": lambda x, v: x * torch.sigmoid(v * x) / group_std(x),
+    "evonorm_s1": lambda x, v: x * torch.sigmoid(x) / group_std(x),
+    "evonorm_s2": lambda x, v: x * torch.sigmoid(x) / group_rms(x),
+    "bn_relu": lambda x, v: torch.relu((x - x.mean((0, 2, 3), keepdim=True)) / batch_std(x)),
 }
-"""With v = 1, scale 1 and offset 0, as they are at first."""
+"""Of x and the learned v (C, 1, 1), before the scale and the offset of every channel."""
+
+LEARNED = {"evonorm_b0", "evonorm_s0"}
+"""Those with a v."""
 
 
 def layer(name: str) -> torch.nn.Module:
@@ -74,8 +77,22 @@ def examples(seed: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_a_seed_is_its_formula(name: str) -> None:
-    x = examples(1)
-    torch.testing.assert_close(layer(name).train()(x), FORMULAS[name](x), rtol=1e-9, atol=1e-9)
+    x, one = examples(1), torch.ones(64, 1, 1, dtype=torch.float64)
+    expected = FORMULAS[name](x, one)
+    torch.testing.assert_close(layer(name).train()(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_seed_is_its_formula_with_other_weights(name: str) -> None:
+    """v, scale and offset differ from channel to channel, as after training."""
+    module, x = layer(name).train(), examples(1)
+    learned = {key: torch.randn_like(value) for key, value in module.named_parameters()}
+    module.load_state_dict(learned, strict=False)
+    assert len(learned) == (3 if name in LEARNED else 2)
+    v = learned.get("parameter_1.value", torch.ones(64)).view(-1, 1, 1)
+    scale, offset = (learned[f"channel_affine_1.{key}"] for key in ("weight", "bias"))
+    expected = FORMULAS[name](x, v) * scale.view(-1, 1, 1) + offset.view(-1, 1, 1)
+    torch.testing.assert_close(module(x), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_all_seeds_are_here() -> None:
@@ -99,4 +116,5 @@ def test_in_evaluation_one_example_does_not_see_the_others(name: str) -> None:
     x = examples(7)
     whole, alone = module.eval()(x), module.eval()(x[:1])
     torch.testing.assert_close(whole[:1], alone)
-    assert not torch.allclose(whole, FORMULAS[name](x), rtol=1e-6)
+    one = torch.ones(64, 1, 1, dtype=torch.float64)
+    assert not torch.allclose(whole, FORMULAS[name](x, one), rtol=1e-6)
