@@ -148,7 +148,7 @@ def chosen_again(
     baselines = {name: grammar.seeds[name].text for name in BASELINES}
     scored = distinct(found_layers(trials), trials[0].values)
     first = {label_of(t): t.text for t in scored[: chosen.candidates]}
-    looks = second_look(score, {**baselines, **first}, chosen.again, kept)
+    looks = second_look(score, {"bn_relu": baselines["bn_relu"], **first}, chosen.again, kept)
     best = best_again(looks, chosen.best)
     print("\nsecond look, mean accuracy on validation data")
     for name in ["bn_relu", *best]:
