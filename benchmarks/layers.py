@@ -34,6 +34,7 @@ from common.layer_tests import (
     FASHION,
     advantage,
     best_again,
+    distinct,
     fashion,
     found_layers,
     second_look,
@@ -146,7 +147,7 @@ def chosen_again(
     """Texts of the baselines, and of the layers found that are best at the second look."""
     grammar = es.load_grammar("evonorm")
     baselines = {name: grammar.seeds[name].text for name in BASELINES}
-    scored = distinct(found_layers(trials), trials[0].values)
+    scored = distinct(found_layers(trials), baselines.values(), SPEC)
     first = {label_of(t): t.text for t in scored[: chosen.candidates]}
     looks = second_look(score, {"bn_relu": baselines["bn_relu"], **first}, chosen.again, kept)
     best = best_again(looks, chosen.best)
@@ -155,22 +156,6 @@ def chosen_again(
         shown = "  ".join(f"{anchor} {value:.4f}" for anchor, value in looks[name].items())
         print(f"  {name:<20} {shown}")
     return {**baselines, **{name: first[name] for name in best}}
-
-
-def distinct(trials: Sequence[Trial], baseline: Mapping[str, float]) -> list[Trial]:
-    """The first trial of each layer, without the baseline.
-
-    A function can be written in ways that no rewriting tells equal: `neg(neg(x))` for `x`. With
-    one seed for all trainings they have equal accuracies on all anchors.
-    """
-    known = {tuple(baseline.values())}
-    first = []
-    for trial in trials:
-        accuracies = tuple(trial.values[name] for name in baseline)
-        if accuracies not in known:
-            known.add(accuracies)
-            first.append(trial)
-    return first
 
 
 def label_of(trial: Trial) -> str:

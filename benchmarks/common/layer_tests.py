@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
+import torch
 
 import einsearch as es
 from common.kept import Kept
@@ -41,6 +42,38 @@ def advantage(values: Mapping[str, float], over: Mapping[str, float]) -> tuple[f
     """What a layer has over another one: on the anchor where that is least, and in all."""
     more = [values[name] - value for name, value in over.items()]
     return min(more), sum(more)
+
+
+def distinct(trials: Sequence[Trial], known: Iterable[str], spec: es.TensorSpec) -> list[Trial]:
+    """The first trial of each function, without functions that are known.
+
+    A function can be written in ways that no rewriting tells equal: std(-x) for std(x). So layers
+    are compared by what they make of a batch.
+
+    Args:
+        trials: of layers.
+        known: texts of layers.
+        spec: of the tensors that enter them.
+    """
+    answers = [answer(text, spec) for text in known]
+    first = []
+    for trial in trials:
+        found = answer(trial.text, spec)
+        if not any(torch.allclose(found, other, rtol=1e-3, atol=1e-3) for other in answers):
+            answers.append(found)
+            first.append(trial)
+    return first
+
+
+def answer(text: str, spec: es.TensorSpec) -> torch.Tensor:
+    """What a layer makes, while it is trained, of a batch whose channels differ."""
+    random = torch.Generator().manual_seed(0)
+    channels = (1, spec.features, 1, 1)
+    offset, scale = torch.randn(channels, generator=random), torch.rand(channels, generator=random)
+    batch = offset + (0.5 + scale) * torch.randn((16, *spec.shape), generator=random)
+    with torch.no_grad():
+        made: torch.Tensor = es.architecture(text, spec).graph().module(seed=0).train()(batch)
+    return made
 
 
 def second_look(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from common.layer_tests import advantage, best_again
+from common.layer_tests import advantage, best_again, distinct
 from common.layers import Cell, difference, not_below, show_table, told_below
 from scipy.stats import t
+
+import einsearch as es
+from einsearch.trial import Trial, TrialState
 
 
 def test_the_second_look_prefers_the_greatest_least_advantage() -> None:
@@ -48,3 +51,20 @@ def test_layers_are_told_below_the_baseline_only_where_the_interval_is() -> None
     assert told_below(table) == ["found c"]
     assert "92.00 ± 1.00 -" in show_table("test", table)
     assert "of 3 found layers 1 have means not below" in show_table("test", table)
+
+
+def layer(text: str, number: int) -> Trial:
+    return Trial(number, text, TrialState.COMPLETE)
+
+
+def test_one_function_written_in_two_ways_is_one_layer() -> None:
+    spec = es.image(4, 6, 6)
+    known = "batch_norm >> relu"
+    trials = [
+        layer("(identity, neg) >> maximum", 0),
+        layer("(relu, neg >> relu) >> add", 1),
+        layer("batch_norm >> (identity, relu) >> maximum", 2),
+        layer("relu", 3),
+    ]
+
+    assert [trial.number for trial in distinct(trials, [known], spec)] == [0, 3]
