@@ -90,8 +90,8 @@ class OptunaSearcher(Searcher):
     made again, and after some of these the grammar draws.
 
     A suggestion of `tpe` takes longer with every trial that it sees and every place that they have
-    decided: with the packaged grammar einspace about 0.2 s of computing at 100 trials, 0.8 s at 300
-    and 2.1 s at 1,000 (`benchmarks/optuna_cost.py`). A smaller `history` makes it less.
+    decided: with the packaged grammar einspace about 0.2 s of computing at 100 trials, 2.5 s at
+    1,000 and 6 s at 2,000 (`benchmarks/optuna_cost.py`). A smaller `history` makes it less.
 
     Args:
         sampler: tpe, nsga2, gp, cmaes, random or qmc; cmaes takes one objective alone.
