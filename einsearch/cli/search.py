@@ -21,6 +21,14 @@ TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", help="Candidates to evaluate.", show_default="as the file says"),
 ]
+AllTrialsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--trials",
+        help="Candidates to evaluate, those of before counted.",
+        show_default="as the file says",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", help="Worker processes.", show_default="as the file says"),
@@ -139,7 +147,7 @@ def search(
 
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
-    trials: TrialsOption = None,
+    trials: AllTrialsOption = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
