@@ -110,7 +110,8 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
 def _print_front(run: Run) -> None:
     objectives = list(run.directions)
     front = run.pareto_front
-    print(f"\nNo other is better in everything than these {len(front)}")
+    them = "this one" if len(front) == 1 else f"these {len(front)}"
+    print(f"\nNo other is better in everything than {them}")
     rows = [[str(t.number), *(score(t.values[name]) for name in objectives), t.text] for t in front]
     print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
     print()

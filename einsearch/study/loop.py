@@ -309,12 +309,16 @@ class _Study:
 
     def _explain(self, reason: StopReason) -> str:
         if reason is StopReason.TRIALS:
-            return f"the budget of {self.budget.trials} trials is spent"
+            return f"the budget of {_counted(self.budget.trials or 0)} is spent"
         if reason is StopReason.HOURS:
             return f"the budget of {self.budget.hours:g} hours is spent"
         if reason is StopReason.INTERRUPTED:
-            return f"interrupted; {len(self.running)} trials under way run again on resume"
+            return f"interrupted; under way and run again on resume: {_counted(len(self.running))}"
         return (
             f"nothing new is left: {self.known.in_a_row} proposals in a row repeated one of the "
             f"{self.known.originals} architectures seen"
         )
+
+
+def _counted(trials: int) -> str:
+    return f"{trials} trial{'' if trials == 1 else 's'}"

@@ -129,11 +129,11 @@ def _derive(grammar: Grammar, spec: TensorSpec, seed: str) -> Derivation:
     try:
         return parse(grammar, seed, spec)
     except ParseError as error:
+        message = f"the seed {_short(seed)}: {error.message}"
         if not seed.isidentifier():
-            raise
+            raise ParseError(message, error.location, error.hint) from None
         known = ", ".join(grammar.seeds) or "none"
-        hint = f"the seeds of {grammar.name} are: {known}"
-        raise ParseError(error.message, error.location, hint) from None
+        raise ParseError(message, None, f"the seeds of {grammar.name} are: {known}") from None
 
 
 def _excess(derivation: Derivation, limits: Limits) -> str | None:

@@ -162,14 +162,13 @@ class Checks:
         check: Callable[[dict[str, Any]], Any],
         error: EinsearchError,
     ) -> SpaceFileError:
-        """An error at the option that is wrong by itself; at the name, if none is."""
+        """An error at the option that it names and comes from; at the name, if there is none."""
         options = {key: value for key, value in config.items() if key != "name"}
-        for key, value in options.items() if "name" in config else ():
-            try:
-                check({"name": config["name"], key: value})
-            except EinsearchError as alone:
-                if key in str(alone) and str(alone) in str(error):
-                    return self._error(str(error), (section, key), key=True)
+        for key in options if "name" in config else ():
+            others = {name: value for name, value in config.items() if name != key}
+            is_named = re.search(rf"\b{re.escape(key)}\b", str(error)) is not None
+            if is_named and _refusal(check, others) != str(error):
+                return self._error(str(error), (section, key), key=True)
         return self._error(str(error), (section, "name"))
 
     def _check_objectives(self) -> None:
@@ -238,3 +237,12 @@ class Checks:
                 f"{main}"
             )
             raise self._error(message, (*path, "pruner"), hint)
+
+
+def _refusal(check: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> str:
+    """What a check says against something; nothing where it has no objection."""
+    try:
+        check(config)
+    except EinsearchError as error:
+        return str(error)
+    return ""

@@ -70,7 +70,7 @@ def test_epochs_are_dealt_out_where_a_pruner_is_named(
     assert found["front"] == [found["best"]["number"]]
     assert found["hypervolume"] >= 0
     drawn = cli("best", folder).out
-    assert "No other is better in everything than these 1" in drawn
+    assert "No other is better in everything than this one" in drawn
     assert "hypervolume" in drawn
     told = cli("explain", folder, found["best"]["number"]).out
     assert "epochs paid for  0-1, 1-3, 3-4" in told

@@ -116,7 +116,11 @@ def test_an_objective_of_ones_own_in_memory_and_in_processes(tmp_path: Path) -> 
     [
         ({"directions": {"value": "up"}}, "the direction of value is 'up': expected maximize"),
         ({"searcher": "evolutoin"}, "did you mean evolution?"),
-        ({"seeds": ["resnet"]}, "the seeds of small.ein are: none"),
+        ({"seeds": ["relu >> relx"]}, "<text>:1:9: the seed relu >> relx: no rule or primitive is"),
+        (
+            {"seeds": ["resnet"]},
+            "named resnet\n  the seeds of small.ein are: none",
+        ),
     ],
 )
 def test_wrong_options_are_named_before_a_folder_is_made(

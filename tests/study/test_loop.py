@@ -397,7 +397,7 @@ def test_ctrl_c_while_the_searcher_is_rebuilt_ends_in_order() -> None:
 
     record = memory()
     end = run_study(interrupted, inline(), record, Budget(3))
-    assert end.message == "interrupted; 0 trials under way run again on resume"
+    assert end.message == "interrupted; under way and run again on resume: 0 trials"
     assert record.read_attribute("end") == {"reason": "interrupted", "message": end.message}
 
 

@@ -391,6 +391,10 @@ def test_mistakes_are_explained_where_they_stand(line: str, expected: str) -> No
             "space.yaml:2:14: the task arrays: the option p",
         ),
         (
+            "grammar: einspace\ntask: {name: arrays, path: x, valid: 5}",
+            "space.yaml:2:31: the task arrays: valid is 5: input should be less than 1",
+        ),
+        (
             "grammar: einspace\ntask: {name: arrays, pth: x}",
             "space.yaml:2:22: the task arrays has n",
         ),
