@@ -43,6 +43,18 @@ def standardise(raw: torch.Tensor) -> torch.Tensor:
     return (raw.float() - mean) / torch.tensor(DEVIATION, device=raw.device).view({view})
 '''
 
+_RESTORE: Final = '''
+
+TARGET_MEAN = {mean}
+TARGET_DEVIATION = {deviation}
+
+
+def restore(answer: torch.Tensor) -> torch.Tensor:
+    """Answers of the network (batch, outputs) in the units of the targets of the training data."""
+    deviation = torch.tensor(TARGET_DEVIATION, device=answer.device)
+    return answer * deviation + torch.tensor(TARGET_MEAN, device=answer.device)
+'''
+
 _README: Final = """\
 A trained network, found by einsearch.
 
@@ -56,10 +68,10 @@ Load and run it:
 
   network = load()
   x = torch.randn(1, {shape}){comment}
-  y = network({argument})
+  y = {answer}
 
 Input  {input}, batch first{standard}.
-Output {output}, batch first.
+Output {output}, batch first{restored}.
 {architecture}"""
 
 _SCRIPT: Final = """
@@ -90,7 +102,7 @@ class PythonSource(Exporter):
             note=model.architecture,
             pruned=is_pruned(model.ready()),
         )
-        text = source + _LOAD + _standardise(model)
+        text = source + _LOAD + _standardise(model) + _restore(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
         (folder / README).write_text(_readme(model), encoding="utf-8")
         save_weights(model, folder / WEIGHTS)
@@ -108,6 +120,19 @@ def _moments(model: TrainedModel) -> tuple[list[float], list[float]] | None:
     return [float(value) for value in mean], [float(value) for value in deviation]
 
 
+def _target_moments(model: TrainedModel) -> tuple[list[float], list[float]] | None:
+    """Mean and deviation of the raw targets of a regression."""
+    mean, deviation = model.task.get("target_mean"), model.task.get("target_deviation")
+    if not mean or not deviation or not len(mean) == len(deviation) == model.output.features:
+        return None
+    return [float(value) for value in mean], [float(value) for value in deviation]
+
+
+def _restore(model: TrainedModel) -> str:
+    moments = _target_moments(model)
+    return "" if moments is None else _RESTORE.format(mean=moments[0], deviation=moments[1])
+
+
 def _standardise(model: TrainedModel) -> str:
     moments = _moments(model)
     if moments is None:
@@ -120,14 +145,17 @@ def _standardise(model: TrainedModel) -> str:
 
 
 def _readme(model: TrainedModel) -> str:
-    raw = _moments(model) is not None
+    raw, restored = _moments(model) is not None, _target_moments(model) is not None
+    answer = "network(standardise(x))" if raw else "network(x)"
+    names = ["load", *["restore"] * restored, *["standardise"] * raw]
     return _README.format(
-        names="load, standardise" if raw else "load",
+        names=", ".join(names),
         shape=", ".join(map(str, model.input.shape)),
         comment="  # raw data" if raw else "",
-        argument="standardise(x)" if raw else "x",
+        answer=f"restore({answer})" if restored else answer,
         input=model.input,
         standard=", standardised" if raw else "",
         output=model.output,
+        restored=", standardised until restored" if restored else "",
         architecture=f"\nArchitecture:\n\n{model.architecture}\n" if model.architecture else "",
     )

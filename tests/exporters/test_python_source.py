@@ -80,6 +80,23 @@ def test_weights_carry_the_specs(exported: Path) -> None:
     assert names == set(trained(convolutional()).module.state_dict())
 
 
+def test_answers_of_a_regression_come_back_in_the_units_of_its_targets(tmp_path: Path) -> None:
+    targets = {"target_mean": [10.0, 0.0, -5.0], "target_deviation": [2.0, 1.0, 0.5]}
+    model = replace(trained(convolutional()), metadata={"task": TASK | targets})
+    get_exporter("python").export(model, tmp_path)
+    script = (
+        "import model, torch\n"
+        "print(model.restore(torch.tensor([[0.0, 1.0, 2.0], [1.0, -1.0, 0.0]])).tolist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[[10.0, 1.0, -4.0], [12.0, -1.0, -5.0]]"
+    readme = (tmp_path / "README.txt").read_text()
+    assert "from model import load, restore, standardise\n" in readme
+    assert "y = restore(network(standardise(x)))\n" in readme
+
+
 def test_without_moments_there_is_nothing_to_standardise(tmp_path: Path) -> None:
     get_exporter("python").write(trained(convolutional()), tmp_path)
     assert "standardise" not in (tmp_path / "model.py").read_text()
