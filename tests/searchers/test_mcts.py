@@ -151,6 +151,25 @@ def test_duplicates_do_not_hold_it_back() -> None:
     assert len(seen) > 200
 
 
+def test_a_duplicate_is_no_failure() -> None:
+    """A branch whose every second proposal repeats is visited more than where these fail."""
+
+    def visits(state: TrialState, seed: int) -> int:
+        searcher, count = mcts(bits_space(9), seed), 0
+        for _ in range(100):
+            trial = proposed(searcher.ask())
+            if not trial.text.startswith("1"):
+                searcher.tell(finish(trial, TrialState.COMPLETE, ones=1.0))
+                continue
+            count += 1
+            good = finish(trial, TrialState.COMPLETE, ones=2.0)
+            searcher.tell(good if count % 2 else finish(trial, state))
+        return count
+
+    repeated = sum(visits(TrialState.DUPLICATE, seed) for seed in range(3))
+    assert repeated > sum(visits(TrialState.FAILED, seed) for seed in range(3))
+
+
 def apart(texts: Sequence[str]) -> float:
     """In how many places two of them differ on average."""
     return float(np.mean([sum(map(str.__ne__, *pair)) for pair in combinations(texts, 2)]))
