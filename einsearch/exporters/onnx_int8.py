@@ -1,4 +1,4 @@
-"""Format `onnx-int8`: weights and activations in 8 bits, a quarter of the size.
+"""Format `onnx-int8`: weights and activations in 8 bits, for large networks a quarter of the size.
 
 Static quantisation of ONNX Runtime with unsigned activations and signed weights by channel.
 The range is reduced by one bit, because processors without VNNI add pairs of products in 16

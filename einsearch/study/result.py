@@ -169,7 +169,7 @@ def _excess(known: Mapping[str, float], bounds: Mapping[str, float]) -> dict[str
 
 def _breaches(known: Mapping[str, float], bounds: Mapping[str, float]) -> str:
     broken = [
-        f"{name} {known[name]:.4g} above {bound:g}"
+        f"{name} {known[name]:.8g} above {bound:.8g}"
         for name, bound in bounds.items()
         if known[name] > bound
     ]
