@@ -39,9 +39,10 @@ class MctsSearcher(Searcher):
     Numbers are halved until one is left, so that neighbours learn from each other.
 
     No derivation is proposed twice, and what is exhausted or fails is left out, so that a small
-    space is seen whole. Trials under way count as losses, which keeps workers apart; failures
-    have rank 0. It needs no population and suits budgets from a few dozen trials on. Resuming
-    takes as long as proposing did.
+    space is seen whole. Paths to networks that are equal, by their canonical hash, share a reward.
+    Trials under way count as losses, which keeps workers apart; failures have rank 0. It needs no
+    population and suits budgets from a few dozen trials on. Resuming takes as long as proposing
+    did.
 
     Args:
         exploration: weight of what is uncertain against the rank, which is from 0 to 1.
@@ -75,6 +76,8 @@ class MctsSearcher(Searcher):
         self._rewards = Rewards(emphasis)
         self._proposed = Proposed(space)
         self._paths: dict[int, list[Branch]] = {}
+        self._networks: dict[str, int] = {}
+        self._waiting: dict[str, list[list[Branch]]] = {}
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         random = fast_random(rng)
@@ -151,5 +154,14 @@ class MctsSearcher(Searcher):
         if trial.state is TrialState.DUPLICATE:
             for branch in path:
                 branch.repeats += 1
+            self._waiting.setdefault(trial.hash, []).append(path)
         else:
             self._rewards.tell(trial.number, merit, path)
+            self._networks.setdefault(trial.hash, trial.number)
+        self._transpose(trial.hash)
+
+    def _transpose(self, network: str) -> None:
+        """Rewards the other paths to a network, by its canonical hash, once it was told."""
+        if network in self._networks:
+            for path in self._waiting.pop(network, ()):
+                self._rewards.transpose(self._networks[network], path)

@@ -40,11 +40,23 @@ class Rewards:
             merit: more is better; None for a failure.
             path: branches.
         """
-        for branch in path:
-            branch.visits += 1
-            for worth in branch.worths:
-                worth.visits += 1
+        _visit(path)
         self._reward(number, merit, path)
+
+    def transpose(self, number: int, path: Sequence[Branch]) -> None:
+        """Rewards the branches of another path to the network of a trial, now and whenever its
+        reward changes.
+
+        Args:
+            number: of the trial, which was told.
+            path: branches.
+        """
+        merit, before, reward = self._told[number]
+        _visit(path)
+        for branch in path:
+            branch.transposed += 1
+        self._told[number] = merit, (*before, *path), reward
+        _add(reward, path)
 
     def change(self, number: int, merit: Merit) -> None:
         """Takes back what a trial was worth, and gives what it is worth after it went on."""
@@ -85,6 +97,13 @@ class Rewards:
             return 0.0
         twice = bisect_left(self._merits, merit) + bisect_right(self._merits, merit)
         return float(((twice + 1) / (2 * len(self._merits))) ** self._emphasis)
+
+
+def _visit(path: Sequence[Branch]) -> None:
+    for branch in path:
+        branch.visits += 1
+        for worth in branch.worths:
+            worth.visits += 1
 
 
 def _add(reward: float, path: Sequence[Branch]) -> None:

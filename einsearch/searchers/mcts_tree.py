@@ -79,7 +79,8 @@ class Branch(Worth):
             they are not.
         worths: of the part that leads here, in wider contexts.
         pending: trials that were proposed and not told yet.
-        repeats: proposals that repeated a network; they are not among the visits.
+        repeats: proposals that repeated a network.
+        transposed: those of them that are among the visits, with the reward of that network.
         branches: those behind it, by the key of their part.
         left: how many of its parts are not closed, branch or none; -1 where they are not known.
         is_closed: nothing is left here that was not proposed and does not fail.
@@ -93,6 +94,7 @@ class Branch(Worth):
         "parent",
         "pending",
         "repeats",
+        "transposed",
         "worths",
     )
 
@@ -103,9 +105,15 @@ class Branch(Worth):
         self.worths = worths
         self.pending = 0
         self.repeats = 0
+        self.transposed = 0
         self.branches: dict[Hashable, Branch] = {}
         self.left = -1
         self.is_closed = False
+
+    @property
+    def fresh(self) -> int:
+        """Proposals that repeated no network, those under way among them."""
+        return self.visits + self.pending - self.transposed
 
     def know(self, parts: int) -> None:
         """Notes among how many parts the next choice is."""
@@ -176,7 +184,7 @@ class Policy:
                 fresh.append(part)
             elif not behind.is_closed:
                 tried.append((part, behind))
-        visits = 1 + branch.visits + branch.pending + branch.repeats
+        visits = 1 + branch.fresh + branch.repeats
         if fresh and (not tried or len(branch.branches) < self.widening * math.sqrt(visits)):
             return self._draw(fresh, context, random)
         if not tried:
@@ -202,9 +210,9 @@ class Policy:
         van den Herik, 2008, "Parallel Monte-Carlo Tree Search". Where more proposals repeated
         earlier ones than did not, worth shrinks.
         """
-        known = branch.visits + branch.pending
         mean = branch.total + self.sharing * estimate(branch.worths, self.sharing)
-        mean /= known + self.sharing
-        if branch.repeats > known:
-            mean *= 2 * known / (known + branch.repeats)
-        return mean + spread / math.sqrt(known + branch.repeats or 1)
+        mean /= branch.visits + branch.pending + self.sharing
+        fresh, repeats = branch.fresh, branch.repeats
+        if repeats > fresh:
+            mean *= 2 * fresh / (fresh + repeats)
+        return mean + spread / math.sqrt(fresh + repeats or 1)

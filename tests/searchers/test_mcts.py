@@ -147,7 +147,8 @@ def test_duplicates_do_not_hold_it_back() -> None:
         name = "best" if trial.text.startswith("1") else trial.text
         state = TrialState.DUPLICATE if name in seen else TrialState.COMPLETE
         seen.add(name)
-        searcher.tell(finish(trial, state, ones=99.0 if name == "best" else 1.0))
+        values = {"ones": 99.0 if name == "best" else 1.0}
+        searcher.tell(replace(finish(trial, state, **values), hash=name))
     assert len(seen) > 200
 
 
@@ -168,6 +169,28 @@ def test_a_duplicate_is_no_failure() -> None:
 
     repeated = sum(visits(TrialState.DUPLICATE, seed) for seed in range(3))
     assert repeated > sum(visits(TrialState.FAILED, seed) for seed in range(3))
+
+
+def test_paths_to_equal_networks_share_a_reward() -> None:
+    """Where all is equal to one good network, more is tried if that is known by the hash."""
+
+    def tries(shares: bool, seed: int) -> int:
+        searcher, count = mcts(bits_space(9), seed), 0
+        for _ in range(120):
+            trial = proposed(searcher.ask())
+            if not trial.text.startswith("11"):
+                searcher.tell(finish(trial, TrialState.COMPLETE, ones=1.0))
+                continue
+            count += 1
+            if count == 1:
+                found = finish(trial, TrialState.COMPLETE, ones=2.0)
+            else:
+                found = finish(trial, TrialState.DUPLICATE)
+            searcher.tell(replace(found, hash="good" if shares or count == 1 else trial.text))
+        return count
+
+    shared = [tries(True, seed) for seed in range(4)]
+    assert sum(shared) > 1.2 * sum(tries(False, seed) for seed in range(4))
 
 
 def apart(texts: Sequence[str]) -> float:

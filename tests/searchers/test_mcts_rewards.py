@@ -114,3 +114,26 @@ def test_a_failure_that_went_on_counts() -> None:
     rewards.change(0, (0.0, 2.0))
     assert found[0].total > 0
     assert found[0].visits == 1
+
+
+@given(told=TOLD.filter(bool), data=st.data())
+def test_another_path_to_a_network_has_its_reward_whatever_comes(
+    told: Told, data: st.DataObject
+) -> None:
+    found, rewards = branches(), Rewards(2.0)
+    other = Branch(None, True, (Worth(),))
+    known = data.draw(st.integers(0, len(told) - 1))
+    first = Branch(None, True, (Worth(),))
+    for number, (score, path) in enumerate(told):
+        merit = None if score is None else (0.0, score)
+        own = [first] if number == known else []
+        rewards.tell(number, merit, [*own, *(found[place] for place in path)])
+        if number == known:
+            rewards.transpose(number, [other])
+    rewards.rank_all()
+    assert other.total == first.total
+    assert (other.visits, other.transposed, other.fresh) == (1, 1, 0)
+    assert (first.visits, first.transposed, first.fresh) == (1, 0, 1)
+    if told[known][0] is not None:
+        rewards.change(known, (0.0, 9.0))
+        assert other.total == first.total
