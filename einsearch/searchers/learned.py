@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
     from einsearch.derivation.state import Taken
 
-BISECTIONS: Final = 20
-"""Halvings that find how much of the grammar's probabilities keeps the entropy up."""
+BISECTIONS: Final = 60
+"""At most so many halvings find how much of the grammar's probabilities keeps the entropy up."""
+PRECISION: Final = 1e-6
+"""Relative error of that amount, which may be small."""
 
 Array = NDArray[np.float64]
 Choice = tuple[Place, Slot, int]
@@ -113,6 +115,8 @@ def with_entropy(found: Array, prior: Array, least: float) -> Array:
         return found
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
+        if high - low <= PRECISION * high:
+            break
         middle = (low + high) / 2
         is_enough = entropy((1 - middle) * found + middle * prior) >= least
         low, high = (low, middle) if is_enough else (middle, high)

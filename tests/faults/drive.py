@@ -35,7 +35,8 @@ def main(folder: Path, address: str, trials: int, objective: str) -> None:
         searcher={"name": "evolution", "population": 8, "tournament": 3},
         trials=trials,
         seed=5,
-        seconds=5.0,
+        seconds=10.0,
+        retries=3,  # on a slow machine, several faults may strike the same trial
         executor={"name": "ray", "address": address, "wait": 60.0},
         directory=folder,
         callbacks=Told(),

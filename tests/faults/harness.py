@@ -23,7 +23,6 @@ from tests.faults.objectives import LEDGER, Entry, read_ledger, score
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
 """Seconds after which something that should happen never will."""
-RETRIES = 1
 
 
 def wait_for(what: str, is_true: Callable[[], Any]) -> Any:
@@ -173,6 +172,12 @@ class Outcome:
 
     trials: list[Trial]
     states: Counter[TrialState]
+
+    @property
+    def failures(self) -> dict[int, str | None]:
+        """Why trials have no value, by their numbers."""
+        usual = (TrialState.COMPLETE, TrialState.DUPLICATE)
+        return {trial.number: trial.reason for trial in self.trials if trial.state not in usual}
 
 
 def check(folder: Path, ledger: Path, trials: int) -> Outcome:

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from einsearch.derivation.derivation import Derivation
@@ -123,6 +123,7 @@ def test_guards_and_limits_rule_out_what_was_learned() -> None:
     best=st.integers(0, 5),
     share=st.floats(0, 1),
 )
+@example(weights=[1e-6, 1.0], best=0, share=1.0).via("a millionth of the grammar's is enough")
 def test_entropy_never_falls_below_its_least(weights: list[float], best: int, share: float) -> None:
     prior = np.array(weights) / sum(weights)
     found = np.full(len(weights), 1e-9)
