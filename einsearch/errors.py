@@ -66,6 +66,10 @@ class SpaceFileError(LocatedError):
     """A search-space file (YAML) that cannot be used."""
 
 
+class SettingError(SpaceFileError):
+    """A setting given by the caller, in place of what a search-space file says."""
+
+
 class ShapeError(EinsearchError):
     """A primitive cannot take the tensors that reach it. The message is the reason."""
 
@@ -107,6 +111,10 @@ class TaskError(EinsearchError):
 
 class RunError(EinsearchError):
     """A run folder that cannot be used: missing, locked by another process, or damaged."""
+
+
+class FolderTaken(RunError):
+    """A folder for a new run that holds something already."""
 
 
 class ExportError(EinsearchError):

@@ -13,7 +13,7 @@ import typer
 
 from einsearch.cli import diagrams, grammar, language, networks, results, search, searchers
 from einsearch.cli.output import WrongCall
-from einsearch.errors import EinsearchError
+from einsearch.errors import EinsearchError, FolderTaken, SettingError
 from einsearch.version import __version__
 
 app = typer.Typer(
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if shows_traceback:
             raise
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, WrongCall) else 1)
+        sys.exit(2 if isinstance(error, (WrongCall, SettingError, FolderTaken)) else 1)
 
 
 if __name__ == "__main__":

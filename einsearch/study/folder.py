@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from uuid import uuid4
 
-from einsearch.errors import RunError
+from einsearch.errors import FolderTaken, RunError
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
 from einsearch.study.storageurl import remember, whole
@@ -215,19 +215,19 @@ def _read_info(path: Path) -> dict[str, Any]:
 
 def _check_vacant(path: Path) -> None:
     if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file: choose another name for the run folder")
+        raise FolderTaken(f"{path} is a file: choose another name for the run folder")
     try:
         names = {item.name for item in path.iterdir()} if path.is_dir() else set()
     except OSError as error:
         raise RunError(f"cannot read the folder {path}: {error.strerror}") from None
     if VERSIONS in names:
-        raise RunError(
+        raise FolderTaken(
             f"{path} holds a run already: go on with `einsearch resume {path}`, "
             "or choose another folder"
         )
     strange = sorted(name for name in names if not name.endswith((".ein", ".yaml", ".tmp", "lock")))
     if strange:
-        raise RunError(f"{path} is not empty (it has {strange[0]}): choose another folder")
+        raise FolderTaken(f"{path} is not empty (it has {strange[0]}): choose another folder")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

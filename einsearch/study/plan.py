@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from einsearch.errors import EinsearchError, SpaceFileError
+from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
@@ -159,7 +159,7 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
             any section.
 
     Raises:
-        SpaceFileError: as in the file.
+        SettingError: one of them is wrong.
     """
     sections: dict[str, Any] = {}
     for name, value in changes.items():
@@ -177,7 +177,10 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
             sections["searcher"] = {"name": value}
         else:
             sections[name] = value
-    return file.changed(**sections) if sections else file
+    try:
+        return file.changed(**sections) if sections else file
+    except (SpaceFileError, SearcherError) as error:
+        raise SettingError(str(error)) from error
 
 
 def _changed_epochs(file: SpaceFile, pruner: str | Mapping[str, Any]) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ def test_epochs_are_dealt_out_where_a_pruner_is_named(
     told = cli("explain", folder, found["best"]["number"]).out
     assert "epochs paid for  0-1, 1-3, 3-4" in told
     status, _, err = cli("search", space, "--run", tmp_path / "other", "--pruner", "ashe")
-    assert status == 1
+    assert status == 2
     assert "budget.epochs.pruner is 'ashe': expected asha, successive-halving, hyperband" in err
 
 
@@ -101,7 +101,7 @@ def test_a_folder_that_holds_a_run_is_not_searched_again(
     cli: Command, space: Path, run: Path
 ) -> None:
     status, _, err = cli("search", space, "--run", run)
-    assert status == 1
+    assert status == 2
     assert f"go on with `einsearch resume {run}`" in err
 
 
@@ -133,7 +133,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line(
 
 def test_an_unknown_searcher_is_told(cli: Command, space: Path, tmp_path: Path) -> None:
     status, _, err = cli("search", space, "--run", tmp_path / "run", "--searcher", "evolutoin")
-    assert status == 1
+    assert status == 2
     assert "evolution" in err
 
 
