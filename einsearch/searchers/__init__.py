@@ -20,6 +20,7 @@
 | `surrogate_gp.py`, `surrogate_forest.py` | the Gaussian process; the forest for long histories   |
 | `feasibility.py` | how likely an architecture neither fails nor breaks a constraint              |
 | `features.py`, `overlap.py` | structure features, and how many of them networks share            |
+| `surrogate_penalty.py` | proposals under way keep others at a distance                           |
 | `observations.py` | what finished trials are worth to a surrogate                                |
 | `optuna.py`    | `optuna`: the samplers of Optuna                                               |
 | `optuna_decisions.py`, `optuna_study.py`, `optuna_history.py` | its parameters, study and trials |

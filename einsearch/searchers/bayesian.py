@@ -44,8 +44,8 @@ class BayesianSearcher(Searcher):
     The surrogate is a Gaussian process on structure features of the derivation and its graph, and
     a forest of randomised trees where there are more trials than a Gaussian process can take.
     The acquisition is expected improvement, times the chance that a candidate neither fails nor
-    breaks a constraint; evolution in the grammar maximises it. Proposals under way count as
-    observed at what is expected of them. The space's seeds come first, then samples.
+    breaks a constraint; evolution in the grammar maximises it. It is penalised near proposals
+    under way. The space's seeds come first, then samples.
 
     A proposal takes a tenth of a second or more of computing: where evaluating a network takes
     less than that, `evolution` does more in the same time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from einsearch.searchers.features import Features
 from einsearch.searchers.observations import Observations, stretched
 from einsearch.searchers.overlap import Catalogue
 from einsearch.searchers.surrogate_fit import Regression
+from einsearch.searchers.surrogate_gp import GaussianProcess
+from einsearch.searchers.surrogate_penalty import LocalPenalty
 from einsearch.trial import Trial
 
 Acquisition = Callable[[Sequence[Features]], np.ndarray]
@@ -47,7 +50,7 @@ class Model:
         fails nor breaks a constraint.
 
         Args:
-            pending: proposals under way, by which nothing much is to be gained any more.
+            pending: proposals under way, near which nothing much is to be gained any more.
         """
         values = self.seen.values()
         rows = np.flatnonzero(np.isfinite(values))
@@ -55,12 +58,15 @@ class Model:
         is_feasible = self.seen.is_feasible[rows][: len(surrogate.expected)]
         best = float(surrogate.expected[is_feasible if is_feasible.any() else ...].max())
         chance = self._feasibility.chance()
+        factors = [chance]
+        if pending and isinstance(surrogate, GaussianProcess):
+            factors.append(LocalPenalty(surrogate, pending, best))
 
         def acquisition(features: Sequence[Features]) -> np.ndarray:
             if not features:
                 return np.zeros(0)
             gain = expected_improvement(*surrogate.predict(features), best)
-            return np.asarray(gain * chance(features))
+            return np.asarray(math.prod((factor(features) for factor in factors), start=gain))
 
         return acquisition
 

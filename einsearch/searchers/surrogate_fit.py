@@ -49,14 +49,14 @@ class Regression:
             rows: the architectures that have the quantity; at least one.
             values: theirs, shape (rows,).
             changes: how often those of earlier rows may have changed.
-            pending: features of proposals under way.
+            pending: features of proposals under way; a forest is less in doubt near them.
         """
         self._fit(rows, values, changes)
         if self._trees is not None:
             return Forest(self._catalogue, self._trees, pending)
         assert self._kernel is not None
         scaled = self._scale(values)
-        return GaussianProcess(self._catalogue, rows, scaled, self._kernel, pending)
+        return GaussianProcess(self._catalogue, rows, scaled, self._kernel)
 
     def _fit(self, rows: np.ndarray, values: np.ndarray, changes: int) -> None:
         """Chooses a kernel or grows a forest, where that is due."""

@@ -98,6 +98,19 @@ class Posterior:
         likely = max(float(values @ self._weights) / len(values), 1e-12)
         self.scale = likely if scale is None else scale
 
+    def distance(self, overlap: Overlap) -> np.ndarray:
+        """Of m from n as the kernel sees it, shape (m, n): the square root of
+        k(x, x) + k(y, y) - 2 k(x, y), where the variance of the function is about 1.
+
+        Args:
+            overlap: of the m with the n.
+        """
+        left = self._kernel.variance(overlap.left, self.sizes)
+        right = self._kernel.variance(overlap.right, self.sizes)
+        square = left[:, None] + right - 2 * self._kernel.covariance(overlap, self.sizes)
+        distance: np.ndarray = np.sqrt(np.maximum(square, 0.0))
+        return distance
+
     @property
     def evidence(self) -> float:
         """Logarithm of the marginal likelihood at the most likely scale, but for a constant."""
@@ -159,6 +172,15 @@ class GaussianProcess:
             above, below = among.beside(cross.transposed), cross.beside(self._pending.among)
             scale, sizes = self._posterior.scale, self._posterior.sizes
             self._posterior = Posterior(kernel, above.above(below), believed, scale, sizes)
+
+    @property
+    def distances(self) -> np.ndarray:
+        """Between the rows, shape (rows, rows)."""
+        return self._posterior.distance(self._catalogue.among.among_only(self._rows))
+
+    def distance(self, overlap: Overlap) -> np.ndarray:
+        """Of m architectures from n others, shape (m, n); by their overlap."""
+        return self._posterior.distance(overlap)
 
     def predict(self, features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of architectures, each of shape (m,)."""
