@@ -25,8 +25,8 @@ AllTrialsOption = Annotated[
     int | None,
     typer.Option(
         "--trials",
-        help="Candidates to evaluate, those of before counted.",
-        show_default="as the file says",
+        help="Candidates to evaluate, those of before counted; from now on.",
+        show_default="as said before",
     ),
 ]
 WorkersOption = Annotated[

@@ -196,7 +196,7 @@ def resume(
             name, as a lambda.
         callbacks: are told what happens.
         changes: `trials`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or `memory`,
-            in place of what the run was started with.
+            in place of what the run was started with. `trials` and `hours` hold from then on.
 
     Raises:
         RunError: there is no such run, or it is being driven by another process.
@@ -205,14 +205,24 @@ def resume(
     folder = RunFolder(Path(directory))
     file = load_space_file(folder.path / SPACE)
     plan = plan_file(changed_file(file, changes), objective)
-    return _go_on(plan, folder, callbacks or Callbacks(), None)
+    budget = changed_file(file, {name: changes.get(name) for name in ("trials", "hours")})
+    return _go_on(plan, folder, callbacks or Callbacks(), None, None if budget is file else budget)
 
 
-def _go_on(plan: Plan, folder: RunFolder | None, callbacks: Callbacks, storage: str | None) -> Run:
+def _go_on(
+    plan: Plan,
+    folder: RunFolder | None,
+    callbacks: Callbacks,
+    storage: str | None,
+    changed: SpaceFile | None = None,
+) -> Run:
+    """Drives a run; `changed` takes the place of its search-space file."""
     driving = drive(folder, plan.directions, storage)
     for note in driving.notes:
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
+        if folder is not None and changed is not None:
+            folder.write(SPACE, changed.text.encode())
         with _vanishing(folder, driving.record):
             store = _checkpoints(plan, folder)
             executor = plan.executor(folder)

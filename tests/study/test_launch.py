@@ -14,12 +14,14 @@ from einsearch.errors import EinsearchError, InfeasibleSpace, RunError
 from einsearch.grammar.load import load_grammar_text
 from einsearch.specs import image
 from einsearch.study import opening
+from einsearch.study.events import Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.launch import resume, search_file, search_grammar
 from einsearch.study.run import Run, open_run
+from einsearch.study.spacefile import load_space_file
 from einsearch.study.storage import url_storage
 from einsearch.study.trained import load_trained, train_again
-from einsearch.trial import TrialState
+from einsearch.trial import Trial, TrialState
 
 GRAMMAR = load_grammar_text(
     "language 1\nstart a\na = step | step >> step\n"
@@ -67,6 +69,23 @@ def test_a_file_becomes_a_run_that_resumes_without_its_sources(space: Path, tmp_
     longer = resume(tmp_path / "run", trials=5)
     assert sum(trial.state is TrialState.COMPLETE for trial in longer.trials) == 5
     assert longer.trials[:3] == run.trials
+
+
+def test_a_longer_search_that_is_cut_off_goes_on_to_its_new_end(
+    space: Path, tmp_path: Path
+) -> None:
+    class Cut(Callbacks):
+        def on_trial(self, trial: Trial) -> None:
+            if trial.number == 3:
+                raise KeyboardInterrupt
+
+    search_file(space, directory=tmp_path / "run", trials=2)
+    before = load_space_file(tmp_path / "run/space.yaml")
+    cut = resume(tmp_path / "run", trials=6, callbacks=Cut())
+    assert len(cut.trials) < 6
+    kept = load_space_file(tmp_path / "run/space.yaml")
+    assert kept == before.changed(budget={"trials": 6})
+    assert len(resume(tmp_path / "run").trials) == 6
 
 
 def test_an_interrupted_and_resumed_search_equals_a_whole_one(space: Path, tmp_path: Path) -> None:
