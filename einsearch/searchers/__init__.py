@@ -11,6 +11,7 @@
 | `nsga2.py`     | `nsga2`: several objectives, by fronts and crowding                            |
 | `grammar_learning.py` | `grammar-learning`: learned probabilities, and the grammar they make  |
 | `learned.py`, `learned_text.py` | the learned distribution, and its text                      |
+| `redraws.py`   | derivations that come up again and again, found without deriving them          |
 | `mcts.py`      | `mcts`: tree search over decisions                                             |
 | `mcts_tree.py`, `mcts_parts.py` | branches of its tree and how one is chosen; values cut in half |
 | `mcts_guide.py`, `mcts_rewards.py` | one walk down the tree; ranks of trials, given to branches  |

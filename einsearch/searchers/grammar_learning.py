@@ -8,7 +8,7 @@ made of. What was learned is written out as a grammar.
 from __future__ import annotations
 
 from bisect import insort
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import numpy as np
 from pydantic import Field
@@ -20,8 +20,12 @@ from einsearch.searchers.base import Merit, Proposal, Searcher, SearchSpace
 from einsearch.searchers.learned import Choice, Distribution, Tilted
 from einsearch.searchers.learned_text import learned_text
 from einsearch.searchers.proposed import Proposed
+from einsearch.searchers.redraws import Listening, Redraws
 from einsearch.searchers.registry import register_searcher
 from einsearch.trial import Trial
+
+if TYPE_CHECKING:
+    from einsearch.derivation.derivation import Derivation
 
 MOST_DRAWS: Final = 20
 """Draws that come to a dead end before one is made by the grammar's own probabilities."""
@@ -61,6 +65,7 @@ class GrammarLearningSearcher(Searcher):
         self._grammar = space.grammar
         self._distribution = Distribution(space.grammar, context, smoothing, entropy)
         self._proposed = Proposed(space)
+        self._redraws = Redraws()
         self._elites = elites
         self._start = start
         self._merits: dict[int, Merit] = {}
@@ -88,11 +93,25 @@ class GrammarLearningSearcher(Searcher):
         if len(self._merits) >= self._start:
             for _ in range(MOST_DRAWS):
                 try:
-                    drawn = self.space.guided(Tilted(self._distribution, fast_random(rng)))
+                    return Proposal(number, self._drawn(rng), origin="learned")
                 except DeadEnd:
                     continue
-                return Proposal(number, drawn, origin="learned")
         return Proposal(number, self.space.sample(rng))
+
+    def _drawn(self, rng: np.random.Generator) -> Derivation:
+        """Drawn by what was learned; what comes up again is not derived again."""
+        random = fast_random(rng)
+        begin = random.getstate()
+        chooser = Tilted(self._distribution, random)
+        known = self._redraws.find(chooser)
+        if known is not None:
+            return known
+        random.setstate(begin)
+        listening = Listening(chooser)
+        drawn = self.space.guided(listening)
+        if drawn in self._proposed:
+            self._redraws.note(listening.asked, drawn)
+        return drawn
 
     def _learn(self, trial: Trial) -> None:
         merit = self.space.merit(trial)
