@@ -219,12 +219,16 @@ def _drive(search: Callable[[Any], Run], title: str, folder: Path, *, json: bool
     """Runs a search with its progress on stderr, then says what came of it."""
     from einsearch.cli.progress import progress_for
     from einsearch.cli.summary import print_summary, summary
+    from einsearch.study.folder import VERSIONS
 
     try:
         with progress_for(title) as progress:
             run = search(progress.callbacks)
         is_whole = run.state != "interrupted"
     except KeyboardInterrupt:
+        if not (folder / VERSIONS).exists():
+            typer.echo("Stopped before there was a run; nothing is to be resumed.", err=True)
+            raise typer.Exit(1) from None
         # Whatever came before is recorded; the full training at the end starts anew on resume.
         run, is_whole = read_run(folder), False
     if json:

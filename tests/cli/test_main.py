@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -87,3 +88,30 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str) -> None:
     code += "; import sys, json; print(json.dumps([m.partition('.')[0] for m in sys.modules]))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not HEAVY.intersection(json.loads(loaded.stdout))
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "einsearch.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from einsearch.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_it_loads_says_nothing() -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_ctrl_c_is_heard_once_it_is_loaded() -> None:
+    code = "import signal, sys; sys.argv = ['einsearch', '--version']\n"
+    code += "from einsearch.__main__ import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+    code += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert ended.stdout.endswith("True\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from einsearch import api
 from einsearch.cli.search import find_space, free_folder
 from einsearch.errors import EinsearchError
 from einsearch.study import finishing
@@ -95,6 +96,19 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
     status, out, _ = cli("resume", folder, "--trials", 1)
     assert status == 0
     assert "test accuracy" in out
+
+
+def test_ctrl_c_before_there_is_a_run_says_so(
+    cli: Command, space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "search", interrupt)
+    status, out, err = cli("search", space, "--run", tmp_path / "run")
+    assert (status, out) == (1, "")
+    assert err.endswith("Stopped before there was a run; nothing is to be resumed.\n")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_holds_a_run_is_not_searched_again(
