@@ -60,7 +60,7 @@ def test_is_a_sum_of_filters() -> None:
         signal = x[0, :, feature].numpy()
         parts = zip(ratio[feature].tolist(), weight[feature].tolist(), strict=True)
         total = sum(2 * lfilter([w], [1, -r], signal).real for r, w in parts)
-        total = total + float(network.inner.skip[0, feature]) * signal
+        total = total + network.inner.skip[0, feature].item() * signal
         assert_equal(network(x)[0][0, :, feature].detach(), torch.from_numpy(total))
 
 
