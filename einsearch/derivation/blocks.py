@@ -49,7 +49,7 @@ def _assigned(m: Machine, data: tuple[e.Block, int, BlockState]) -> str | None:
         return None
     if len(m.refs) != len(names):
         return f"({', '.join(names)}) names {len(names)} tensors, but there are {len(m.refs)}"
-    m.block = m.block._replace(names=m.block.names + tuple(zip(names, m.refs, strict=True)))
+    m.block = m.block.naming(names, m.refs)
     return _assign_next(m, (node, position + 1, outer))
 
 

@@ -71,7 +71,7 @@ class Bounds:
         self._impossible: Vector = (_INFINITE,) * (self._levels + 1)
         self._memo: dict[Any, Least] = {}
         self._behind: dict[Any, Vector] = {}
-        self._of_choice: dict[Any, list[Vector]] = {}
+        self._of_choice: dict[Any, list[int]] = {}
 
     def least(
         self, expression: e.Expression, environment: Environment, arriving: int, depth: int
@@ -103,12 +103,12 @@ class Bounds:
         self, node: e.Choice, environment: Environment, arriving: int, depth: int
     ) -> Sequence[int]:
         """Least nodes of each alternative at a depth, as `least`."""
-        key = (node, _abstract(environment), arriving)
+        key = (node, _abstract(environment), arriving, depth if self._has_depth else 0)
         found = self._of_choice.get(key)
         if found is None:
-            found = [self._solved(a.body, environment, arriving).nodes for a in node.alternatives]
+            found = [self.least(a.body, environment, arriving, depth) for a in node.alternatives]
             self._of_choice[key] = found
-        return [self._at(nodes, depth) for nodes in found]
+        return found
 
     def statements(
         self, node: e.Block, first: int, environment: Environment, arriving: int, depth: int

@@ -106,20 +106,30 @@ class Excess(NamedTuple):
 
 
 class BlockState(NamedTuple):
-    """The innermost block being derived: its named tensors, and which were read."""
+    """The innermost block being derived: its named tensors, and which were read.
+
+    Attributes:
+        incoming: the tensors that enter it.
+        names: of tensors, in the order of naming; `in` first.
+        read: those that were read.
+        named: those of `names`, but for `in`.
+    """
 
     incoming: Refs
     names: tuple[tuple[str, Ref | None], ...]
     read: frozenset[Ref]
+    named: frozenset[Ref] = frozenset()
 
-    def tracked(self, ref: Ref) -> bool:
-        return ref in self.incoming or ref in [known for _, known in self.names]
+    def naming(self, names: tuple[str, ...], refs: Refs) -> BlockState:
+        """The state after `refs` have been named."""
+        both = tuple(zip(names, refs, strict=True))
+        return BlockState(self.incoming, self.names + both, self.read, self.named.union(refs))
 
     def reading(self, refs: Refs) -> BlockState:
         """The state after `refs` have been read."""
-        incoming, names, read = self
-        new = [ref for ref in refs if ref not in read and self.tracked(ref)]
-        return BlockState(incoming, names, read.union(new)) if new else self
+        incoming, names, read, named = self
+        new = [r for r in refs if (r in named or r in incoming) and r not in read]
+        return BlockState(incoming, names, read.union(new), named) if new else self
 
 
 class Opening(NamedTuple):

@@ -3,8 +3,8 @@
 Every call gets a colour, a digest of what it computes: its primitive and arguments, the colours
 of its operands in order (sorted where the primitive commutes). Where all colours differ, the
 colours of the outgoing tensors say everything, together with which calls share weights.
-Otherwise colours are refined by who reads a call's outcomes, and who shares its weights, until
-no class splits any more (Weisfeiler and Leman, 1968), and the hash is that of all colours.
+Calls that look alike are refined by who reads their outcomes, and who shares their weights, until
+no class splits any more (Weisfeiler and Leman, 1968); their colours go into the hash, too.
 
 Equal networks have equal hashes, always. The converse has a limit, that of colour refinement:
 two networks hash alike though they differ where at least six calls with weights of their own
@@ -14,7 +14,7 @@ example as a ring of six and as two rings of three.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
@@ -28,14 +28,14 @@ from einsearch.primitives.base import Primitive, expressions_of
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle
 
-HASH_VERSION: Final = 3
+HASH_VERSION: Final = 4
 """Rises whenever the hash of any network changes; the first characters of every hash."""
 
 _SIZE: Final = 16
 
 
 def canonical_hash(program: Program) -> str:
-    """Hash of what a program computes, as "3-" and 32 hexadecimal digits.
+    """Hash of what a program computes, as "4-" and 32 hexadecimal digits.
 
     It does not depend on names of tensors or weights, on the order of calls or of commuting
     operands, on `identity`, `clone`, or calls that nothing reads; it does depend on which
@@ -47,19 +47,18 @@ def canonical_hash(program: Program) -> str:
 @remembered
 def simplified_hash(program: Program) -> str:
     """`canonical_hash` of a program that `simplify` returned."""
-    labels = [_label(call) for call in program.calls]
+    colours = _operand_colours(program, [_label(call) for call in program.calls])
     alive = _alive(program)
-    colours = _operand_colours(program, labels)
     shared = _sharing(program, alive)
-    classes = len({colours[number] for number in alive})
-    if classes < len(alive):
-        colours = _refined(program, colours, alive, shared)
-        members = sorted(colours[number] for number in alive)
-    else:
-        members = sorted(_digest(sorted(colours[n] for n in group)) for group in shared.values())
+    times = Counter([colours[number] for number in alive])
+    alike = [number for number in alive if times[colours[number]] > 1]
+    told = _told_apart(program, colours, alike, shared) if alike else colours
     interface = [str(spec).encode() for spec in program.input]
     leaving = [_of(ref, colours) for ref in program.outputs]
-    return f"{HASH_VERSION}-{_digest([*interface, b'>', *leaving, b';', *members]).hex()}"
+    members = sorted(told[number] for number in alike)
+    groups = sorted(_digest(sorted(told[number] for number in group)) for group in shared.values())
+    parts = [*interface, b">", *leaving, b";", *members, b";", *groups]
+    return f"{HASH_VERSION}-{_digest(parts).hex()}"
 
 
 def _label(call: Call) -> bytes:
@@ -121,10 +120,13 @@ def _operand_colours(program: Program, colours: list[bytes]) -> list[bytes]:
             refined.append(_digest((own,)))
             continue
         operands = [_of(ref, refined) for ref in call.inputs]
-        if call.primitive.commutative:
-            operands.sort()
-        refined.append(_digest((own, *operands)))
+        refined.append(_digest((own, *_in_order(call, operands))))
     return refined
+
+
+def _in_order(call: Call, operands: list[bytes]) -> list[bytes]:
+    """Colours of operands, in an order of their own where the primitive commutes."""
+    return sorted(operands) if call.primitive.commutative else operands
 
 
 def _sharing(program: Program, alive: list[int]) -> dict[str, list[int]]:
@@ -136,50 +138,55 @@ def _sharing(program: Program, alive: list[int]) -> dict[str, list[int]]:
     return {key: numbers for key, numbers in groups.items() if len(numbers) > 1}
 
 
-def _refined(
-    program: Program, colours: list[bytes], alive: list[int], shared: dict[str, list[int]]
+def _told_apart(
+    program: Program, colours: list[bytes], alike: list[int], shared: dict[str, list[int]]
 ) -> list[bytes]:
-    """Colours that no further look at readers, sharers and operands can tell apart."""
-    classes = len({colours[number] for number in alive})
+    """Colours of which those of `alike` cannot be told further apart by readers, sharers and
+    operands. The others are known by their operands, whoever reads them.
+    """
+    told = list(colours)
+    readers = _readers(program, alike)
+    classes = len({told[number] for number in alike})
     while True:
-        colours = _sharer_colours(colours, shared)
-        colours = _reader_colours(program, colours, alive)
-        found = len({colours[number] for number in alive})
+        _look_at_sharers(told, alike, shared)
+        for number in reversed(alike):
+            seen = [
+                tag if reader == INPUT else told[reader] + tag for reader, tag in readers[number]
+            ]
+            told[number] = _digest([told[number], *sorted(seen)])
+        found = len({told[number] for number in alike})
         if found == classes:
-            return colours
+            return told
         classes = found
-        colours = _operand_colours(program, colours)
+        for number in alike:
+            call = program.calls[number]
+            operands = (
+                [] if reads_shape_only(call.primitive) else [_of(r, told) for r in call.inputs]
+            )
+            told[number] = _digest([told[number], *_in_order(call, operands)])
 
 
-def _sharer_colours(colours: list[bytes], shared: dict[str, list[int]]) -> list[bytes]:
-    """Colours refined by those of the calls that share the weights."""
-    if not shared:
-        return colours
-    refined = list(colours)
+def _look_at_sharers(told: list[bytes], alike: list[int], shared: dict[str, list[int]]) -> None:
+    """Refines colours by those of the calls that share the weights."""
+    among = set(alike)
     for numbers in shared.values():
-        group = _digest(sorted(colours[number] for number in numbers))
-        for number in numbers:
-            refined[number] = _digest([colours[number], group])
-    return refined
+        group = _digest(sorted(told[number] for number in numbers))
+        for number in among.intersection(numbers):
+            told[number] = _digest([told[number], group])
 
 
-def _reader_colours(program: Program, colours: list[bytes], alive: list[int]) -> list[bytes]:
-    """Colours refined by those of the calls that read a call, from the output to the input."""
-    readers: list[list[bytes]] = [[] for _ in program.calls]
+def _readers(program: Program, alike: list[int]) -> dict[int, list[tuple[int, bytes]]]:
+    """Which calls read some of them, and where; INPUT stands for the outside."""
+    readers: dict[int, list[tuple[int, bytes]]] = {number: [] for number in alike}
     for position, ref in enumerate(program.outputs):
-        if ref.call != INPUT:
-            readers[ref.call].append(b"out%d.%d" % (position, ref.port))
-    refined = list(colours)
-    for number in reversed(alive):
-        refined[number] = _digest([colours[number], *sorted(readers[number])])
+        if ref.call in readers:
+            readers[ref.call].append((INPUT, b"out%d.%d" % (position, ref.port)))
+    for number in _alive(program):
         call = program.calls[number]
-        if not reads_shape_only(call.primitive):
-            _tell_operands(call, refined[number], readers)
-    return refined
-
-
-def _tell_operands(call: Call, colour: bytes, readers: list[list[bytes]]) -> None:
-    for position, ref in enumerate(call.inputs):
-        if ref.call != INPUT:
-            place = 0 if call.primitive.commutative else position
-            readers[ref.call].append(b"%b%d.%d" % (colour, place, ref.port))
+        if reads_shape_only(call.primitive):
+            continue
+        for position, ref in enumerate(call.inputs):
+            if ref.call in readers:
+                place = 0 if call.primitive.commutative else position
+                readers[ref.call].append((number, b"%d.%d" % (place, ref.port)))
+    return readers

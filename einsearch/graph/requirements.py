@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from einsearch.errors import EinsearchError
 from einsearch.graph.calls import is_trainable, reads_shape_only
@@ -31,8 +31,7 @@ GREATEST_VALUE: Final = 1e15
 """So is one of which an element may be larger: sums of its squares must stay in float32."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What is known of one tensor.
 
     Attributes:

@@ -9,7 +9,7 @@ import numpy as np
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.elementwise import Elementwise
-from einsearch.primitives.quadrature import also_of_arrays
+from einsearch.primitives.quadrature import also_of_arrays, homogeneous
 from einsearch.specs import Bundle
 
 
@@ -25,6 +25,7 @@ class Relu(Elementwise):
     keeps_zero = True
 
     @staticmethod
+    @homogeneous
     @also_of_arrays(lambda x: np.maximum(x, 0.0))
     def function(x: float) -> float:
         return max(0.0, x)
@@ -38,6 +39,7 @@ class LeakyRelu(Elementwise):
     keeps_zero = True
 
     @staticmethod
+    @homogeneous
     @also_of_arrays(lambda x: np.where(x > 0, x, 0.01 * x))
     def function(x: float) -> float:
         return x if x > 0 else 0.01 * x

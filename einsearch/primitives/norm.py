@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from einsearch.errors import ShapeError
@@ -31,7 +30,7 @@ class Normalisation(Primitive):
         if self.keeps_features_apart(specs, args):
             factor = (signal.input_variance + 1e-5) ** -0.5
             # What differs between features alone is subtracted, and inputs make all that is left.
-            return (_scaled(replace(signal, variance=signal.input_variance), signal.mean, factor),)
+            return (_scaled(signal._replace(variance=signal.input_variance), signal.mean, factor),)
         return (_scaled(signal, signal.mean, (signal.variance + 1e-5) ** -0.5),)
 
     def keeps_features_apart(self, specs: Bundle, args: Arguments) -> bool:

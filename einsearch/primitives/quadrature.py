@@ -42,6 +42,7 @@ _HERMITE: Final = _hermite(12)
 
 
 _ARRAYS: dict[Callable[[float], float], Callable[[np.ndarray], np.ndarray]] = {}
+_HOMOGENEOUS: set[Callable[[float], float]] = set()
 _Function = TypeVar("_Function", bound=Callable[[float], float])
 
 
@@ -55,40 +56,61 @@ def also_of_arrays(many: Callable[[np.ndarray], np.ndarray]) -> Callable[[_Funct
     return note
 
 
+def homogeneous(function: _Function) -> _Function:
+    """Decorator of a function for which f(s x) = s f(x) wherever s > 0."""
+    _HOMOGENEOUS.add(function)
+    return function
+
+
 @lru_cache(maxsize=16_384)
 def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
     """Moments of `function(x)` for a normal x with the incoming moments; memoised."""
     spread = math.sqrt(min(max(incoming.variance, 0.0), _LARGEST))
-    places = incoming.mean + spread * _MIDPOINTS
+    # Behind layers that begin with mean 0 all spreads are one case, then.
+    scale = spread if incoming.mean == 0 < spread and function in _HOMOGENEOUS else 1.0
+    mean, variance, powers = _moments(function, incoming.mean, spread / scale)
+    mean, variance = mean * scale, min(variance * scale**2, _LARGEST)
+    by_inputs = None
+    if incoming.by_inputs is not None:
+        by_inputs = min(_by_inputs(powers, incoming) * scale**2, variance)
+    moments = Signal(max(-_LARGEST, min(mean, _LARGEST)), variance, by_inputs=by_inputs)
+    return moments.between(*map(function, _reached(incoming)))
+
+
+@lru_cache(maxsize=16_384)
+def _moments(
+    function: Callable[[float], float], mean: float, spread: float
+) -> tuple[float, float, tuple[float, ...]]:
+    """Mean and variance of f(x), and the parts of that variance by the order of Hermite polynomials
+    from 1; what is beyond the last one comes as one more.
+    """
+    places = mean + spread * _MIDPOINTS
     many = _ARRAYS.get(function)
     if many is None:
         values = np.array([function(x) for x in places.tolist()], dtype=float)
     else:
         values = many(places)
     # Sums in numpy's own order, not a BLAS's: the same on every machine.
-    mean = float(values[_HALF]) + float(((values - values[_HALF]) * _WEIGHTS).sum())
-    apart = values - mean
+    expected = float(values[_HALF]) + float(((values - values[_HALF]) * _WEIGHTS).sum())
+    apart = values - expected
     variance = min(float((apart**2 * _WEIGHTS).sum()), _LARGEST)
-    by_inputs = None if incoming.by_inputs is None else _by_inputs(apart, variance, incoming)
-    moments = Signal(max(-_LARGEST, min(mean, _LARGEST)), variance, by_inputs=by_inputs)
-    return moments.between(*map(function, _reached(incoming)))
+    powers, rest = [], variance
+    for coefficient in (apart * _HERMITE).sum(axis=1).tolist():
+        powers.append(min(coefficient**2, rest))
+        rest -= powers[-1]
+    return expected, variance, (*powers, rest)
 
 
-def _by_inputs(apart: np.ndarray, variance: float, incoming: Signal) -> float:
-    """Variance of f(x) over inputs, from how far f is from its mean at the midpoints.
+def _by_inputs(powers: tuple[float, ...], incoming: Signal) -> float:
+    """Variance of f(x) over inputs, from the parts of its variance.
 
     With Hermite coefficients a_k of f and the correlation c of x for two inputs, that of f(x) is
-    sum a_k^2 c^k over k from 1; what is beyond the last one counts as one more.
+    sum a_k^2 c^k over k from 1.
     """
     if incoming.variance <= 0:
         return 0.0
     share = min(incoming.input_variance / incoming.variance, 1.0)
-    total, rest = 0.0, variance
-    for order, coefficient in enumerate((apart * _HERMITE).sum(axis=1).tolist(), 1):
-        power = min(coefficient**2, rest)
-        total += power * _lost(order, share)
-        rest -= power
-    return total + rest * _lost(len(_HERMITE) + 1, share)
+    return sum(power * _lost(order, share) for order, power in enumerate(powers, 1) if power)
 
 
 def _lost(order: int, share: float) -> float:

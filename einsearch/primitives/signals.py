@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 DEVIATIONS: Final = 6.0
 """Normal elements stay within so many standard deviations: one in 500 million does not."""
@@ -13,8 +12,7 @@ GREATEST: Final = 1e30
 """Bounds are kept below this, so that products of a few of them stay finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """Distribution of a tensor's elements.
 
     Most of the variance behind a few saturated layers is that of the weights: whatever enters, the

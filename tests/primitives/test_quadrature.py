@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from einsearch.primitives.base import Signal, get_primitive
 from einsearch.primitives.quadrature import expectation
 
-SIGNALS = st.builds(Signal, st.floats(-3, 3), st.floats(1e-3, 4))
+SIGNALS = st.builds(
+    Signal,
+    st.floats(-3, 3),
+    st.floats(1e-3, 4),
+    st.none(),
+    st.one_of(st.none(), st.floats(0, 1e-3)),
+)
 
 
 @given(SIGNALS)
@@ -36,12 +42,22 @@ def test_rectifier() -> None:
     assert made.variance == pytest.approx(0.5 - 1 / (2 * math.pi), rel=1e-2)
 
 
-@given(SIGNALS)
+@given(SIGNALS, st.booleans())
 @pytest.mark.parametrize("name", ["relu", "leaky_relu"])
-def test_arrays_give_exactly_the_same(name: str, signal: Signal) -> None:
+def test_arrays_and_scaling_give_the_same(name: str, signal: Signal, is_centred: bool) -> None:
     function = get_primitive(name).function  # type: ignore[attr-defined]
-    one_by_one = expectation(lambda x: function(x), signal)
-    assert expectation(function, signal) == one_by_one
+    signal = signal._replace(mean=0.0) if is_centred else signal
+    made, one_by_one = expectation(function, signal), expectation(lambda x: function(x), signal)
+    assert made[:2] == pytest.approx(one_by_one[:2], rel=1e-12)
+    assert made.bounds == one_by_one.bounds
+    assert (made.by_inputs or 0.0) == pytest.approx(one_by_one.by_inputs or 0.0, rel=1e-9)
+
+
+@given(st.sampled_from([-1e12, -3.0, 0.0, 2.0, 1e12]), st.floats(1e-12, 1e12))
+@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+def test_rectifiers_are_homogeneous(name: str, x: float, scale: float) -> None:
+    function = get_primitive(name).function  # type: ignore[attr-defined]
+    assert function(scale * x) == pytest.approx(scale * function(x))
 
 
 def test_no_spread_stays_none() -> None:
