@@ -214,12 +214,13 @@ class Machine(abc.ABC):
         return self._take(draw, label, step, data, value)
 
     def _read(self, source: Cursor, draw: Draw, label: str, step: Then, data: Any) -> str | None:
-        if source.position >= source.end:
+        values, position, end, is_copy = source
+        if position >= end:
             return f"{self.context.path.label}: no decision is left for {label}"
-        found = source.values[source.position]
+        found = values[position]
         value = found.value if isinstance(found, Taken) else draw.recorded(found)
-        self.source = source._replace(position=source.position + 1)
-        if source.is_copy:
+        self.source = Cursor(values, position + 1, end, is_copy)
+        if is_copy:
             if draw.log_probability(value) is None:
                 return f"{self.context.path.label}: a copy cannot have {label} = {value}"
             return step(self, data, value)

@@ -24,6 +24,7 @@ from einsearch.derivation.feasibility import SystematicSearch, check_bounds, jud
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.state import DeadEnd
+from einsearch.derivation.uncollected import uncollected
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec
@@ -73,9 +74,14 @@ def sample(
         InfeasibleSpace: nothing valid was found; names what stood in the way, and says whether
             it is proven that there is nothing.
     """
-    limits = limits or Limits()
+    with uncollected():
+        return _sample(grammar, spec, fast_random(rng), limits or Limits(), accept)
+
+
+def _sample(
+    grammar: Grammar, spec: TensorSpec, random: Random, limits: Limits, accept: Accept | None
+) -> Derivation:
     check_bounds(grammar, limits)
-    random = fast_random(rng)
     turned_down: Counter[str] = Counter()
     settings = _settings(grammar, random, limits, accept)
     search: SystematicSearch | None = None

@@ -35,6 +35,14 @@ class Term:
     parts: tuple[Term, ...] = ()
 
 
+@lru_cache(maxsize=65_536)
+def term(kind: str, head: Any, parts: tuple[Term, ...] = ()) -> Term:
+    """A term; of equal ones mostly the same object, so that copies that read alike are merged as
+    soon as they are compared.
+    """
+    return Term(kind, head, parts)
+
+
 EXPRESSION: Final = "(expression)"
 
 
@@ -63,8 +71,8 @@ def build_term(events: Sequence[tuple[Any, ...]]) -> Term:
         if kind == "call":
             items.append(_call(event, items))
         elif kind == "tensor":
-            tensors = tuple([Term("tensor", name) for name in event[1]])
-            items.append(tensors[0] if len(tensors) == 1 else Term("parallel", None, tensors))
+            tensors = tuple([term("tensor", name) for name in event[1]])
+            items.append(tensors[0] if len(tensors) == 1 else term("parallel", None, tensors))
         elif kind == "next":
             opened, parts, _ = stack[-1]
             parts.append(_series(items))
@@ -73,7 +81,7 @@ def build_term(events: Sequence[tuple[Any, ...]]) -> Term:
                 items, behind = [parts[-1]], number + 1 + event[1]
         elif kind == "name":
             opened, parts, _ = stack[-1]
-            parts.append(Term("assign", (event[1], event[2]), (_series(items),)))
+            parts.append(term("assign", (event[1], event[2]), (_series(items),)))
             items = []
         elif kind in ("end", "derived"):
             opened, parts, outer = stack.pop()
@@ -98,7 +106,7 @@ def _call(event: tuple[Any, ...], items: list[Term]) -> Term:
         (name, _residual(argument, environment, node.draws, drawn, 0))
         for name, argument in _open_arguments(node)
     ]
-    return Term("call", _shown(call.primitive, call.args, tuple(sources)), expressions)
+    return term("call", _shown(call.primitive, call.args, tuple(sources)), expressions)
 
 
 @lru_cache(maxsize=16_384)
@@ -108,17 +116,17 @@ def _open_arguments(node: e.PrimitiveCall) -> tuple[tuple[str, Any], ...]:
 
 
 def _series(items: list[Term]) -> Term:
-    return items[0] if len(items) == 1 else Term("series", None, tuple(items))
+    return items[0] if len(items) == 1 else term("series", None, tuple(items))
 
 
 def _close(opened: tuple[Any, ...], parts: list[Term]) -> list[Term]:
     kind = opened[0]
     if kind == "parallel":
-        return [Term("parallel", None, tuple(parts))]
+        return [term("parallel", None, tuple(parts))]
     if kind == "block":
-        return [Term("block", None, tuple(parts))]
+        return [term("block", None, tuple(parts))]
     if kind == "tied":
-        return [Term("tied", None, (parts[0],))]
+        return [term("tied", None, (parts[0],))]
     if kind == "use":
         return [Term("use", opened[1], (parts[0],))]
     if kind == "expression":
@@ -126,11 +134,11 @@ def _close(opened: tuple[Any, ...], parts: list[Term]) -> list[Term]:
     merged = merge(parts)
     if kind == "each":
         if merged is None:
-            return [Term("parallel", None, tuple(parts))]
+            return [term("parallel", None, tuple(parts))]
         count = len(parts) if opened[1] else None
-        return [Term("each", count, (merged,))]
+        return [term("each", count, (merged,))]
     if merged is not None:
-        return [Term("repeat", len(parts), (merged,))]
+        return [term("repeat", len(parts), (merged,))]
     return [item for part in parts for item in _flat(part)]
 
 
@@ -224,7 +232,7 @@ def _merge_two(left: Term, right: Term) -> Term | None:
             return None
         parts = tuple([built[id(x), id(y)] for x, y in zip(a.parts, b.parts, strict=True)])
         is_same = head is a.head and all(map(operator.is_, parts, a.parts))
-        built[id(a), id(b)] = a if is_same else Term(a.kind, head, parts)
+        built[id(a), id(b)] = a if is_same else term(a.kind, head, parts)
     return built[id(left), id(right)]
 
 

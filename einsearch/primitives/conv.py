@@ -51,27 +51,28 @@ class Convolution(Primitive):
         return (features, args.channels, args.kernel), kept
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
-        fan_in = self._fan_in(specs, args)
+        fan_in = self.fan_in(specs, args)
         return int(args.channels) * (fan_in + int(args.bias))
 
     def flops(self, specs: Bundle, args: Arguments) -> int:
-        return 2 * self.infer(specs, args)[0].elements * self._fan_in(specs, args)
+        return 2 * self.infer(specs, args)[0].elements * self.fan_in(specs, args)
 
-    def _fan_in(self, specs: Bundle, args: Arguments) -> int:
+    def fan_in(self, specs: Bundle, args: Arguments) -> int:
+        """How many elements make one of the outcome."""
         return int(specs[0].features // args.groups * args.kernel**self.dimensions)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        axes = specs[0].shape[1:] if self.dimensions == 2 else specs[0].shape[:1]
-        seen = faded(incoming[0], _filled(args, axes))
-        return (default_initialised(self._fan_in(specs, args), seen, args.bias),)
+        fan_in, filled = _reach(self, specs, args)
+        return (default_initialised(fan_in, faded(incoming[0], filled), args.bias),)
 
 
-@lru_cache(maxsize=4096)
-def _filled(args: Arguments, axes: tuple[int, ...]) -> float:
-    """Mean share of a window that lies inside."""
-    return math.prod(_window(args).filled(size) for size in axes)
+@lru_cache(maxsize=16_384)
+def _reach(layer: Convolution, specs: Bundle, args: Arguments) -> tuple[int, float]:
+    """How many elements a window sees, and which mean share of it lies inside."""
+    axes = specs[0].shape[1:] if layer.dimensions == 2 else specs[0].shape[:1]
+    return layer.fan_in(specs, args), math.prod(_window(args).filled(size) for size in axes)
 
 
 def _window(args: Arguments) -> Window:

@@ -40,13 +40,13 @@ class Normalisation(Primitive):
 
 def _scaled(signal: Signal, offset: float, factor: float) -> Signal:
     """Moments of (x - offset) * factor; of so many normalised elements none is larger."""
-    ends = [(x - offset) * factor for x in (signal.low, signal.high)]
+    low, high = (signal.low - offset) * factor, (signal.high - offset) * factor
     moments = Signal(
         (signal.mean - offset) * factor,
         signal.variance * factor**2,
         by_inputs=signal.input_variance * factor**2,
     )
-    return moments.between(*(min(max(x, -MOST), MOST) for x in ends))
+    return moments.between(min(max(low, -MOST), MOST), min(max(high, -MOST), MOST))
 
 
 def _with_several_features(specs: Bundle) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 from einsearch.errors import ShapeError
@@ -31,6 +32,7 @@ def _window(args: Arguments) -> Window:
     return Window(args.kernel, args.stride, (args.kernel - 1) // 2)
 
 
+@lru_cache(maxsize=16_384)
 def seen(specs: Bundle, args: Arguments) -> float:
     """Mean number of pixels in a window, padding not counted."""
     window = _window(args)
@@ -98,10 +100,16 @@ def largest_of(count: float, signal: Signal) -> Signal:
     """
     if count <= 1:
         return signal
-    spread = signal.variance**0.5
-    mean = signal.mean + spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
-    moments = Signal(mean, signal.variance / (1 + 0.723 * math.log(count) ** 1.19))
+    quantile, divisor = _largest_normal(count)
+    moments = Signal(signal.mean + signal.variance**0.5 * quantile, signal.variance / divisor)
     return moments.between(signal.low, signal.high)
+
+
+@lru_cache(maxsize=4096)
+def _largest_normal(count: float) -> tuple[float, float]:
+    """Mean of the largest of so many standard normal numbers, and 1 by its variance."""
+    quantile = NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
+    return quantile, 1 + 0.723 * math.log(count) ** 1.19
 
 
 @register

@@ -72,8 +72,9 @@ class Signal(NamedTuple):
 
     def between(self, *values: float) -> Signal:
         """The same moments, between the smallest and the largest of some values."""
-        cut = [min(max(value, -GREATEST), GREATEST) for value in values]
-        return Signal(self.mean, self.variance, (min(cut), max(cut)), self.by_inputs)
+        low, high = max(min(values), -GREATEST), min(max(values), GREATEST)
+        bounds = (min(low, GREATEST), max(high, -GREATEST))
+        return Signal(self.mean, self.variance, bounds, self.by_inputs)
 
 
 def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:

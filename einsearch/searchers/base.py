@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import EinsearchError
 from einsearch.trial import Trial, TrialState
 
@@ -143,7 +144,8 @@ class Searcher(abc.ABC):
         """The next proposal. Numbers run from 0 without a gap."""
         number = self._asked
         rng = np.random.default_rng((self.seed, number))
-        proposal = self._propose(number, rng)
+        with uncollected():
+            proposal = self._propose(number, rng)
         self._asked += 1
         return proposal
 
@@ -156,7 +158,8 @@ class Searcher(abc.ABC):
         if trial.number != self._asked:
             raise ValueError(f"expected proposal {self._asked}, the record gives {trial.number}")
         self._asked += 1
-        self._recall(trial)
+        with uncollected():
+            self._recall(trial)
 
     def tell(self, trial: Trial) -> None:
         """Hands over a finished trial. Order and outstanding proposals are arbitrary.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import RunError
 from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
@@ -201,10 +202,11 @@ class _Study:
 
     def _propose(self) -> None:
         began = time.perf_counter()
-        proposal = self.searcher.ask()
-        description = self.options.describe(proposal.derivation)
-        seconds = time.perf_counter() - began
-        trial = trial_of(proposal, description, self.options.seed, seconds)
+        with uncollected():
+            proposal = self.searcher.ask()
+            description = self.options.describe(proposal.derivation)
+            seconds = time.perf_counter() - began
+            trial = trial_of(proposal, description, self.options.seed, seconds)
         trial = replace(trial, budget=self.scheduler.first_budget)
         original = self._finished(self.known.note(trial))
         if original is not None:
