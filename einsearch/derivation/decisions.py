@@ -84,7 +84,8 @@ class Options:
     Attributes:
         values: what can be drawn.
         probabilities: by the grammar, guards taken into account; they sum to 1.
-        allowed: positions that may be tried: the others are known to break a limit.
+        allowed: positions that may be tried: the others are known to fit nowhere, or to break a
+            limit.
         domain: as in `Decision`.
     """
 
@@ -92,6 +93,11 @@ class Options:
     probabilities: Sequence[float]
     allowed: Sequence[int]
     domain: str
+
+    def only(self, positions: Sequence[int]) -> Options:
+        """The same draw, of which no other values may be tried."""
+        kept = [position for position in self.allowed if position in positions]
+        return Options(self.values, self.probabilities, kept, self.domain)
 
     def recorded(self, value: Any) -> Any:
         """The value that a record means: JSON does not tell symbols from texts."""

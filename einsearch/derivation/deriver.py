@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.calls import emit
-from einsearch.derivation.decisions import Path
+from einsearch.derivation.decisions import Draw, Path
 from einsearch.derivation.known import known_of
 from einsearch.derivation.limits import NO_LIMITS, Limits
+from einsearch.derivation.lookahead import fitting_alternatives, fitting_values
 from einsearch.derivation.machine import Chooser, Judge, Machine, Settings
 from einsearch.derivation.nested import call_with
 from einsearch.derivation.rules import activate, enter_rule
@@ -26,6 +28,17 @@ class Deriver(Machine):
     """Makes every call that it comes to."""
 
     splices: ClassVar[bool] = True
+
+    def narrow(self, node: Any, drawn: tuple[Any, ...], draw: Draw) -> Draw | str:
+        is_last = len(drawn) + 1 == len(node.draws)
+        if not (is_last and isinstance(node, e.PrimitiveCall)):
+            return draw
+        return fitting_values(self, node, drawn, draw)
+
+    def fitting(
+        self, node: e.Choice, numbers: Sequence[int], allowed: Sequence[int]
+    ) -> Sequence[int] | str:
+        return fitting_alternatives(node, numbers, allowed, self.specs)
 
     def recall(self) -> bool:
         known = self.settings.known

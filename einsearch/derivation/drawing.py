@@ -23,6 +23,11 @@ def draw_all(m: Machine, then: Any, node: Any, drawn: tuple[Any, ...] = ()) -> s
         draw = resolve_domain(domain, context.environment, m.specs, context.depth)
     except ShapeError as error:
         return f"{context.path.label}: {error}"
+    if m.source is None:
+        narrowed = m.narrow(node, drawn, draw)
+        if isinstance(narrowed, str):
+            return narrowed
+        draw = narrowed
     return m.choose(draw, domain.label, _drawn, (then, node, drawn))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
@@ -270,6 +270,16 @@ class Machine(abc.ABC):
     def foresee(self, refs: Refs) -> str | None:
         """Why tensors that others are to join can never be joined; None where nothing is known."""
         return None
+
+    def narrow(self, node: Any, drawn: tuple[Any, ...], draw: Draw) -> Draw | str:
+        """A draw for a node without what is known to fail; or why nothing is left of it."""
+        return draw
+
+    def fitting(
+        self, node: e.Choice, numbers: Sequence[int], allowed: Sequence[int]
+    ) -> Sequence[int] | str:
+        """Positions of alternatives that are not known to fail; or why there are none."""
+        return allowed
 
     def recall(self) -> bool:
         """Comes to an end at once where what follows is known."""

@@ -142,6 +142,10 @@ def choice(m: Machine, node: e.Choice) -> str | None:
     allowed: Sequence[int] = range(len(open_ones))
     if m.settings.bounds is not None and m.source is None:
         allowed = _within_limits(m, node, open_ones)
+        fitting = m.fitting(node, open_ones, allowed)
+        if isinstance(fitting, str):
+            return fitting
+        allowed = fitting
     draw = Options(open_ones, probabilities, allowed, _domain(node))
     return m.choose(draw, node.label, _chosen, node)
 

@@ -9,7 +9,7 @@ Prosser, 1993). What a register or a tensor depends on is a set of draws, as bit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from einsearch.derivation.branching import Branching, Exhausted, Failure, MarkedFrame
@@ -78,6 +78,14 @@ class SystematicDeriver(Deriver):
         self.limited = tuple(most is not None for most in self._most)
         self._failure: Failure | None = None
         self._is_judged = False
+
+    def narrow(self, node: Any, drawn: tuple[Any, ...], draw: Draw) -> Draw | str:
+        return draw  # what stands in the way is what it is asked for: it tries everything
+
+    def fitting(
+        self, node: e.Choice, numbers: Sequence[int], allowed: Sequence[int]
+    ) -> Sequence[int] | str:
+        return allowed
 
     def search(self, most_steps: int) -> Machine:
         """Runs to the end; returns itself.
