@@ -94,5 +94,5 @@ def test_arguments_that_depend_on_tensors_are_drawn(value: str) -> None:
 
 def test_the_reason_is_told_where_nothing_fits() -> None:
     space = grammar("start n\nn = (conv2d(4, 1), conv2d(8, 1)) >> (add | mul)")
-    with pytest.raises(DeadEnd, match="mul cannot take .* they must have one shape"):
+    with pytest.raises(DeadEnd, match=r"mul cannot take .* they must have one shape"):
         guided(space, SPEC, None, None, Watcher(0))
