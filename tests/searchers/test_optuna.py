@@ -48,6 +48,18 @@ def test_proposals_are_the_samplers_once_there_is_something_to_learn_from(sample
     assert sampler in origins
 
 
+def test_neighbours_stand_in_for_suggestions_that_repeat_earlier_ones() -> None:
+    search = searcher("tpe", length=5, startup=5)
+    proposals = []
+    for _ in range(24):
+        proposals.append(search.ask())
+        search.tell(complete(proposals[-1]))
+    neighbours = [p.number for p in proposals if p.origin == "neighbour"]
+    texts = [p.derivation.text for p in proposals]
+    assert neighbours
+    assert all(texts[number] not in texts[:number] for number in neighbours)
+
+
 @pytest.mark.parametrize("sampler", LEARNING)
 def test_what_learns_finds_more_ones_than_drawing(sampler: str) -> None:
     options, trials = LEARNING[sampler], 20 if sampler == "gp" else 50
