@@ -14,8 +14,11 @@ import pytest
 import einsearch as es
 from einsearch.errors import GrammarError, ParseError, ShapeError
 from einsearch.primitives.base import all_primitives
+from einsearch.resources import resource_folder
 from einsearch.specs import ATTRIBUTES
 
+PACKAGED = resource_folder("grammars")
+BLOCKS = sorted((PACKAGED / "blocks").glob("*.ein"))
 GUIDE: Final = (Path(__file__).resolve().parents[1] / "docs" / "language.md").read_text()
 IMAGE: Final = es.image(3, 16, 16)
 
@@ -212,7 +215,17 @@ def test_errors() -> None:
     assert f"{caught.value}\n".replace("<text>", "mine.ein") == shown
 
 
+def test_blocks_of_the_guide_are_rules_with_those_parameters() -> None:
+    rows = re.findall(r"^\| `([\w/]+\.ein)` \| (.*) \|$", GUIDE, re.MULTILINE)
+    assert {file for file, _ in rows} >= {f"blocks/{path.name}" for path in BLOCKS}
+    for file, cells in rows:
+        rules = es.load_grammar(str(PACKAGED / file)).rules
+        for name, parameters in re.findall(r"`(\w+)(?:\(([\w, ]*)\))?`", cells):
+            assert list(rules[name].parameters) == [p for p in parameters.split(", ") if p], name
+
+
 def test_every_primitive_of_the_guide_is_one() -> None:
     called = set(re.findall(r"`(\w+)\([^`]*\)`", GUIDE))
     known = set(all_primitives()) | {"each", "repeat", "chain", "tied", "any", "all", "experts"}
+    known |= {rule for path in BLOCKS for rule in es.load_grammar(str(path)).rules}
     assert called <= known, called - known
