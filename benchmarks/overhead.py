@@ -4,11 +4,11 @@
     python benchmarks/overhead.py --grammar nasbench201 darts einspace
 
 CPU milliseconds a trial, on the whole and over the 100 trials that lead to each of some marks; how
-many times the first thousand's the last thousand take, and the largest memory so far. `bits` is
-bit strings (the machinery alone) and `chain` a small grammar; of packaged grammars networks are
-drawn, varied and hashed as well: of about 210, 210 and 40 nodes for those above. The record is a
-journal on disk, flushed before the searcher hears of a result. A space without anything left ends
-a search early.
+many times the first thousand's the last thousand take, and the largest memory so far. `loop` is
+what a fixed loop took before and after, which tells how fast the machine was. `bits` is bit strings
+(the machinery alone) and `chain` a small grammar; of packaged grammars networks are drawn, varied
+and hashed as well: of about 210, 210 and 40 nodes for those above. The record is a journal on disk,
+flushed before the searcher hears of a result. A space without anything left ends a search early.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from common.machine import pace, processor
 
 from einsearch.derivation.decisions import Interval
 from einsearch.derivation.decisions import Path as Address
@@ -190,16 +191,6 @@ def measure(case: Case, searcher: str, trials: int) -> Clock:
     return clock
 
 
-def processor() -> str:
-    """Name of the processor, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
 def peak_memory() -> float:
     """Largest memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -210,13 +201,14 @@ def report(spaces: Sequence[str], names: Sequence[str], trials: int) -> None:
     print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{trials} trials, CPU milliseconds a trial\n")
     marks = "".join(f"{f'at {mark:,}':>11}" for mark in MARKS)
-    print(f"{'space':<12} {'searcher':<17} {'mean':>7}{marks} {'growth':>7} {'MiB':>5}")
+    print(f"{'space':<12} {'searcher':<17} {'mean':>7}{marks} {'growth':>7} {'MiB':>5} {'loop':>5}")
     worst = 0.0
     for label in spaces:
         own = {"bits": bits, "chain": chain}
         for name in names:
             # Anew for each: nothing is to be known of a grammar from another search.
             case = own[label]() if label in own else grammar(label, NODES.get(label, 60))
+            before = pace()
             try:
                 clock = measure(case, name, trials)
             except SearcherError as error:
@@ -224,7 +216,8 @@ def report(spaces: Sequence[str], names: Sequence[str], trials: int) -> None:
                 continue
             worst = max(worst, clock.mean)
             marked = "".join(f"{clock.before(mark):>11}" for mark in MARKS)
-            ends = f"{clock.growth:>7} {peak_memory():>5.0f}"
+            loop = (before + pace()) / 2
+            ends = f"{clock.growth:>7} {peak_memory():>5.0f} {loop:>5.0f}"
             print(f"{label:<12} {name:<17} {clock.mean:>7.2f}{marked} {ends}", flush=True)
     print(f"\nothers, and how many times our worst mean ({worst:.2f}) they take:")
     for name, milliseconds in PEERS.items():

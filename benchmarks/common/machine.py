@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
 
@@ -38,3 +39,14 @@ def banner() -> str:
         f"{found['processor']}, Python {found['python']}, torch {found['torch']}, "
         f"einsearch {found['einsearch']}"
     )
+
+
+def pace() -> float:
+    """CPU milliseconds of a fixed loop just now: machines that others use, too, change their speed
+    by half within minutes, and figures by as much.
+    """
+    began = time.process_time()
+    total = 0
+    for number in range(300_000):
+        total += number * number % 7
+    return 1e3 * (time.process_time() - began)
