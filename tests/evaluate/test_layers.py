@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,14 +12,18 @@ from torch import nn
 
 import einsearch as es
 from einsearch.errors import EinsearchError, Reject
+from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.layers.anchors import ANCHORS, PLAIN, Anchor
 from einsearch.evaluate.layers.filters import convolutions, gradient_norm, worst_gradient
 from einsearch.evaluate.layers.score import Filter, LayerScore, filter_of
 from einsearch.evaluate.network import build_network
 from einsearch.grammar.load import load_grammar_text
+from einsearch.study.objective import evaluate_objective
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
+from einsearch.trial import TrialState
+from tests.evaluate.faulty import register_faulty
 
 BN_RELU = "batch_norm >> relu"
 SMALL = Anchor("small", "conv2d(8, 3) >> layer >> conv2d(8, 3, stride=2) >> layer")
@@ -126,6 +131,47 @@ class TestScore:
             scored(task, **changes).score(layer)
         assert str(caught.value).startswith(reason)
         assert filter_of(str(caught.value)) == Filter(reason.split(":", 1)[0])
+
+    @pytest.mark.parametrize(
+        ("label", "reason"),
+        [
+            ("raises", "error: small: RuntimeError: the sizes of a and b differ (in raises)"),
+            ("hog", "out-of-memory: small: "),
+            ("liar", "shape-mismatch: small: "),
+        ],
+    )
+    def test_what_is_no_matter_of_quality_fails_the_trial(
+        self, task: Task, monkeypatch: pytest.MonkeyPatch, label: str, reason: str
+    ) -> None:
+        register_faulty(monkeypatch)
+        result = evaluate_objective(scored(task), SimpleNamespace(text=label), "score")
+        assert result.state is TrialState.FAILED
+        assert result.reason.startswith(reason)
+        assert filter_of(result.reason) is None
+
+    @pytest.mark.parametrize(
+        ("reason", "state", "expected"),
+        [
+            ("time-limit: 9 s", TrialState.FAILED, "time-limit: small: 9 s"),
+            ("not-finite: loss", TrialState.REJECTED, "quality: small: not-finite: loss"),
+        ],
+    )
+    def test_failures_later_in_training_are_told_apart_too(
+        self,
+        task: Task,
+        monkeypatch: pytest.MonkeyPatch,
+        reason: str,
+        state: TrialState,
+        expected: str,
+    ) -> None:
+        def fail_later(job: Job, task: Task) -> Outcome:
+            if job.checkpoint is None:
+                return evaluate_candidate(job, task)
+            return Outcome(TrialState.FAILED, reason)
+
+        monkeypatch.setattr(f"{LayerScore.__module__}.evaluate_candidate", fail_later)
+        result = evaluate_objective(scored(task), SimpleNamespace(text=BN_RELU), "score")
+        assert (result.state, result.reason) == (state, expected)
 
     def test_screening_trains_a_few_epochs_and_asks_both_filters(self, task: Task) -> None:
         begun = scored(task).screen(BN_RELU)
