@@ -98,6 +98,29 @@ class TestStability:
         network = build_network(anchor.with_layer(BN_RELU, task.input), task, 0)
         assert worst_gradient(network, task, steps=100, batch=8) < 1e5
 
+    def test_convolutions_and_the_layer_move_and_the_head_does_not(self, task: Task) -> None:
+        network = build_network(SMALL.with_layer(BN_RELU, task.input), task, 0)
+        before = {name: p.detach().clone() for name, p in network.named_parameters()}
+        worst_gradient(network, task, steps=3)
+        moved = {name for name, p in network.named_parameters() if not p.equal(before[name])}
+        parts = {name.removeprefix("backbone.") for name in moved}
+        assert {f"batch_norm_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")} <= parts
+        assert {f"conv2d_{n}.weight" for n in (1, 2)} <= parts
+        assert not any(name.startswith("head.") for name in moved)
+        assert any(name.startswith("head.") for name in before)
+
+    @pytest.mark.parametrize(
+        "other",
+        ["selective_scan(4)", "im2col(1) >> attention(2)", "im2col(1) >> attention(2, window=3)"],
+    )
+    def test_anchors_may_hold_what_is_not_differentiated_twice_by_itself(
+        self, task: Task, other: str
+    ) -> None:
+        anchor = Anchor("own", f"conv2d(8, 3, stride=2) >> layer >> ({other}) >> layer")
+        network = build_network(anchor.with_layer(BN_RELU, task.input), task, 0)
+        first = worst_gradient(network, task, steps=1)
+        assert 0 < first < worst_gradient(network, task, steps=5) < math.inf
+
     def test_a_network_without_convolutions(self, task: Task) -> None:
         with pytest.raises(EinsearchError, match="none here"):
             worst_gradient(nn.Flatten(), task)
@@ -110,6 +133,10 @@ class TestScore:
         assert found == whole
         assert set(found) == {"small", "other"}
         assert all(0.2 < accuracy <= 1 for accuracy in found.values())
+
+    def test_what_an_anchor_must_reach_is_a_fifth(self, task: Task) -> None:
+        score = LayerScore(task, (SMALL,), TRAINING)
+        assert (score.quality, score.quality_epochs, score.stability) == (0.2, 2, 1e8)
 
     def test_a_derivation_is_scored_by_its_text(self, task: Task) -> None:
         grammar = load_grammar_text("language 1\nstart a\na = batch_norm >> relu\n", "l.ein")

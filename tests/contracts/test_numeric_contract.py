@@ -1,4 +1,5 @@
-"""What every primitive must keep under autocast to bfloat16, which `precision: auto` selects.
+"""What every primitive must keep beyond plain training: under autocast to bfloat16, which
+`precision: auto` selects, and when gradients are differentiated again, as filters of layers do.
 
 Without oneDNN: of strides beyond the image, its bfloat16 convolutions leave parts of the weight's
 gradient unwritten, so that anything stands there (torch 2.13, `nn.Conv2d(64, 4, 3, 4, 1)` on 3x3).
@@ -9,6 +10,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from einsearch.primitives.base import all_primitives
 from tests.contracts.primitive_cases import Case, cases
@@ -45,3 +47,27 @@ def test_trains_and_evaluates_in_mixed_precision(name: str) -> None:
     with torch.backends.mkldnn.flags(enabled=False):
         for case in cases(name):
             assert_finite(case, batch=5)
+
+
+def second_derivatives(case: Case) -> list[Tensor]:
+    """Gradients of the square norm of all gradients; none where it is constant."""
+    network = case.network().double()
+    leaves = [t.double().requires_grad_() for t in case.tensors()] + [*network.parameters()]
+    made = network(*leaves[: len(case.specs)])
+    total = sum((t.square().mean() for t in made), start=torch.zeros(()))
+    if not total.requires_grad:
+        return []
+    first = torch.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
+    norm = sum((g.square().sum() for g in first if g is not None), start=torch.zeros(()))
+    if not norm.requires_grad:
+        return []
+    # Unlike `grad` by these leaves, it fails at what has no second derivative.
+    norm.backward()
+    return [leaf.grad for leaf in leaves if leaf.grad is not None]
+
+
+@pytest.mark.parametrize("name", all_primitives())
+def test_gradients_can_be_differentiated(name: str) -> None:
+    with sdpa_kernel(SDPBackend.MATH):
+        for case in cases(name):
+            assert all(t.isfinite().all() for t in second_derivatives(case)), str(case)
