@@ -1,5 +1,6 @@
 """What every primitive must keep beyond plain training: under autocast to bfloat16, which
-`precision: auto` selects, and when gradients are differentiated again, as filters of layers do.
+`precision: auto` selects; when gradients are differentiated again, as filters of layers do; and for
+no examples at all.
 
 Without oneDNN: of strides beyond the image, its bfloat16 convolutions leave parts of the weight's
 gradient unwritten, so that anything stands there (torch 2.13, `nn.Conv2d(64, 4, 3, 4, 1)` on 3x3).
@@ -71,3 +72,11 @@ def test_gradients_can_be_differentiated(name: str) -> None:
     with sdpa_kernel(SDPBackend.MATH):
         for case in cases(name):
             assert all(t.isfinite().all() for t in second_derivatives(case)), str(case)
+
+
+@pytest.mark.parametrize("name", all_primitives())
+def test_no_examples_give_no_outcomes(name: str) -> None:
+    for case in cases(name):
+        with torch.no_grad():
+            made = case.network().eval()(*case.tensors(batch=0))
+        assert [tuple(t.shape) for t in made] == [(0, *s.shape) for s in case.outputs], str(case)

@@ -68,7 +68,7 @@ class Experts(nn.Module):
             # gradient is that of the softmax over all (Fedus et al., JMLR 2022, equation 2).
             share = ratings.softmax(-1).gather(-1, chosen)
             weights = share / share.detach()
-        if torch.compiler.is_exporting() or x.is_meta:
+        if torch.compiler.is_exporting() or x.is_meta or not len(x):
             return self.all_of(x, torch.zeros_like(ratings).scatter(-1, chosen, weights))
         return self.some_of(x, chosen, weights)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -53,7 +55,8 @@ class Moment(nn.Module):
         y = x if self.channels_first else x.movedim(-1, 1)
         # Sums over a batch need more than the 8 bits of a bfloat16, which autocast may bring.
         exact = torch.promote_types(x.dtype, torch.float32)
-        grouped = y.reshape(y.shape[0], self.groups, y.shape[1] // self.groups, -1).to(exact)
+        sizes = (self.groups, y.shape[1] // self.groups, math.prod(y.shape[2:]))
+        grouped = y.reshape(y.shape[0], *sizes).to(exact)
         moment = self.over_batch(grouped) if self.over == "batch" else self.average(grouped)
         if self.kind != "mean":
             moment = (moment + self.eps).sqrt()
