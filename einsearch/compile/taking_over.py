@@ -76,7 +76,7 @@ def fit_bases(layer: Selectable, x: Tensor) -> list[Fit]:
     gather = _along_mixture if 2 * mixed.shape[2] < _width(count) else _along_all
     parts = [
         _solve(gather(some, functions, count), count)
-        for some, functions in zip(rows.split(few, 1), mixed.split(few), strict=True)
+        for some, functions in zip(torch.split(rows, few, 1), torch.split(mixed, few), strict=True)
     ]
     fits = []
     for number in range(len(basis_names())):
