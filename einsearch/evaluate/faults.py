@@ -23,7 +23,8 @@ _LONGEST: Final = 400
 
 
 class CandidateFault(EinsearchError):
-    """A candidate failed in a known way. Stays inside `einsearch.evaluate`: it becomes a value."""
+    """A candidate failed in a known way. It becomes a value: of the outcome of a job, or, where
+    `LayerScore` raises it, of the trial."""
 
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 import einsearch as es
 from einsearch.derivation.replay import architecture
+from einsearch.evaluate.candidate import Job, evaluate_candidate
+from einsearch.evaluate.config import TrainingConfig
 from einsearch.graph.graph import ArchitectureGraph
+from einsearch.tasks.registry import make_task
 
 Formula = Callable[[torch.Tensor], torch.Tensor]
 EPS = 1e-5
@@ -118,3 +122,13 @@ def test_in_evaluation_one_example_does_not_see_the_others(name: str) -> None:
     torch.testing.assert_close(whole[:1], alone)
     one = torch.ones(64, 1, 1, dtype=torch.float64)
     assert not torch.allclose(whole, FORMULAS[name](x, one), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_seed_trains_in_bfloat16(name: str) -> None:
+    """As `precision: auto` has it on a GPU: behind a convolution, which autocast makes shorter."""
+    layer = es.load_grammar("evonorm").seeds[name].text
+    training = TrainingConfig(epochs=1, precision="bfloat16", device="cpu")
+    task = make_task({"name": "bars", "train": 64}, Path())
+    outcome = evaluate_candidate(Job(f"conv2d(16, 3) >> ({layer})", training), task)
+    assert (outcome.reason, outcome.epochs) == ("", 1)

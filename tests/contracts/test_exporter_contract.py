@@ -11,6 +11,7 @@ import torch
 
 from einsearch.compile.head import attach_head
 from einsearch.compile.module import build_module
+from einsearch.derivation.replay import architecture
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel
 from einsearch.exporters.registry import all_exporters, get_exporter
@@ -84,6 +85,20 @@ def test_writes_verified_files_or_says_what_is_missing(
     assert {path.stat().st_mode for path in paths} == {(tmp_path / "plain").stat().st_mode}
     assert model.module.training
     assert all(torch.equal(before[key], t) for key, t in model.module.state_dict().items())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if available(get_exporter(name))])
+def test_carries_what_was_changed_after_training(name: str, tmp_path: Path) -> None:
+    """Exporters compare answers, so that one that took the first number of experts would fail."""
+    text = "experts(linear(6) >> experts(linear(4), 3, 1), count=4, active=1)"
+    changed = trained(architecture(text, vector(5)).program)
+    outer = changed.module.get_submodule("backbone.experts_1")
+    x = changed.random_input()
+    before = changed.answer(x)
+    outer.active = 3  # type: ignore[assignment]
+    outer.get_submodule("experts.2.experts_1").active = 2  # type: ignore[assignment]
+    assert not torch.allclose(changed.answer(x), before)
+    assert get_exporter(name).export(changed, tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,14 +12,18 @@ from torch import nn
 
 import einsearch as es
 from einsearch.errors import EinsearchError, Reject
+from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.layers.anchors import ANCHORS, PLAIN, Anchor
 from einsearch.evaluate.layers.filters import convolutions, gradient_norm, worst_gradient
 from einsearch.evaluate.layers.score import Filter, LayerScore, filter_of
 from einsearch.evaluate.network import build_network
 from einsearch.grammar.load import load_grammar_text
+from einsearch.study.objective import evaluate_objective
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
+from einsearch.trial import TrialState
+from tests.evaluate.faulty import register_faulty
 
 BN_RELU = "batch_norm >> relu"
 SMALL = Anchor("small", "conv2d(8, 3) >> layer >> conv2d(8, 3, stride=2) >> layer")
@@ -93,6 +98,29 @@ class TestStability:
         network = build_network(anchor.with_layer(BN_RELU, task.input), task, 0)
         assert worst_gradient(network, task, steps=100, batch=8) < 1e5
 
+    def test_convolutions_and_the_layer_move_and_the_head_does_not(self, task: Task) -> None:
+        network = build_network(SMALL.with_layer(BN_RELU, task.input), task, 0)
+        before = {name: p.detach().clone() for name, p in network.named_parameters()}
+        worst_gradient(network, task, steps=3)
+        moved = {name for name, p in network.named_parameters() if not p.equal(before[name])}
+        parts = {name.removeprefix("backbone.") for name in moved}
+        assert {f"batch_norm_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")} <= parts
+        assert {f"conv2d_{n}.weight" for n in (1, 2)} <= parts
+        assert not any(name.startswith("head.") for name in moved)
+        assert any(name.startswith("head.") for name in before)
+
+    @pytest.mark.parametrize(
+        "other",
+        ["selective_scan(4)", "im2col(1) >> attention(2)", "im2col(1) >> attention(2, window=3)"],
+    )
+    def test_anchors_may_hold_what_is_not_differentiated_twice_by_itself(
+        self, task: Task, other: str
+    ) -> None:
+        anchor = Anchor("own", f"conv2d(8, 3, stride=2) >> layer >> ({other}) >> layer")
+        network = build_network(anchor.with_layer(BN_RELU, task.input), task, 0)
+        first = worst_gradient(network, task, steps=1)
+        assert 0 < first < worst_gradient(network, task, steps=5) < math.inf
+
     def test_a_network_without_convolutions(self, task: Task) -> None:
         with pytest.raises(EinsearchError, match="none here"):
             worst_gradient(nn.Flatten(), task)
@@ -105,6 +133,10 @@ class TestScore:
         assert found == whole
         assert set(found) == {"small", "other"}
         assert all(0.2 < accuracy <= 1 for accuracy in found.values())
+
+    def test_what_an_anchor_must_reach_is_a_fifth(self, task: Task) -> None:
+        score = LayerScore(task, (SMALL,), TRAINING)
+        assert (score.quality, score.quality_epochs, score.stability) == (0.2, 2, 1e8)
 
     def test_a_derivation_is_scored_by_its_text(self, task: Task) -> None:
         grammar = load_grammar_text("language 1\nstart a\na = batch_norm >> relu\n", "l.ein")
@@ -126,6 +158,47 @@ class TestScore:
             scored(task, **changes).score(layer)
         assert str(caught.value).startswith(reason)
         assert filter_of(str(caught.value)) == Filter(reason.split(":", 1)[0])
+
+    @pytest.mark.parametrize(
+        ("label", "reason"),
+        [
+            ("raises", "error: small: RuntimeError: the sizes of a and b differ (in raises)"),
+            ("hog", "out-of-memory: small: "),
+            ("liar", "shape-mismatch: small: "),
+        ],
+    )
+    def test_what_is_no_matter_of_quality_fails_the_trial(
+        self, task: Task, monkeypatch: pytest.MonkeyPatch, label: str, reason: str
+    ) -> None:
+        register_faulty(monkeypatch)
+        result = evaluate_objective(scored(task), SimpleNamespace(text=label), "score")
+        assert result.state is TrialState.FAILED
+        assert result.reason.startswith(reason)
+        assert filter_of(result.reason) is None
+
+    @pytest.mark.parametrize(
+        ("reason", "state", "expected"),
+        [
+            ("time-limit: 9 s", TrialState.FAILED, "time-limit: small: 9 s"),
+            ("not-finite: loss", TrialState.REJECTED, "quality: small: not-finite: loss"),
+        ],
+    )
+    def test_failures_later_in_training_are_told_apart_too(
+        self,
+        task: Task,
+        monkeypatch: pytest.MonkeyPatch,
+        reason: str,
+        state: TrialState,
+        expected: str,
+    ) -> None:
+        def fail_later(job: Job, task: Task) -> Outcome:
+            if job.checkpoint is None:
+                return evaluate_candidate(job, task)
+            return Outcome(TrialState.FAILED, reason)
+
+        monkeypatch.setattr(f"{LayerScore.__module__}.evaluate_candidate", fail_later)
+        result = evaluate_objective(scored(task), SimpleNamespace(text=BN_RELU), "score")
+        assert (result.state, result.reason) == (state, expected)
 
     def test_screening_trains_a_few_epochs_and_asks_both_filters(self, task: Task) -> None:
         begun = scored(task).screen(BN_RELU)

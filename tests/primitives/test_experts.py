@@ -128,6 +128,22 @@ def test_the_number_of_active_ones_changes_after_training() -> None:
             network.inner.active = wrong
 
 
+def test_the_number_of_active_ones_is_saved_with_the_weights() -> None:
+    network, fresh, x = experts(4, 1), experts(4, 1), torch.randn(2, 5, 8)
+    network.inner.active = 3
+    state = network.state_dict()
+    fresh.load_state_dict(state)
+    assert fresh.inner.active == 3
+    assert_equal(fresh(x)[0], network(x)[0])
+    del state["inner.number_active"]  # as saved by what did not know it
+    fresh.load_state_dict(state)
+    assert fresh.inner.active == 3
+    assert "inner.number_active" not in state
+    state["inner.number_active"] = torch.tensor(5)
+    with pytest.raises(RuntimeError, match="5 of 4 experts cannot be active"):
+        fresh.load_state_dict(state)
+
+
 def test_the_router_learns_also_with_one_active() -> None:
     """The value is the expert's, the gradient is that of its share of all, relative to it."""
     network, x, seen = experts(3, 1), torch.randn(1, 1, 8), torch.randn(3)

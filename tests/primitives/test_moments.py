@@ -72,6 +72,21 @@ def test_running_averages_start_like_those_of_batch_norm(name: str, start: float
     assert_equal(network.eval()(x)[0], expected.expand(2, 2))
 
 
+@pytest.mark.parametrize("name", ROOTS)
+def test_statistics_of_16_bits_are_kept_in_32(name: str) -> None:
+    """Outcomes of both modes have the type of the input; what is kept is that of the same numbers
+    in float32."""
+    x = (3 + torch.randn(64, 3, 4, 4)).bfloat16()
+    short, long = (call(name, Symbol("batch"), on=image(3, 4, 4)) for _ in range(2))
+    made, exact = short(x)[0], long(x.float())[0]
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(made, exact.bfloat16())
+    assert short.eval()(x)[0].dtype == torch.bfloat16
+    (kept,), (expected,) = short.buffers(), long.buffers()
+    assert kept.dtype == torch.float32
+    assert torch.equal(kept, expected)
+
+
 def test_large_means_cost_no_precision() -> None:
     x = 1e4 + torch.randn(4, 3, 8, 8)
     made = call("std", Symbol("layer"), on=image(3, 8, 8))(x)[0]

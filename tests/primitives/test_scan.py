@@ -76,6 +76,25 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda *given: selective_scan(*given, chunk=5), operands)
 
 
+@pytest.mark.parametrize("wanted", [[0, 1, 2, 3, 4], [1], [0, 4]])
+def test_second_derivatives_are_those_of_finite_differences(wanted: list[int]) -> None:
+    operands = scan_operands(1, 5, 1, 2, 2)
+    for number in wanted:
+        operands[number].requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda *given: selective_scan(*given, chunk=2), operands)
+
+
+def test_gradients_are_the_same_where_they_are_differentiated_again() -> None:
+    operands = [t.requires_grad_() for t in scan_operands(2, 33, 2, 3, 4)]
+    made = selective_scan(*operands).square().sum()
+    plain = torch.autograd.grad(made, operands, retain_graph=True)
+    again = torch.autograd.grad(made, operands, create_graph=True)
+    for found, expected in zip(again, plain, strict=True):
+        assert found.requires_grad
+        assert not expected.requires_grad
+        torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-13)
+
+
 @settings(max_examples=25)
 @given(length=lengths, chunk=st.integers(1, 50), seed=st.integers(0, 99))
 def test_the_size_of_chunks_does_not_matter(length: int, chunk: int, seed: int) -> None:

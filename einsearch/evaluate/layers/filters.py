@@ -2,7 +2,8 @@
 not explode, however weights are set.
 
 Protocol of Liu, Brock, Simonyan and Le, 2020, section 4.3: gradient ascent on the norm of the
-gradients of convolutions, over the weights of convolutions and of the layer together.
+gradients of convolutions' weights, over the weights of convolutions and of the layer together. The
+head stays as it is: its weights are a factor of all gradients, and would grow without any bound.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from einsearch.compile.head import Network
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.data import find_device, on_device
 from einsearch.tasks.base import Task
@@ -34,7 +37,7 @@ def worst_gradient(
     The weights of the network are lost.
 
     Args:
-        network: maps (batch, *input shape) to logits.
+        network: maps (batch, *input shape) to logits; all weights but those of its head move.
         task: its first training examples are the batch.
         steps: of ascent.
         batch: examples.
@@ -50,24 +53,32 @@ def worst_gradient(
     """
     place = find_device(device)
     network = network.to(place).train()
-    weights = convolutions(network)
+    weights, moved = convolutions(network), moved_weights(network)
     split = on_device(task.train, place)
     x, y = split.x[:batch], split.y[:batch]
-    moved = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(moved, lr=rate, maximize=True)
     worst = 0.0
     for _ in range(steps):
-        norm = gradient_norm(network, weights, x, y)
-        value = float(norm.detach())
-        worst = max(worst, value) if math.isfinite(value) else math.inf
-        if worst > bound or not norm.requires_grad:
-            break
-        optimizer.zero_grad(set_to_none=True)
-        norm.backward()  # type: ignore[no-untyped-call]
+        # Fused attention has no second derivative.
+        with sdpa_kernel(SDPBackend.MATH):
+            norm = gradient_norm(network, weights, x, y)
+            value = float(norm.detach())
+            worst = max(worst, value) if math.isfinite(value) else math.inf
+            if worst > bound or not norm.requires_grad:
+                break
+            network.zero_grad(set_to_none=True)
+            # Not by `moved` alone: what has no second derivative would be left out without a word.
+            norm.backward()  # type: ignore[no-untyped-call]
         if not all(torch.isfinite(p.grad).all() for p in moved if p.grad is not None):
             return math.inf
         optimizer.step()
     return worst
+
+
+def moved_weights(network: nn.Module) -> list[nn.Parameter]:
+    """What the ascent moves: weights of convolutions, the layer and all else before the head."""
+    body = network.backbone if isinstance(network, Network) else network
+    return [parameter for parameter in body.parameters() if parameter.requires_grad]
 
 
 def convolutions(network: nn.Module) -> list[torch.Tensor]:

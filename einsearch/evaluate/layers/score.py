@@ -11,19 +11,20 @@ from typing import Any
 from einsearch.errors import Reject
 from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.layers.anchors import Anchor
 from einsearch.evaluate.layers.filters import worst_gradient
 from einsearch.evaluate.network import build_network
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
-from einsearch.trial import TrialState
+from einsearch.trial import FailureKind, TrialState
 
 
 class Filter(StrEnum):
     """What rejects a layer before it is trained in full."""
 
     QUALITY = "quality"
-    """After few epochs an anchor has not learned."""
+    """After few epochs an anchor has not learned, or its numbers are not finite."""
     STABILITY = "stability"
     """Gradients of an anchor can be driven beyond a bound."""
 
@@ -64,6 +65,8 @@ class LayerScore:
 
         Raises:
             Reject: which filter rejects it, at which anchor, with the figure.
+            CandidateFault: training at an anchor failed for another reason than numbers that are
+                not finite: an error, memory, time. The trial fails for that reason.
         """
         return self.score(derivation.text)
 
@@ -82,7 +85,7 @@ class LayerScore:
             Name of each anchor -> the anchor with the layer, and what its first epochs gave.
 
         Raises:
-            Reject: as calling does.
+            Reject, CandidateFault: as calling does.
         """
         begun: dict[str, tuple[Program, Outcome]] = {}
         for anchor in self.anchors:  # most layers are rejected at the first
@@ -93,11 +96,10 @@ class LayerScore:
         return begun
 
     def _begin(self, name: str, program: Program) -> Outcome:
-        """The first epochs. Raises Reject."""
+        """The first epochs. Raises Reject and CandidateFault."""
         job = Job(program, self.training, self.seed, until=self.quality_epochs, keep_weights=False)
         outcome = evaluate_candidate(job, self.task)
-        if outcome.state is TrialState.FAILED:
-            raise Reject(f"{Filter.QUALITY}: {name}: {outcome.reason}")
+        _check_trained(name, outcome)
         accuracy = outcome.metrics["accuracy"]
         if accuracy < self.quality:
             raise Reject(
@@ -124,14 +126,23 @@ class LayerScore:
             )
 
     def _finish(self, name: str, program: Program, begun: Outcome) -> float:
-        """The rest of the training, from where it left off. Raises Reject."""
+        """The rest of the training, from where it left off. Raises as `_begin`."""
         if begun.checkpoint is None:  # there was no more
             return begun.metrics["accuracy"]
         job = Job(program, self.training, self.seed, checkpoint=begun.checkpoint)
         outcome = evaluate_candidate(replace(job, keep_weights=False), self.task)
-        if outcome.state is TrialState.FAILED:
-            raise Reject(f"{Filter.QUALITY}: {name}: {outcome.reason}")
+        _check_trained(name, outcome)
         return outcome.metrics["accuracy"]
+
+
+def _check_trained(name: str, outcome: Outcome) -> None:
+    """Numbers that are not finite are the layer's; of any other failure it may be innocent."""
+    if outcome.state is not TrialState.FAILED:
+        return
+    kind, _, message = outcome.reason.partition(": ")
+    if kind == FailureKind.NOT_FINITE:
+        raise Reject(f"{Filter.QUALITY}: {name}: {outcome.reason}")
+    raise CandidateFault(FailureKind(kind), f"{name}: {message}")
 
 
 def filter_of(reason: str) -> Filter | None:

@@ -13,12 +13,12 @@ def as_sequence(x: Tensor) -> Tensor:
 
 def as_before(y: Tensor, x: Tensor) -> Tensor:
     """y (B, L, D) -> the layout of x, (B, D, H, W) or (B, L, D)."""
-    return y.transpose(1, 2).reshape(y.shape[0], -1, *x.shape[2:]) if x.dim() == 4 else y
+    return torch.unflatten(y.transpose(1, 2), 2, x.shape[2:]) if x.dim() == 4 else y
 
 
 def by_columns(x: Tensor, height: int, width: int) -> Tensor:
     """x (B, height width, D) row by row -> the same tokens column by column."""
-    return x.reshape(x.shape[0], height, width, -1).transpose(1, 2).flatten(1, 2)
+    return torch.unflatten(x, 1, (height, width)).transpose(1, 2).flatten(1, 2)
 
 
 def lay_paths(x: Tensor, direction: str, grid: tuple[int, int] | None) -> Tensor:

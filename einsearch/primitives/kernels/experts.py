@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +25,17 @@ class Experts(nn.Module):
         super().__init__()
         self.experts = nn.ModuleList(expression() for _ in range(count))
         self.router = nn.Linear(features, count, bias=False) if count > 1 else None
+        # What is saved. Read in `forward`, it would make the graph of an export depend on data.
+        self.number_active: Tensor
+        self.register_buffer("number_active", torch.tensor(active))
         self.active = active
 
     @property
     def active(self) -> int:
-        """How many experts run; may be changed at any time, also after training."""
+        """How many experts run; may be changed at any time, also after training.
+
+        It is saved with the weights; weights that were saved without it leave it as it is.
+        """
         return self._active
 
     @active.setter
@@ -36,6 +43,17 @@ class Experts(nn.Module):
         if not 1 <= active <= len(self.experts):
             raise ValueError(f"{active} of {len(self.experts)} experts cannot be active")
         self._active = active
+        self.number_active.fill_(active)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        active = state_dict.setdefault(f"{prefix}number_active", torch.tensor(self.active))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        try:
+            self.active = int(active)
+        except ValueError as error:
+            args[-1].append(str(error))  # torch raises all that it collects here together
 
     def mix(self, x: Tensor, rated_by: Tensor) -> Tensor:
         """x (N, ...) and what the router rates its rows by (N, D) -> (N, ...)."""
@@ -50,7 +68,7 @@ class Experts(nn.Module):
             # gradient is that of the softmax over all (Fedus et al., JMLR 2022, equation 2).
             share = ratings.softmax(-1).gather(-1, chosen)
             weights = share / share.detach()
-        if torch.compiler.is_exporting() or x.is_meta:
+        if torch.compiler.is_exporting() or x.is_meta or not len(x):
             return self.all_of(x, torch.zeros_like(ratings).scatter(-1, chosen, weights))
         return self.some_of(x, chosen, weights)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -49,13 +51,16 @@ class Moment(nn.Module):
             self.register_buffer("running", torch.full((1, 1, features, 1), start))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, ...) -> the moment, with the shape of x."""
+        """x (B, ...) -> the moment, with the shape and type of x."""
         y = x if self.channels_first else x.movedim(-1, 1)
-        grouped = y.reshape(y.shape[0], self.groups, y.shape[1] // self.groups, -1)
+        # Sums over a batch need more than the 8 bits of a bfloat16, which autocast may bring.
+        exact = torch.promote_types(x.dtype, torch.float32)
+        sizes = (self.groups, y.shape[1] // self.groups, math.prod(y.shape[2:]))
+        grouped = y.reshape(y.shape[0], *sizes).to(exact)
         moment = self.over_batch(grouped) if self.over == "batch" else self.average(grouped)
         if self.kind != "mean":
             moment = (moment + self.eps).sqrt()
-        full = moment.expand_as(grouped).reshape(y.shape)
+        full = moment.to(x.dtype).expand_as(grouped).reshape(y.shape)
         return full if self.channels_first else full.movedim(1, -1)
 
     def average(self, grouped: Tensor) -> Tensor:
@@ -75,5 +80,5 @@ class Moment(nn.Module):
         count = grouped.shape[0] * grouped.shape[3]
         unbiased = count / max(count - 1, 1) if self.kind == "std" else 1.0
         with torch.no_grad():
-            self.running.lerp_(moment * unbiased, self.momentum)
+            self.running.lerp_((moment * unbiased).to(self.running.dtype), self.momentum)
         return moment

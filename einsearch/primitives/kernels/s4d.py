@@ -15,8 +15,9 @@ def causal_convolution(x: Tensor, kernel: Tensor) -> Tensor:
     """x (B, L, G, D), kernel (G, D, L): y_t = sum over s <= t of kernel_(t - s) x_s."""
     length = x.shape[1]
     channels = x.permute(0, 2, 3, 1)
-    if torch.compiler.is_exporting():
-        # Runtimes that read exported graphs have convolutions, but no complex numbers.
+    if torch.compiler.is_exporting() or not len(x):
+        # Runtimes that read exported graphs have convolutions, but no complex numbers; and there is
+        # no Fourier transform of no examples.
         flat = F.pad(channels.flatten(1, 2), (length - 1, 0))
         weight = kernel.flatten(0, 1).flip(-1).unsqueeze(1)
         made = F.conv1d(flat, weight, groups=weight.shape[0]).view_as(channels)

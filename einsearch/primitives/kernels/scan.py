@@ -9,13 +9,13 @@ a chunk again: memory is linear in the length and hardly depends on the size of 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from einsearch.primitives.kernels.directions import as_before, as_sequence, join_paths, lay_paths
 
@@ -117,9 +117,15 @@ class ChunkedScan(torch.autograd.Function):
         return made
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients by x, dt, rate, write and read; chunks from the last to the first."""
+        """Gradients by x, dt, rate, write and read."""
+        if torch.is_grad_enabled():  # they are to be differentiated again
+            return *gradients(scan_at_once, ctx.saved_tensors[:5], grad), None
+        return ChunkedScan.adjoint(ctx, grad)
+
+    @staticmethod
+    def adjoint(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The same, as numbers alone; chunks from the last to the first."""
         x, dt, rate, write, read, starts = ctx.saved_tensors
         grad, space = grad.contiguous(), Workspace(x, ctx.size, starts.shape[1:])
         adjoint, carry = torch.empty_like(space.decay), torch.zeros_like(starts[0])
@@ -143,6 +149,24 @@ class ChunkedScan(torch.autograd.Function):
         return by_drive * dt, by_dt.addcmul_(by_drive, x), by_rate, by_write, by_read, None
 
 
+def scan_at_once(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor) -> Tensor:
+    """The scan of `ChunkedScan` by operations that torch knows, with all states in memory."""
+    decay = torch.exp(dt.unsqueeze(-2) * rate)
+    states = linear_recurrence(decay, (dt * x).unsqueeze(-2) * write.unsqueeze(-1))
+    return (read.unsqueeze(-2) @ states).squeeze(-2)
+
+
+def gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor
+) -> list[Tensor | None]:
+    """Gradients of a function, which can be differentiated themselves; None for what needs none."""
+    wanted = [x for x in inputs if x.requires_grad]
+    with torch.enable_grad(), full_precision(grad):
+        made = torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True)
+    found = iter(made)
+    return [next(found) if x.requires_grad else None for x in inputs]
+
+
 def selective_scan(
     x: Tensor,
     dt: Tensor,
@@ -162,9 +186,7 @@ def selective_scan(
     # Features last: they are most, so that operations run along them.
     rate = rate.to(kind).mT.contiguous()
     if torch.compiler.is_exporting():
-        decay = torch.exp(steps.unsqueeze(-2) * rate)
-        states = linear_recurrence(decay, (steps * wide).unsqueeze(-2) * writes.unsqueeze(-1))
-        made = (reads.unsqueeze(-2) @ states).squeeze(-2)
+        made = scan_at_once(wide, steps, rate, writes, reads)
     else:
         chunk = chunk or chunk_length(max(1, len(x) * rate.numel()))
         with full_precision(x):

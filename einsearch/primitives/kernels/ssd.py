@@ -102,7 +102,7 @@ class StateSpaceDual(nn.Module):
         raw = lay_paths(as_sequence(steps), self.direction, self.grid)
         width = given.shape[-1] - 2 * self.state
         x, write, read = torch.split(given, [width, self.state, self.state], -1)
-        x = x.reshape(*x.shape[:3], raw.shape[-1], -1)
+        x = torch.unflatten(x, -1, (raw.shape[-1], -1))
         exact = torch.promote_types(x.dtype, torch.float32)
         rate, skip, offset = self.dynamics.to(exact).unbind(-1)
         dt = F.softplus(raw.to(exact) + offset)
