@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 from torch import Tensor
+from torch.func import functional_call
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Symbol
@@ -51,6 +52,19 @@ def loop(network: Network, x: Tensor) -> Tensor:
 def test_is_the_recurrence(length: int) -> None:
     network, x = s4d(length), tokens_of(length)
     torch.testing.assert_close(network(x)[0], loop(network, x), rtol=1e-10, atol=1e-11)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    network = call("s4d", 4, on=tokens(13, 2)).double()
+    names, weights = zip(*network.named_parameters(), strict=True)
+
+    def outcome(x: Tensor, *values: Tensor) -> Tensor:
+        made = functional_call(network, dict(zip(names, values, strict=True)), (x,))[0]
+        assert isinstance(made, Tensor)
+        return made
+
+    x = torch.randn(1, 13, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(outcome, (x, *weights))
 
 
 def test_is_a_sum_of_filters() -> None:
