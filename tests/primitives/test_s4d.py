@@ -90,6 +90,28 @@ def test_what_comes_later_does_not_change_what_came_before(length: int, place: f
     assert change[at] > 1e-4
 
 
+def test_a_later_token_reaches_earlier_ones_by_rounding_alone() -> None:
+    """By a part of what it adds to those after it, as the primitive says."""
+    network, x = call("s4d", 16, on=tokens(512, 6)), torch.randn(2, 512, 6)
+    moved = x.clone()
+    moved[:, 300:] += 1e4
+    change = (network(moved)[0] - network(x)[0]).abs()
+    assert change[:, :300].max() < 1e-6 * change[:, 300:].max()
+
+
+@pytest.mark.parametrize("state", [16, 32, 64])
+def test_phases_of_late_tokens_keep_their_digits(state: int) -> None:
+    """In single precision, against powers in double precision."""
+    network = call("s4d", state, on=tokens(4096, 6))
+    with torch.no_grad():
+        network.inner.log_rate -= 6.0
+    made = network.inner.kernel(4096).double()
+    ratio, weight = discrete(network.double())
+    powers = ratio.unsqueeze(-1) ** torch.arange(4096)
+    exact = 2 * (weight.unsqueeze(-1) * powers).sum(1).real
+    assert (made - exact).norm() < 1e-6 * exact.norm()
+
+
 @pytest.mark.parametrize("direction", ["backward", "bidirectional", "cross"])
 def test_directions_add_up(direction: str) -> None:
     spec = tokens(20, 6, (4, 5))
@@ -110,11 +132,13 @@ def test_directions_add_up(direction: str) -> None:
 
 
 def test_keeps_memory_in_proportion_to_the_length() -> None:
-    def kept(length: int) -> int:
-        return numbers_kept(s4d(length), [tokens_of(length, 1).requires_grad_()])
+    def kept(length: int, state: int = 8) -> int:
+        network = s4d(length, state)
+        return numbers_kept(network, [tokens_of(length, 1).requires_grad_()])
 
-    short, long = kept(512), kept(4096)
-    assert 7.5 * short < long < 8.1 * short
+    few, many = kept(1024) - kept(512), kept(8192) - kept(4096)
+    assert 7.9 * few < many < 8.1 * few
+    assert kept(4096, 64) < 2 * kept(4096), "states are not kept"
 
 
 @pytest.mark.parametrize("direction", ["forward", "cross"])
