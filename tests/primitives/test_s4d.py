@@ -12,11 +12,14 @@ from scipy.signal import lfilter
 from torch import Tensor
 from torch.func import functional_call
 
+from einsearch.compile.module import build_module
+from einsearch.derivation.replay import architecture
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Symbol
 from einsearch.primitives.base import get_primitive, infer
 from einsearch.specs import image, tokens
 from tests.contracts.primitive_cases import Network
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import export_everywhere, numbers_kept
 from tests.support import series
@@ -139,6 +142,17 @@ def test_keeps_memory_in_proportion_to_the_length() -> None:
     few, many = kept(1024) - kept(512), kept(8192) - kept(4096)
     assert 7.9 * few < many < 8.1 * few
     assert kept(4096, 64) < 2 * kept(4096), "states are not kept"
+
+
+def test_a_block_mixes_features_behind_it() -> None:
+    text = "s4d_block(6, 8, forward)"
+    block = build_module(architecture(text, tokens(20, 6), packaged("blocks/mamba")).program, 0)
+    network, x, block = s4d(), tokens_of(20), block.double()
+    inner, linear = block.children()
+    network.inner.load_state_dict(inner.state_dict())
+    y = loop(network, x)
+    bent = y * 0.5 * (1 + torch.erf(y / 2**0.5))
+    torch.testing.assert_close(block(x), linear(bent))
 
 
 @pytest.mark.parametrize("direction", ["forward", "cross"])

@@ -25,6 +25,7 @@ from einsearch.primitives.kernels.scan import (
 )
 from einsearch.specs import TensorSpec, image, tokens, vector
 from tests.contracts.primitive_cases import Network
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import (
     assert_same_gradients,
@@ -208,18 +209,15 @@ def test_keeps_memory_in_proportion_to_the_length() -> None:
 
 
 def test_is_the_mixer_of_mamba() -> None:
-    """With an input projection, a convolution and a gate around it (Gu and Dao, 2023, figure 3)."""
+    """The packaged block, with a convolution and a gate around it (Gu and Dao, 2023, figure 3)."""
     from transformers import MambaConfig
     from transformers.models.mamba.modeling_mamba import MambaMixer
 
     torch.manual_seed(0)
     oracle = MambaMixer(MambaConfig(hidden_size=32, state_size=8, num_hidden_layers=1), 0)
-    text = (
-        "{ z = in >> linear(64, bias=false) >> silu"
-        "  u = in >> linear(64, bias=false) >> depthwise_conv1d(4) >> silu >> selective_scan(8)"
-        "  out = (u, z) >> mul >> linear(32, bias=false) }"
-    )
-    network = build_module(architecture(text, tokens(70, 32)).program, 0)
+    rules = packaged("blocks/mamba")
+    made = architecture("mamba(32, 8, forward)", tokens(70, 32), rules)
+    network = build_module(made.program, 0)
     copied = copy_mamba(network, oracle)
     assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
 

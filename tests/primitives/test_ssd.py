@@ -20,6 +20,7 @@ from einsearch.primitives.base import Signal, cost, get_primitive, infer
 from einsearch.primitives.kernels.ssd import state_space_dual
 from einsearch.specs import TensorSpec, image, tokens
 from tests.contracts.primitive_cases import Network
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import (
     assert_same_gradients,
@@ -145,7 +146,7 @@ def test_directions_turn_both_tensors(direction: str) -> None:
 
 
 def test_is_the_mixer_of_mamba_2() -> None:
-    """With its projections, convolution, gate and norm (Dao and Gu, 2024, figure 6)."""
+    """The packaged block, with convolution, gate and norm (Dao and Gu, 2024, figure 6)."""
     from transformers import Mamba2Config
     from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
 
@@ -154,14 +155,9 @@ def test_is_the_mixer_of_mamba_2() -> None:
         hidden_size=32, num_heads=4, head_dim=16, state_size=8, n_groups=1, chunk_size=16
     )
     oracle = Mamba2Mixer(config, 0)
-    text = (
-        "{ z = in >> linear(64, bias=false) >> silu"
-        "  u = in >> linear(80, bias=false) >> depthwise_conv1d(4) >> silu"
-        "  t = in >> linear(4, bias=false)"
-        "  y = (u, t) >> ssd(8)"
-        "  out = (y, z) >> mul >> rms_norm >> linear(32, bias=false) }"
-    )
-    network = build_module(architecture(text, tokens(70, 32)).program, 0)
+    rules = packaged("blocks/mamba")
+    made = architecture("mamba2(32, 8, 4, forward)", tokens(70, 32), rules)
+    network = build_module(made.program, 0)
     copied = copy_mamba_2(network, oracle)
     assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
 
