@@ -139,6 +139,17 @@ def test_convolution_pads_the_functions(basis: str) -> None:
     torch.testing.assert_close(network(x)[0], expected)
 
 
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+@pytest.mark.parametrize("name", ["kan", "kan_conv2d"])
+def test_functions_begin_at_a_tenth_of_what_keeps_the_variance(name: str, basis: str) -> None:
+    """Where the functions and what they are given vary by 1, their sum varies by 0.1."""
+    size, spec = ((), vector(40)) if name == "kan" else ((3,), image(40, 5, 5))
+    weight = call(name, 50, *size, Symbol(basis), 4, on=spec).inner.weight.detach()
+    each = weight.flatten(1) if basis != SELECT else weight.flatten(2)
+    assert float(each.square().sum(-1).mean().sqrt()) == pytest.approx(0.1, rel=0.03)
+    assert abs(float(weight.mean())) < 0.1 * float(weight.std())
+
+
 class Largest(TorchDispatchMode):
     """Remembers the number of elements of the largest tensor made."""
 

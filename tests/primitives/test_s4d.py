@@ -21,7 +21,7 @@ from einsearch.specs import image, tokens
 from tests.contracts.primitive_cases import Network
 from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
-from tests.primitives.recurrences import export_everywhere, numbers_kept
+from tests.primitives.recurrences import assert_log_uniform, export_everywhere, numbers_kept
 from tests.support import series
 
 
@@ -91,6 +91,19 @@ def test_what_comes_later_does_not_change_what_came_before(length: int, place: f
     change = (network(moved)[0] - network(x)[0]).abs().amax((0, 2))
     assert change[:at].sum() < 1e-10
     assert change[at] > 1e-4
+
+
+def test_begins_as_s4d_lin() -> None:
+    """A_n = -1/2 + i pi n, C and D normal, steps log-uniform (Gu et al., 2022, section 4)."""
+    own = call("s4d", 8, on=tokens(3, 4000)).inner
+    rate = torch.complex(-own.log_rate.exp(), own.frequency).detach()
+    expected = -0.5 + 1j * torch.pi * torch.arange(4)
+    torch.testing.assert_close(rate, expected.expand_as(rate), rtol=1e-6, atol=0)
+    parts = own.read.detach(), own.skip.detach()
+    assert all(abs(float(part.mean())) < 0.08 for part in parts)
+    squares = [float(part.square().mean()) for part in parts]
+    assert squares == pytest.approx([0.5, 1.0], rel=0.1)
+    assert_log_uniform(own.log_step.exp())
 
 
 def test_a_later_token_reaches_earlier_ones_by_rounding_alone() -> None:

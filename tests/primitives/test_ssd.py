@@ -23,6 +23,7 @@ from tests.contracts.primitive_cases import Network
 from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import (
+    assert_log_uniform,
     assert_same_gradients,
     export_everywhere,
     numbers_kept,
@@ -160,6 +161,19 @@ def test_is_the_mixer_of_mamba_2() -> None:
     network = build_module(made.program, 0)
     copied = copy_mamba_2(network, oracle)
     assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
+
+
+def test_begins_as_mamba_2() -> None:
+    """Rates uniform from 1 to 16, steps log-uniform, D = 1."""
+    own = call("ssd", 4, on=(tokens(3, 8 + 4000), tokens(3, 4000))).inner
+    log_rate, skip, offset = own.dynamics.detach().unbind(-1)
+    rates = log_rate.exp()
+    assert 1 <= float(rates.min()) < 1.1
+    assert 15.9 < float(rates.max()) < 16.001
+    assert float(rates.mean()) == pytest.approx(8.5, abs=0.3)
+    assert float(rates.std()) == pytest.approx(15 / 12**0.5, abs=0.2)
+    assert (skip == 1).all()
+    assert_log_uniform(torch.nn.functional.softplus(offset))
 
 
 def test_keeps_memory_in_proportion_to_the_length() -> None:
