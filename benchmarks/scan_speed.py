@@ -13,7 +13,7 @@ On two cores of an AMD EPYC in use by others, torch 2.13, times faster than the 
 | ----------------------------- | ---- | ---- | ---- | ---- |
 | `selective_scan`, one thread  |  7.7 | 10.6 | 14.4 | 24.5 |
 | `selective_scan`, two threads |  7.0 | 13.6 | 26.7 |      |
-| `ssd`, one thread             | 18.2 | 24.1 | 32.6 | 43.6 |
+| `ssd`, one thread             | 16.9 | 22.3 | 29.7 | 39.9 |
 """
 
 from __future__ import annotations

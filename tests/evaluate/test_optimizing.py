@@ -11,6 +11,8 @@ from torch import nn
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.optimizing import make_optimizer, parameter_groups, rate_at
 from einsearch.primitives.kernels.sources import PositionalEncoding
+from einsearch.specs import TensorSpec, tokens
+from tests.primitives.calling import call
 
 
 class Offsets(nn.Module):
@@ -42,6 +44,26 @@ def test_only_matrices_and_kernels_decay() -> None:
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     assert {names[id(p)] for p in decayed["params"]} == {"conv.weight", "linear.weight"}
     assert len(decayed["params"]) + len(spared["params"]) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "specs", "decayed"),
+    [
+        # Maps that make steps, B and C are matrices like any other.
+        ("selective_scan", (4,), (tokens(9, 8),), {"select.0.weight", "step.0.weight"}),
+        ("ssd", (4,), (tokens(9, 16), tokens(9, 2)), set()),
+        ("s4d", (4,), (tokens(9, 8),), set()),
+        ("embed", (4, 7), (tokens(9, 1),), set()),
+    ],
+)
+def test_rates_steps_and_tables_do_not_decay(
+    name: str, args: tuple[int, ...], specs: tuple[TensorSpec, ...], decayed: set[str]
+) -> None:
+    module = call(name, *args, on=specs).inner
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    groups = {group["weight_decay"]: group["params"] for group in parameter_groups(module, 0.1)}
+    assert {names[id(parameter)] for parameter in groups.get(0.1, ())} == decayed
+    assert groups[0.0]
 
 
 def test_shared_and_frozen_parameters() -> None:

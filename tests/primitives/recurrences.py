@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +42,15 @@ def scan_operands(
     rates = torch.rand((paths, features, state), generator=g, dtype=torch.float64)
     small = normal(batch, length, paths, state), normal(batch, length, paths, state)
     return [normal(batch, length, paths, features), 0.2 * steps, -8 * rates, *small]
+
+
+def assert_log_uniform(steps: Tensor, least: float = 1e-3, most: float = 1e-1) -> None:
+    """Thousands of step sizes fill the range, every part of it on a logarithmic scale alike."""
+    places = (steps.detach().double().log() - math.log(least)) / math.log(most / least)
+    assert -1e-4 < float(places.min()) < 0.01
+    assert 0.99 < float(places.max()) < 1 + 1e-4
+    shares = torch.histc(places, 4, 0, 1) / places.numel()
+    assert ((shares - 0.25).abs() < 0.05).all()
 
 
 def numbers_kept(network: nn.Module, given: Sequence[Tensor]) -> int:

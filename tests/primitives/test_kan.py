@@ -89,6 +89,32 @@ def test_gradients_of_a_convolution_are_finite_far_out(basis: str) -> None:
 
 
 @pytest.mark.parametrize("basis", FAMILIES)
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_functions_of_half_precision_are_rounded_once(basis: str, kind: torch.dtype) -> None:
+    x = torch.linspace(-6, 6, 1001).to(kind)
+    made = expand(x, basis, 13)
+    assert made.dtype is kind
+    exact = expand(x.double(), basis, 13)
+    assert ((made - exact).abs() <= torch.finfo(kind).eps * exact.abs() + 1e-6).all()
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+@pytest.mark.parametrize("name", ["kan", "kan_conv2d"])
+def test_functions_stay_exact_under_autocast(name: str, basis: str) -> None:
+    """Behind a layer that makes bfloat16, as training in half precision has them."""
+    size, spec = ((), vector(6)) if name == "kan" else ((3,), image(6, 5, 5))
+    network = call(name, 4, *size, Symbol(basis), 10, on=spec)
+    for number in network.inner.base.parameters():
+        torch.nn.init.zeros_(number)
+    x = 2 * torch.randn(32, *spec.shape).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        made = network(x)[0]
+    assert made.dtype is torch.bfloat16
+    exact = network.double()(x.double())[0]
+    assert (made - exact).norm() < 8e-3 * exact.norm()
+
+
+@pytest.mark.parametrize("basis", FAMILIES)
 def test_is_a_sum_of_functions_of_one_variable(basis: str) -> None:
     network = call("kan", 3, Symbol(basis), 4, on=tokens(5, 6)).double()
     x, inner = torch.randn(2, 5, 6, dtype=torch.float64), network.inner
@@ -111,6 +137,17 @@ def test_convolution_pads_the_functions(basis: str) -> None:
     weight = inner.weight.view(4, 2, count, 3, 3)
     expected = torch.einsum("bchwkij,ockij->bohw", windows, weight) + inner.base(x * x.sigmoid())
     torch.testing.assert_close(network(x)[0], expected)
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, SELECT])
+@pytest.mark.parametrize("name", ["kan", "kan_conv2d"])
+def test_functions_begin_at_a_tenth_of_what_keeps_the_variance(name: str, basis: str) -> None:
+    """Where the functions and what they are given vary by 1, their sum varies by 0.1."""
+    size, spec = ((), vector(40)) if name == "kan" else ((3,), image(40, 5, 5))
+    weight = call(name, 50, *size, Symbol(basis), 4, on=spec).inner.weight.detach()
+    each = weight.flatten(1) if basis != SELECT else weight.flatten(2)
+    assert float(each.square().sum(-1).mean().sqrt()) == pytest.approx(0.1, rel=0.03)
+    assert abs(float(weight.mean())) < 0.1 * float(weight.std())
 
 
 class Largest(TorchDispatchMode):

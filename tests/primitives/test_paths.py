@@ -16,15 +16,19 @@ from einsearch.derivation.replay import architecture
 from einsearch.errors import ShapeError
 from einsearch.primitives.base import get_primitive, infer
 from einsearch.primitives.kernels.paths import shuffle, shuffled_order
+from einsearch.primitives.program import Program
 from einsearch.specs import image, tokens, vector
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call, outcome
 from tests.primitives.recurrences import export_everywhere
 
-MIXER = "linear(16, bias=false) >> depthwise_conv1d(4) >> silu >> selective_scan(4) >> linear(8)"
-PATHS = (
-    f"(m, reverse >> m >> reverse, shuffle(5) >> m >> shuffle(5, inverse=true)) >> gated_sum"
-    f" where m = tied({MIXER})"
-)
+BLOCKS = packaged("blocks/mamba")
+MIXER, PATHS = "mamba(8, 4, forward)", "multipath_mamba(8, 4)"
+
+
+def program_of(text: str, grid: tuple[int, int] | None = None) -> Program:
+    """What an expression makes of the packaged blocks."""
+    return architecture(text, tokens(12, 8, grid), BLOCKS).program
 
 
 def gate_of(network: nn.Module) -> Any:
@@ -81,13 +85,13 @@ def test_a_gate_weighs_tensors_by_the_averages_of_all() -> None:
 
 def test_is_the_mixer_of_rsmamba() -> None:
     """One mixer on the sequence, the turned and the shuffled one, as one batch, then the gate."""
-    network = build_module(architecture(PATHS, tokens(12, 8)).program, 0)
-    mixer = build_module(architecture(MIXER, tokens(12, 8)).program, 1)
+    network = build_module(program_of(PATHS), 0)
+    mixer = build_module(program_of(MIXER), 1)
     ours = [(k, v) for k, v in network.state_dict().items() if not k.endswith("rate.weight")]
     assert len(ours) == len(mixer.state_dict()), "paths share one set of weights"
     given = dict(zip(mixer.state_dict(), (tensor for _, tensor in ours), strict=True))
     mixer.load_state_dict(given)
-    x, order = torch.randn(3, 12, 8), shuffled_order(12, 5, torch.device("cpu"))
+    x, order = torch.randn(3, 12, 8), shuffled_order(12, 0, torch.device("cpu"))
     made = mixer(torch.cat([x, x.flip(1), x[:, order]])).chunk(3)
     back = torch.empty_like(x)
     back[:, order] = made[2].detach()
@@ -99,7 +103,7 @@ def test_is_the_mixer_of_rsmamba() -> None:
 
 
 def test_answers_do_not_change_from_run_to_run() -> None:
-    program, x = architecture(PATHS, tokens(12, 8)).program, torch.randn(3, 12, 8)
+    program, x = program_of(PATHS), torch.randn(3, 12, 8)
     network, again = build_module(program, 0), build_module(program, 7)
     again.load_state_dict(network.state_dict())
     assert torch.equal(network.eval()(x), again.eval()(x))
@@ -107,8 +111,8 @@ def test_answers_do_not_change_from_run_to_run() -> None:
 
 
 def test_turning_the_sequence_turns_the_outcome_where_the_gate_is_even() -> None:
-    text = PATHS.replace(", shuffle(5) >> m >> shuffle(5, inverse=true)", "")
-    network = build_module(architecture(text, tokens(12, 8)).program, 0)
+    text = f"(m, reverse >> m >> reverse) >> gated_sum where m = tied({MIXER})"
+    network = build_module(program_of(text), 0)
     x = torch.randn(2, 12, 8)
     assert not torch.allclose(network(x.flip(1)), network(x).flip(1), atol=1e-5)
     rate = gate_of(network).rate.weight
@@ -122,7 +126,7 @@ def test_turning_the_sequence_turns_the_outcome_where_the_gate_is_even() -> None
 
 
 def test_is_exported(tmp_path: Path) -> None:
-    export_everywhere(architecture(PATHS, tokens(12, 8)).program, tmp_path)
+    export_everywhere(program_of(PATHS), tmp_path)
 
 
 def test_says_why_it_rejects() -> None:
@@ -135,5 +139,5 @@ def test_says_why_it_rejects() -> None:
 
 
 def test_what_comes_back_is_an_image_again() -> None:
-    program = architecture(PATHS, tokens(12, 8, (3, 4))).program
+    program = program_of(PATHS, (3, 4))
     assert program.output == (tokens(12, 8, (3, 4)),)

@@ -25,8 +25,10 @@ from einsearch.primitives.kernels.scan import (
 )
 from einsearch.specs import TensorSpec, image, tokens, vector
 from tests.contracts.primitive_cases import Network
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import (
+    assert_log_uniform,
     assert_same_gradients,
     export_everywhere,
     numbers_kept,
@@ -227,18 +229,15 @@ def test_keeps_memory_in_proportion_to_the_length() -> None:
 
 
 def test_is_the_mixer_of_mamba() -> None:
-    """With an input projection, a convolution and a gate around it (Gu and Dao, 2023, figure 3)."""
+    """The packaged block, with a convolution and a gate around it (Gu and Dao, 2023, figure 3)."""
     from transformers import MambaConfig
     from transformers.models.mamba.modeling_mamba import MambaMixer
 
     torch.manual_seed(0)
     oracle = MambaMixer(MambaConfig(hidden_size=32, state_size=8, num_hidden_layers=1), 0)
-    text = (
-        "{ z = in >> linear(64, bias=false) >> silu"
-        "  u = in >> linear(64, bias=false) >> depthwise_conv1d(4) >> silu >> selective_scan(8)"
-        "  out = (u, z) >> mul >> linear(32, bias=false) }"
-    )
-    network = build_module(architecture(text, tokens(70, 32)).program, 0)
+    rules = packaged("blocks/mamba")
+    made = architecture("mamba(32, 8, forward)", tokens(70, 32), rules)
+    network = build_module(made.program, 0)
     copied = copy_mamba(network, oracle)
     assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
 
@@ -272,6 +271,19 @@ def copy_mamba(network: torch.nn.Module, oracle: torch.nn.Module) -> dict[str, t
 def test_is_exported(direction: str, tmp_path: Path) -> None:
     spec = image(3, 4, 5) if direction == "cross" else tokens(20, 6)
     export_everywhere(series(spec, ("selective_scan", 4, Symbol(direction))), tmp_path)
+
+
+def test_begins_as_mamba() -> None:
+    """A_n = -n for all features, D = 1, steps log-uniform (Gu and Dao, 2023, section 3.6)."""
+    own = call("selective_scan", 5, on=tokens(3, 4000)).inner
+    numbers = own.dynamics.detach()
+    rates = torch.arange(1.0, 6.0).expand(1, 4000, 5)
+    torch.testing.assert_close(numbers[..., :-1].exp(), rates)
+    assert (numbers[..., -1] == 1).all()
+    assert_log_uniform(torch.nn.functional.softplus(own.step[0].bias))
+    most, rank = float(own.step[0].weight.detach().abs().max()), own.step[0].in_features
+    assert rank == 4000 / 2 / 16, "of the features before a block doubles them"
+    assert 0.99 * rank**-0.5 < most <= rank**-0.5
 
 
 def test_costs_of_a_long_sequence() -> None:

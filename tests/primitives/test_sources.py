@@ -49,3 +49,12 @@ def test_vectors_have_no_positions() -> None:
     encoding = get_primitive("positional_encoding")
     with pytest.raises(ShapeError, match="no positions"):
         infer(encoding, encoding.bind(), (vector(3),))
+
+
+def test_places_begin_as_small_normal_numbers() -> None:
+    """With the deviation of 0.02 that vision transformers begin with."""
+    value = call("positional_encoding", on=tokens(100, 100)).inner.value.detach()
+    assert abs(float(value.mean())) < 0.001
+    assert float(value.std()) == pytest.approx(0.02, rel=0.03)
+    beyond = float((value.abs() > 0.04).float().mean())
+    assert beyond == pytest.approx(0.0455, abs=0.01), "two deviations of a normal one"

@@ -20,8 +20,10 @@ from einsearch.primitives.base import Signal, cost, get_primitive, infer
 from einsearch.primitives.kernels.ssd import state_space_dual
 from einsearch.specs import TensorSpec, image, tokens
 from tests.contracts.primitive_cases import Network
+from tests.derivation.spaces import packaged
 from tests.primitives.calling import assert_equal, call
 from tests.primitives.recurrences import (
+    assert_log_uniform,
     assert_same_gradients,
     export_everywhere,
     numbers_kept,
@@ -65,9 +67,23 @@ def relative(found: Tensor, exact: Tensor) -> float:
 
 
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 200])
-@pytest.mark.parametrize(("kind", "bound"), [(torch.float32, 5e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize(("kind", "bound"), [(torch.float32, 2e-6), (torch.float64, 1e-12)])
 def test_is_the_loop_with_its_gradients(length: int, kind: torch.dtype, bound: float) -> None:
-    exact = [t.requires_grad_() for t in operands(2, length, 3, 4, 5)]
+    assert_is_the_loop(operands(2, length, 3, 4, 5), kind, bound)
+
+
+@pytest.mark.parametrize("step", [1.0, 100.0, 1000.0])
+@pytest.mark.parametrize("first", [0, 7])
+def test_large_steps_between_small_ones_cost_no_precision(step: float, first: int) -> None:
+    """A state that is forgotten at one token is kept as well as ever from the next one on."""
+    given = operands(2, 200, 3, 4, 5)
+    given[1][:, first::8] = step
+    assert_is_the_loop(given, torch.float32, 1e-6)
+
+
+def assert_is_the_loop(values: list[Tensor], kind: torch.dtype, bound: float) -> None:
+    """Outcomes and gradients are those of a loop in float64, by their relative errors."""
+    exact = [t.requires_grad_() for t in values]
     given = [t.detach().to(kind).requires_grad_() for t in exact]
     oracle, made = loop(*exact), state_space_dual(*given)
     assert relative(made, oracle) < bound
@@ -76,6 +92,11 @@ def test_is_the_loop_with_its_gradients(length: int, kind: torch.dtype, bound: f
     found = torch.autograd.grad((made * weights.to(kind)).sum(), given)
     for one, other in zip(found, wanted, strict=True):
         assert float((one - other).norm()) < bound * float(other.norm()) + 1e-12
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    given = [t.requires_grad_() for t in operands(1, 13, 2, 2, 3)]
+    assert torch.autograd.gradcheck(lambda *tensors: state_space_dual(*tensors, chunk=5), given)
 
 
 @settings(max_examples=25)
@@ -126,7 +147,7 @@ def test_directions_turn_both_tensors(direction: str) -> None:
 
 
 def test_is_the_mixer_of_mamba_2() -> None:
-    """With its projections, convolution, gate and norm (Dao and Gu, 2024, figure 6)."""
+    """The packaged block, with convolution, gate and norm (Dao and Gu, 2024, figure 6)."""
     from transformers import Mamba2Config
     from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
 
@@ -135,16 +156,24 @@ def test_is_the_mixer_of_mamba_2() -> None:
         hidden_size=32, num_heads=4, head_dim=16, state_size=8, n_groups=1, chunk_size=16
     )
     oracle = Mamba2Mixer(config, 0)
-    text = (
-        "{ z = in >> linear(64, bias=false) >> silu"
-        "  u = in >> linear(80, bias=false) >> depthwise_conv1d(4) >> silu"
-        "  t = in >> linear(4, bias=false)"
-        "  y = (u, t) >> ssd(8)"
-        "  out = (y, z) >> mul >> rms_norm >> linear(32, bias=false) }"
-    )
-    network = build_module(architecture(text, tokens(70, 32)).program, 0)
+    rules = packaged("blocks/mamba")
+    made = architecture("mamba2(32, 8, 4, forward)", tokens(70, 32), rules)
+    network = build_module(made.program, 0)
     copied = copy_mamba_2(network, oracle)
     assert_same_gradients(network, oracle, torch.randn(2, 70, 32), copied)
+
+
+def test_begins_as_mamba_2() -> None:
+    """Rates uniform from 1 to 16, steps log-uniform, D = 1."""
+    own = call("ssd", 4, on=(tokens(3, 8 + 4000), tokens(3, 4000))).inner
+    log_rate, skip, offset = own.dynamics.detach().unbind(-1)
+    rates = log_rate.exp()
+    assert 1 <= float(rates.min()) < 1.1
+    assert 15.9 < float(rates.max()) < 16.001
+    assert float(rates.mean()) == pytest.approx(8.5, abs=0.3)
+    assert float(rates.std()) == pytest.approx(15 / 12**0.5, abs=0.2)
+    assert (skip == 1).all()
+    assert_log_uniform(torch.nn.functional.softplus(offset))
 
 
 def test_keeps_memory_in_proportion_to_the_length() -> None:

@@ -15,11 +15,13 @@ from einsearch.specs import TensorSpec, tokens
 from tests.contracts.primitive_cases import Network
 from tests.primitives.calling import call
 
-LENGTH, FEATURES, STATE, HEADS = 4096, 8, 4, 2
+LENGTH, FEATURES, HEADS = 4096, 8, 2
+STATES = (4, 32)
+"""A small one, and the largest of the packaged grammars."""
 GRID = (64, 64)
 SLOWER = 6.0
 """Subtracted from the logarithm of a rate."""
-RATES = {STATE + 1: slice(STATE), 3: slice(1)}
+RATES = {**{state + 1: slice(state) for state in STATES}, 3: slice(1)}
 """Where the logarithms of the rates stand among the numbers of a scan's feature or a head."""
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 
@@ -31,8 +33,13 @@ def direction_names(name: str) -> tuple[str, ...]:
 
 # Whatever scans in a direction is a recurrence; causal linear attention is one without the choice.
 RECURRENCES = [
-    *((name, way) for name in all_primitives() for way in direction_names(name)),
-    ("linear_attention", "forward"),
+    *(
+        (name, way, state)
+        for name in all_primitives()
+        for way in direction_names(name)
+        for state in STATES
+    ),
+    ("linear_attention", "forward", 0),
 ]
 
 
@@ -44,15 +51,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def recurrence(name: str, way: str) -> tuple[Network, list[Tensor]]:
+def recurrence(name: str, way: str, state: int) -> tuple[Network, list[Tensor]]:
     """A call on 4096 tokens, with tensors whose means are not 0, so that sums grow."""
     torch.manual_seed(0)
     spec = tokens(LENGTH, FEATURES, grid=GRID)
     specs: tuple[TensorSpec, ...] = (spec,)
     if name == "ssd":
-        packed = tokens(LENGTH, FEATURES + 2 * STATE, grid=GRID)
+        packed = tokens(LENGTH, FEATURES + 2 * state, grid=GRID)
         specs = (packed, tokens(LENGTH, HEADS, grid=GRID))
-    args = (HEADS, True) if name == "linear_attention" else (STATE, Symbol(way))
+    args = (HEADS, True) if name == "linear_attention" else (state, Symbol(way))
     network = call(name, *args, on=specs)
     remember(network)
     return network, [1 + torch.randn(1, *s.shape) for s in specs]
@@ -72,15 +79,15 @@ def error(made: Tensor, exact: Tensor) -> float:
 
 
 def test_all_recurrences_are_here() -> None:
-    names = {name for name, _ in RECURRENCES}
+    names = {name for name, _, _ in RECURRENCES}
     assert names == {"selective_scan", "ssd", "s4d", "linear_attention"}
-    assert len(RECURRENCES) == 3 * 4 + 1
+    assert len(RECURRENCES) == 3 * 4 * len(STATES) + 1
 
 
 @pytest.mark.parametrize("kind", BOUNDS)
-@pytest.mark.parametrize(("name", "way"), RECURRENCES)
-def test_is_stable_over_4096_tokens(name: str, way: str, kind: torch.dtype) -> None:
-    network, x = recurrence(name, way)
+@pytest.mark.parametrize(("name", "way", "state"), RECURRENCES)
+def test_is_stable_over_4096_tokens(name: str, way: str, state: int, kind: torch.dtype) -> None:
+    network, x = recurrence(name, way, state)
     network.to(kind)
     given = [t.to(kind).requires_grad_() for t in x]
     made = network(*given)[0]
@@ -93,10 +100,10 @@ def test_is_stable_over_4096_tokens(name: str, way: str, kind: torch.dtype) -> N
         assert torch.isfinite(tensor.grad).all()
 
 
-@pytest.mark.parametrize(("name", "way"), RECURRENCES)
-def test_is_stable_under_autocast(name: str, way: str) -> None:
+@pytest.mark.parametrize(("name", "way", "state"), RECURRENCES)
+def test_is_stable_under_autocast(name: str, way: str, state: int) -> None:
     """As training in bfloat16 runs it: weights in float32, products of matrices in bfloat16."""
-    network, x = recurrence(name, way)
+    network, x = recurrence(name, way, state)
     exact = network(*x)[0].detach().double()
     with torch.autocast("cpu", torch.bfloat16):
         made = network(*x)[0]

@@ -81,5 +81,7 @@ def basis_names() -> tuple[str, ...]:
 
 
 def expand(x: Tensor, basis: str, count: int) -> Tensor:
-    """x (...) -> the functions of that basis, (..., count), for any finite numbers."""
-    return BASES[basis](x.tanh() if basis in BOUNDED else x, count)
+    """x (...) -> the functions of that basis, (..., count), in x's type, for any finite numbers."""
+    # Polynomials of high orders and differences of places magnify what 16 bits round.
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    return BASES[basis](exact.tanh() if basis in BOUNDED else exact, count).to(x.dtype)

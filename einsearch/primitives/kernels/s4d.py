@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from einsearch.primitives.kernels.directions import as_before, as_sequence, join_paths, lay_paths
 
+BLOCK = 64
+"""Tokens whose powers are made once for all blocks of as many."""
+
 
 def causal_convolution(x: Tensor, kernel: Tensor) -> Tensor:
     """x (B, L, G, D), kernel (G, D, L): y_t = sum over s <= t of kernel_(t - s) x_s."""
@@ -25,6 +28,12 @@ def causal_convolution(x: Tensor, kernel: Tensor) -> Tensor:
         spectrum = torch.fft.rfft(channels, 2 * length) * torch.fft.rfft(kernel, 2 * length)
         made = torch.fft.irfft(spectrum, 2 * length)[..., :length]
     return made.permute(0, 3, 1, 2)
+
+
+def powers(fade: Tensor, angle: Tensor, exponents: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of exp(fade + i angle) to each of some powers."""
+    size, turned = (fade * exponents).exp(), angle * exponents
+    return size * turned.cos(), size * turned.sin()
 
 
 class DiagonalStateSpace(nn.Module):
@@ -65,27 +74,39 @@ class DiagonalStateSpace(nn.Module):
 
     def kernel(self, length: int) -> Tensor:
         """What one token adds to those after it, (paths, D, length), without D."""
-        kind = torch.promote_types(self.log_step.dtype, torch.float32)
-        step = self.log_step.to(kind).exp().unsqueeze(-1)
-        rate, turn = -self.log_rate.to(kind).exp(), self.frequency.to(kind)
-        real, imaginary = self.read.to(kind).unbind(-1)
-        # (exp(dt A) - 1) / A, of which C is a factor; complex numbers as pairs of real ones.
+        kind, device = torch.promote_types(self.log_step.dtype, torch.float32), self.log_step.device
+        fade, angle, weight, other = self.discrete()
+        # exp(t dt A) is a product of two powers, of which few have to be made in double precision.
+        wave, swing = powers(fade, angle, torch.arange(0, length, BLOCK, device=device))
+        starts = weight * wave - other * swing, weight * swing + other * wave
+        inside = powers(fade, angle, torch.arange(min(BLOCK, length), device=device))
+        factors = [t.to(kind).unsqueeze(-1) for t in starts]
+        factors += [t.to(kind).unsqueeze(-2) for t in inside]
+        # One pair after the other: all at once would be as many numbers as there are states.
+        total = torch.zeros((), device=device, dtype=kind)
+        for real, imaginary, cosine, sine in zip(*(t.unbind(0) for t in factors), strict=True):
+            total = total + (real * cosine - imaginary * sine)
+        return total.flatten(-2)[..., :length]
+
+    def discrete(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """dt A and 2 C (exp(dt A) - 1) / A, real and imaginary parts, each (N / 2, paths, D, 1).
+
+        In double precision: phases of late tokens are thousands of turns, of which single precision
+        would keep too few digits.
+        """
+        step = self.log_step.double().exp()
+        log_rate, turn = (t.double().movedim(-1, 0) for t in (self.log_rate, self.frequency))
+        rate = -log_rate.exp()
+        real, imaginary = (2 * self.read.double()).movedim(-2, 0).unbind(-1)
         fade, angle = step * rate, step * turn
         # exp(dt A) - 1 without the cancellation that small steps would bring.
         up = torch.expm1(fade) * angle.cos() - 2 * (angle / 2).sin().square()
         across = fade.exp() * angle.sin()
         norm = rate.square() + turn.square()
         held, leant = (up * rate + across * turn) / norm, (across * rate - up * turn) / norm
-        weight = real * held - imaginary * leant
-        other = real * leant + imaginary * held
-        places = torch.arange(length, device=step.device, dtype=kind)
-        total = torch.zeros(*step.shape[:2], length, device=step.device, dtype=kind)
-        for n in range(rate.shape[-1]):
-            decay = (fade[..., n : n + 1] * places).exp()
-            turned = angle[..., n : n + 1] * places
-            wave = weight[..., n : n + 1] * turned.cos() - other[..., n : n + 1] * turned.sin()
-            total = total + 2 * decay * wave
-        return total
+        parts = fade, angle, real * held - imaginary * leant, real * leant + imaginary * held
+        first, second, third, fourth = (part.unsqueeze(-1) for part in parts)
+        return first, second, third, fourth
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, L, D) or (B, D, H, W) -> the same shape."""

@@ -33,10 +33,14 @@ def state_space_dual(
     with full_precision(x):
         made = chunks_of_duality(wide, steps, rate.to(kind), writes, reads)
     if made.requires_grad and not torch.compiler.is_exporting():
-        # Products of many small matrices are slow on a CPU where the batch is not in one piece.
-        made.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
+        made.register_hook(in_one_piece)  # type: ignore[no-untyped-call]
     joined = made.permute(0, 3, 4, 1, 2, 5).flatten(1, 2)
     return joined[:, :length].to(x.dtype)
+
+
+def in_one_piece(gradient: Tensor | None) -> Tensor | None:
+    """Products of many small matrices are slow on a CPU where the batch is not in one piece."""
+    return None if gradient is None else gradient.contiguous()
 
 
 def cut_in_chunks(x: Tensor, size: int) -> Tensor:
@@ -49,21 +53,32 @@ def cut_in_chunks(x: Tensor, size: int) -> Tensor:
 
 def chunks_of_duality(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor) -> Tensor:
     """x (B, G, H, chunks, c, P), dt (.., c, 1), rate (G, H), write, read (B, G, 1, .., c, N)."""
-    log = (dt.squeeze(-1) * rate[:, :, None, None]).cumsum(-1)
-    size = x.shape[4]
-    later = torch.ones(size, size, dtype=torch.bool, device=x.device).triu(1)
-    between = log.unsqueeze(-1) - log.unsqueeze(-2)
-    decay = between.masked_fill(later, -torch.inf).exp()
-    driven = dt * x
-    inside = (decay * (read @ write.transpose(-1, -2))) @ driven
-    to_end = (log[..., -1:] - log).exp().unsqueeze(-1)
-    added = (write * to_end).transpose(-1, -2) @ driven
+    log = dt.squeeze(-1) * rate[:, :, None, None]
+    decay, driven = segment_sums(log).exp(), dt * x
+    # Later ones are left out here, where heads have one product in common.
+    met = (write @ read.transpose(-1, -2)) * upper_triangle(x, 0)
+    inside = (decay * met).transpose(-1, -2) @ driven
+    added = (write * decay[..., -1:]).transpose(-1, -2) @ driven
+    since_start = log.cumsum(-1).exp().unsqueeze(-1)
     # Taken apart at once: each part alone would get a gradient as large as the whole.
-    whole = log[..., -1:].exp().unsqueeze(-1).unbind(3)
+    whole = since_start[..., -1:, :].unbind(3)
     before = [torch.zeros_like(added[:, :, :, 0])]
     for decayed, more in zip(whole[:-1], added.unbind(3)[:-1], strict=True):
         before.append(decayed * before[-1] + more)
-    return inside + log.exp().unsqueeze(-1) * (read @ torch.stack(before, 3))
+    return inside + since_start * (read @ torch.stack(before, 3))
+
+
+def segment_sums(x: Tensor) -> Tensor:
+    """x (..., c) -> (..., c, c): x_(j + 1) + ... + x_i in row j and column i, 0 where i <= j.
+
+    As differences of cumulative sums, small numbers would be lost behind one large number before.
+    """
+    return (x.unsqueeze(-2) * upper_triangle(x.unsqueeze(-1), 1)).cumsum(-1)
+
+
+def upper_triangle(x: Tensor, above: int) -> Tensor:
+    """Ones from so many places above the diagonal on, (c, c), for x (..., c, P)."""
+    return torch.ones(x.shape[-2], x.shape[-2], dtype=x.dtype, device=x.device).triu(above)
 
 
 class StateSpaceDual(nn.Module):
