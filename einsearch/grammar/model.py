@@ -15,20 +15,33 @@ REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient", "causal")
 """What `require` may ask of every sample."""
 
 
-@dataclass(frozen=True, eq=False)
-class Seed:
-    """A named architecture of the grammar.
+class Seed(str):
+    """A named architecture of the grammar: the expression as written, on one line.
 
     Attributes:
         name: as in `seed NAME = ...`.
-        text: the expression as written, on one line.
         rule: the expression with its names resolved, as a rule without parameters.
+        at: where it is written.
     """
 
+    __slots__ = ("at", "name", "rule")
+
     name: str
-    text: str
     rule: Rule
     at: At
+
+    def __new__(cls, name: str, text: str, rule: Rule, at: At) -> Seed:
+        seed = super().__new__(cls, text)
+        seed.name, seed.rule, seed.at = name, rule, at
+        return seed
+
+    def __getnewargs__(self) -> tuple[str, str, Rule, At]:  # type: ignore[override]
+        return self.name, str(self), self.rule, self.at
+
+    @property
+    def text(self) -> str:
+        """The expression as a plain string."""
+        return str(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
+import einsearch as es
 from einsearch.errors import GrammarError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import load_grammar_file, load_grammar_text
@@ -143,3 +145,12 @@ class TestImports:
         path.write_text('import "evonorm.ein" (norm_activation)\nstart x\nx = norm_activation\n')
         grammar = load_grammar_file(path, resource_folder("grammars"))
         assert "norm_activation" in grammar.rules
+
+
+def test_a_seed_is_its_expression() -> None:
+    loaded = load_grammar_text("start x\nx = relu >> gelu\nseed s = relu\n    >> gelu\n", "t.ein")
+    seed = loaded.seeds["s"]
+    assert (seed, seed.text, seed.name, seed.at[0]) == ("relu >> gelu", "relu >> gelu", "s", 3)
+    assert es.architecture(seed, es.image(3, 8, 8), loaded).text == "relu >> gelu"
+    copied = pickle.loads(pickle.dumps(seed))
+    assert (copied, copied.name) == (seed, "s")
