@@ -1,7 +1,8 @@
 """How many tensors can leave an expression, and joins that no fork before them can feed.
 
-An abstract run over sets of numbers of tensors. What is not known (an attribute as a number of
-copies, a handed expression) gives None, and nothing is said about what follows.
+An abstract run over sets of numbers of tensors; guards are followed as far as these numbers decide
+them, as in `when branches == 2`. What is not known (an attribute as a number of copies, a handed
+expression) gives None, and nothing is said about what follows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, NamedTuple
 
+from einsearch.derivation.values import COMPARE
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
@@ -100,7 +102,7 @@ class _Run:
                 arriving = self._out(item, environment, arriving)
             return arriving
         if isinstance(node, e.Choice):
-            return _union([self._out(a.body, environment, arriving) for a in node.alternatives])
+            return self._choice(node, environment, arriving)
         if isinstance(node, e.Parallel):
             self._feed(node, arriving, (1, len(node.items)), f"{len(node.items)} expressions in ()")
             parts = [self._out(item, environment, ONE) for item in node.items]
@@ -116,6 +118,19 @@ class _Run:
         if isinstance(node, e.AnyTensor):
             return frozenset({node.count})
         return ONE if isinstance(node, e.TensorUse) and node.name != "in" else None
+
+    def _choice(self, node: e.Choice, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+        """Into an alternative go the numbers that its guard lets in; it may be closed to all."""
+        parts = []
+        for alternative in node.alternatives:
+            entering = arriving
+            if alternative.guard is not None and arriving:
+                guard = alternative.guard
+                entering = frozenset(n for n in arriving if True in _truth(guard, n, environment))
+                if not entering:
+                    continue
+            parts.append(self._out(alternative.body, environment, entering))
+        return _union(parts)
 
     def _each(self, node: e.Each, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
         copies = arriving
@@ -186,6 +201,43 @@ class _Run:
         return _union(found)
 
 
+_EITHER: Final = frozenset({True, False})
+
+
+def _truth(guard: e.Guard, arriving: int, environment: tuple[Any, ...]) -> frozenset[bool]:
+    """What a guard can come to, as far as the number of tensors tells."""
+    if isinstance(guard, e.LogicGuard):
+        operands = [_truth(o, arriving, environment) for o in guard.operands]
+        if guard.operator == "not":
+            return frozenset(not value for value in operands[0])
+        joined = all if guard.operator == "and" else any
+        return frozenset(joined(values) for values in product(*operands))
+    if not isinstance(guard, e.CompareGuard):
+        return _EITHER
+    left = _compared(guard.left, arriving, environment)
+    right = _compared(guard.right, arriving, environment)
+    if left is None or right is None:
+        return _EITHER
+    return frozenset(COMPARE[guard.operator](a, b) for a, b in product(left, right))
+
+
+def _compared(value: e.Value, arriving: int, environment: tuple[Any, ...]) -> Numbers:
+    """As `_known`, in a guard: the number of tensors is known there."""
+    if isinstance(value, e.Attribute) and value.name == "branches":
+        return frozenset({arriving})
+    if isinstance(value, e.Arithmetic):
+        left = _compared(value.left, arriving, environment)
+        right = _compared(value.right, arriving, environment)
+        return _calculated(value, left, right)
+    return _known(value, environment)
+
+
+def _calculated(value: e.Arithmetic, left: Numbers, right: Numbers) -> Numbers:
+    if left is None or right is None:
+        return None
+    return _of([arithmetic(value.operator, a, b) for a, b in product(left, right)])
+
+
 def _known(value: Any, environment: tuple[Any, ...]) -> Numbers:
     """Numbers that a value can be, or None."""
     if isinstance(value, e.Constant):
@@ -201,9 +253,7 @@ def _known(value: Any, environment: tuple[Any, ...]) -> Numbers:
         return None if low is None or high is None else _bounded(range(min(low), max(high) + 1))
     if isinstance(value, e.Arithmetic):
         left, right = _known(value.left, environment), _known(value.right, environment)
-        if left is None or right is None:
-            return None
-        return _of([arithmetic(value.operator, a, b) for a, b in product(left, right)])
+        return _calculated(value, left, right)
     return None
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from einsearch.derivation import splicing
 from einsearch.derivation.drawing import (
-    decision_position,
     deepen,
     draw_all,
     end,
@@ -72,7 +71,7 @@ def _first_copy(
     deepen(m)
     if too_deep(m):
         return f"{outer.path.label}: deeper than {m.settings.limits.depth} levels"
-    origin = Origin(decision_position(m), m.parameters, m.flops, m.memory)
+    origin = Origin(m.decided(), m.parameters, m.flops, m.memory)
     m.push(copy_next, (node, 1, count, incoming, (), origin, None))
     m.context = m.context._replace(copies=outer.copies * count)
     return _copy_from(m, node, incoming, 0)
@@ -93,7 +92,7 @@ def copy_next(m: Machine, data: tuple[Any, ...]) -> str | None:
     """Goes on with the next copy; `data`: the first one's origin, and what is done of them."""
     node, done, count, incoming, outcome, origin, segment = data
     if segment is None:
-        segment = (origin.position, decision_position(m), m.source)
+        segment = (origin.position, m.decided(), m.source)
     elif m.source is not None and m.source.position != m.source.end:
         return "a copy takes fewer decisions than its original"
     if incoming is not None:

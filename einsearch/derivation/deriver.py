@@ -99,7 +99,7 @@ class Deriver(Machine):
     def complete(self, opening: Opening) -> str | None:
         return call_with(self, opening)
 
-    def copy(self, start: int, end: int) -> None:
+    def copy(self, start: Any, end: Any) -> None:
         self.source = Cursor(self.decisions, start, end, is_copy=True)
 
 

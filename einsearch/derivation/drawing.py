@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from einsearch.derivation.machine import Machine
-from einsearch.derivation.state import Context, Position
+from einsearch.derivation.state import Context
 from einsearch.derivation.values import evaluate, resolve_domain
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
@@ -39,13 +39,6 @@ def _drawn(m: Machine, data: tuple[Any, Any, tuple[Any, ...]], value: Any) -> st
 def value_of(m: Machine, value: e.Value, node: Any, drawn: Sequence[Any]) -> Any:
     context = m.context
     return evaluate(value, context.environment, m.specs, context.depth, node.draws, drawn)
-
-
-def decision_position(m: Machine) -> Position:
-    """Where in the machine's own decisions the next one is."""
-    if m.source is not None and m.source.is_copy:
-        return Position(m.source.position)
-    return Position(len(m.decisions))
 
 
 def deepen(m: Machine) -> None:

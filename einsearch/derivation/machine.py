@@ -285,6 +285,12 @@ class Machine(abc.ABC):
         """Comes to an end at once where what follows is known."""
         return False
 
+    def decided(self) -> Any:
+        """Where in the decisions taken, or read by a copy, the next one is; as `copy` takes it."""
+        if self.source is not None and self.source.is_copy:
+            return Position(self.source.position)
+        return Position(len(self.decisions))
+
     def next_key(self) -> str:
         """Key of the weights of the next call; empty where calls are not made."""
         return ""
@@ -306,7 +312,7 @@ class Machine(abc.ABC):
         """Prepares the use of a shared expression."""
 
     @abc.abstractmethod
-    def copy(self, start: int, end: int) -> None:
+    def copy(self, start: Any, end: Any) -> None:
         """The next expression repeats the decisions from `start` to `end`."""
 
     @abc.abstractmethod

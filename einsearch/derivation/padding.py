@@ -72,11 +72,11 @@ class Padding:
         node, number, outer = frame.data
         own = (id(node), number, outer, m.block.incoming, self.state(m.block))
         place = (m.structures.of(context.environment), *context[3:], context.depth)
-        return self._is_worse((own, place, m.position, m.known, m.unread), frame.next, m)
+        return self._is_worse((own, place, m.position, m.known, m.unread, m.source), frame.next, m)
 
     def knows_call(self, m: Any, call: Call) -> bool:
         """Whether a recogniser left out a call before that yields the same there."""
-        key = (call.inputs, call.outputs, m.position, m.block, m.known, m.unread)
+        key = (call.inputs, call.outputs, m.position, m.block, m.known, m.unread, m.source)
         return self._is_worse(key, m.frames, m)
 
     def _is_worse(self, key: Hashable, shared: Any, m: Any) -> bool:

@@ -60,7 +60,7 @@ def derive_rule(
     recognizers: list[Recognizer] = []
     for freedom, unread in attempts(grammar, read):
         recognizers.append(Recognizer(grammar, target(read, freedom), unread))
-        found = first_verified(grammar, read, recognizers[-1])
+        found = derived(grammar, read, recognizers[-1])
         if found is not None:
             return found
     # Of equals the strictest: it says most clearly what does not match.
@@ -80,10 +80,28 @@ def attempts(grammar: Grammar, read: Architecture) -> Iterator[tuple[Freedom, in
             yield Freedom.UNREAD, unread
 
 
+def derived(grammar: Grammar, read: Architecture, recognizer: Recognizer) -> Derivation | None:
+    """The most probable derivation that comes to the same architecture, or None.
+
+    Of derivations of a rule that make the same of the text, a recogniser takes the most probable.
+    Where copies of that one do not fit (they have other specs, or tie other weights), the others
+    are looked at, as far as that is not too much work.
+    """
+    found = first_verified(grammar, read, recognizer)
+    freedom = recognizer.goal.freedom
+    if found is not None or freedom is Freedom.UNREAD or not recognizer.has_repeated:
+        return found
+    apart = Recognizer(grammar, recognizer.goal, is_apart=True)
+    try:
+        return first_verified(grammar, read, apart)
+    except ParseError:
+        return None
+
+
 def first_verified(
     grammar: Grammar, read: Architecture, recognizer: Recognizer
 ) -> Derivation | None:
-    """The most probable derivation that comes to the same architecture, or None."""
+    """The first derivation of a recogniser that comes to the same architecture, or None."""
     freedom = recognizer.goal.freedom
     for number, values in enumerate(recognizer.parses()):
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from einsearch.derivation.drawing import decision_position
 from einsearch.derivation.machine import Machine
 from einsearch.derivation.state import Cursor, Frame, Position, Prepaid
 from einsearch.derivation.values import Shared
@@ -20,7 +19,7 @@ def use(m: Machine, shared: Shared) -> None:
     """Derives a shared expression where it is used first; repeats that everywhere else."""
     known = m.shared.get(shared)
     if known is None:
-        m.push(_first_use_done, (shared, decision_position(m)))
+        m.push(_first_use_done, (shared, m.decided()))
         if m.context.copies:
             _prepay(m, shared)
     else:
@@ -102,7 +101,7 @@ def _past(source: Cursor | None, used: tuple[int, int]) -> Cursor | None:
 
 def _first_use_done(m: Machine, data: tuple[Shared, Position]) -> None:
     shared, start = data
-    m.shared = {**m.shared, shared: (start, decision_position(m))}
+    m.shared = {**m.shared, shared: (start, m.decided())}
     m.events.append(("end",))
 
 

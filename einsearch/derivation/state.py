@@ -83,7 +83,7 @@ class Prepaid(NamedTuple):
 class Origin(NamedTuple):
     """Where copies begin: decisions and costs up to the first of them."""
 
-    position: Position
+    position: Any
     parameters: int
     flops: int
     memory: int

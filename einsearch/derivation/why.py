@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from einsearch.derivation.derivation import Derivation
-from einsearch.derivation.parse import attempts, first_verified
+from einsearch.derivation.parse import attempts, derived, first_verified
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.target import Freedom, Target, target
 from einsearch.derivation.why_edits import Edit, Index, Kind
@@ -26,7 +26,7 @@ from einsearch.derivation.why_fragment import (
 )
 from einsearch.derivation.why_nearest import COPIES, proposals
 from einsearch.derivation.why_steps import Source, Step, steps_of
-from einsearch.derivation.why_trace import Tracer
+from einsearch.derivation.why_trace import MOST_STEPS, MOST_UNREAD_STEPS, Tracer
 from einsearch.errors import Location, ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.load import architecture_rule
@@ -136,14 +136,24 @@ def _why(
         return Why(grammar.name, text, spec, None, failure)
     tracers: list[Tracer] = []
     for freedom, unread in attempts(grammar, reading.read):
-        tracers.append(Tracer(grammar, target(reading.read, freedom), unread))
-        found = _verified(grammar, reading, tracers[-1])
+        goal = target(reading.read, freedom)
+        recognizer = Recognizer(grammar, goal, unread)
+        recognizer.most_steps = MOST_UNREAD_STEPS if unread else MOST_STEPS
+        tracers.append(Tracer(grammar, goal, unread))
+        found = _derived(grammar, reading, recognizer) or _verified(grammar, reading, tracers[-1])
         if found is not None:
             return Why(grammar.name, text, spec, found, None)
     failure = _Search(grammar, reading, tracers).failure()
     if any(tracer.steps >= tracer.most_steps for tracer in tracers):
         failure = replace(failure, is_certain=False)
     return Why(grammar.name, text, spec, None, failure)
+
+
+def _derived(grammar: Grammar, reading: Reading, recognizer: Recognizer) -> Derivation | None:
+    try:
+        return derived(grammar, reading.read, recognizer)
+    except ParseError:
+        return None
 
 
 def _verified(grammar: Grammar, reading: Reading, recognizer: Recognizer) -> Derivation | None:

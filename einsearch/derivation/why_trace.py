@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from einsearch.derivation.matching import REGISTERS
 from einsearch.derivation.recognize import Recognizer
+from einsearch.derivation.repeating import find
 from einsearch.derivation.state import Opening, Refs
 from einsearch.derivation.target import Target, Token
-from einsearch.derivation.values import Environment, holds
+from einsearch.derivation.values import Environment, Shared, holds
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Call
@@ -61,6 +63,9 @@ class Seen:
 class Tracer(Recognizer):
     """A recognizer that remembers what it could not match.
 
+    It looks at copies, and at uses of a shared expression after the first, as if they were derived
+    by themselves: so it sees whether that is all that stands in the way.
+
     Attributes:
         misses: calls that would have stood where the furthest thread ended.
         ruled_out: alternatives whose condition was false.
@@ -108,12 +113,21 @@ class Tracer(Recognizer):
                 )
 
     def _resume(self, thread: tuple[Any, ...]) -> None:
-        if len(thread) > 8:
-            data = thread[9]
+        if len(thread) > REGISTERS:
+            data = thread[REGISTERS + 1]
             self._node = data[1] if isinstance(data, tuple) else data
             if isinstance(self._node, Call):
                 self._node = None
         super()._resume(thread)
+
+    def use(self, shared: Shared) -> None:
+        if find(self, self.structures.of((shared,))) is not None:
+            self.context = self.context._replace(copies=0)
+        elif self.context.copies:
+            super().use(shared)
+
+    def copy(self, start: Any, end: Any) -> None:
+        pass
 
     def emit(self, call: Call, node: e.PrimitiveCall, drawn: tuple[Any, ...]) -> str | None:
         self._node = node

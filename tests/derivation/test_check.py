@@ -38,6 +38,10 @@ MISFITS = [
     ("x = f({2, 3}) >> relu\nf(n) = clone(n)", "2:18", "relu takes 1 tensor, but 2 or 3 arrive"),
     ("x = split(4, 0) >> each(relu) >> safe_div", "2:34", "safe_div takes 2 tensors, but 4 arrive"),
     ("x = clone(2) >> each(relu, 3) >> add", "2:17", "each(..., n) takes 1 tensor, but 2 arrive"),
+    ("x = clone({2, 3}) >> (add | matmul when branches > 2)", "2:29", "2 tensors, but 3 arrive"),
+    ("x = clone(4) >> (add | matmul when not branches == 2)", "2:24", "2 tensors, but 4 arrive"),
+    ("x = clone(3) >> (add | matmul when image)", "2:24", "2 tensors, but 3 arrive"),
+    ("x = clone(2) >> (relu when branches == 2 | add when tokens)", "2:18", "but 2 arrive"),
 ]
 
 
@@ -51,6 +55,20 @@ def test_a_join_that_cannot_be_fed(text: str, place: str, message: str) -> None:
 
 def test_a_join_that_can_sometimes_be_fed_is_no_error() -> None:
     assert problems("start x\nx = clone({2, 3}) >> (matmul | add)") == []
+
+
+GUARDED = [
+    "x = clone({4, 8}) >> (add | matmul when branches == 2)",
+    "x = clone(4) >> (add | matmul when branches < 4 and image)",
+    "x = clone(4) >> (add | matmul when not (branches > 2 or tokens))",
+    "x = clone(4) >> y(2)\ny(n) = add | matmul when branches == n",
+    "x = clone(4) >> y(1)\ny(n) = add | matmul when branches - 1 == n",
+]
+
+
+@pytest.mark.parametrize("text", GUARDED)
+def test_a_join_whose_guard_lets_nothing_in_is_no_error(text: str) -> None:
+    assert problems(f"start x\n{text}") == []
 
 
 def test_an_endless_rule() -> None:

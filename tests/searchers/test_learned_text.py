@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from einsearch.derivation.check import Severity, check
 from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.replay import replay
@@ -63,6 +64,16 @@ def test_probabilities_of_whole_networks_are_those_that_were_learned(name: str, 
         assert drawn.log_probability == pytest.approx(
             log_probability(found, before) + rest, rel=1e-3, abs=1e-3
         )
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_einspace_learned_in_contexts_has_no_errors(order: int) -> None:
+    """Joins of four and of eight branches become rules of their own."""
+    rules = packaged("einspace")
+    text = learned_text(rules, distribution(rules, order), 8)
+    assert text.count("matmul") > 2
+    found = check(load_grammar_text(text, "learned.ein"))
+    assert [p for p in found if p.severity is Severity.ERROR] == []
 
 
 def test_rules_are_written_where_they_differ_and_named_after_it() -> None:
