@@ -300,3 +300,29 @@ def test_bisection_pays_where_values_are_in_order() -> None:
     listed = np.array([best_of_64({"bisection": False}, seed) for seed in range(40)])
     error = math.sqrt((halved.var() + listed.var()) / 40)
     assert halved.mean() - listed.mean() > 2 * error
+
+
+def test_what_others_propose_in_a_portfolio_throws_nothing_away() -> None:
+    """The tree is left only once everything in the space has been proposed."""
+    members = ["mcts", "random"]
+    searcher = make_searcher({"name": "portfolio", "searchers": members}, bits_space(6))
+    seen = set[str]()
+    while len(seen) < 64:
+        proposal = searcher.ask()
+        assert proposal.origin in ("mcts: tree", "random: sample")
+        seen.add(proposal.derivation.text)
+        searcher.tell(complete(proposal))
+
+
+def test_a_record_that_went_another_way_throws_nothing_away() -> None:
+    other, searcher = mcts(bits_space(5), seed=1), mcts(bits_space(5), seed=2)
+    seen = set[str]()
+    for _ in range(16):
+        trial = complete(other.ask())
+        other.tell(trial)
+        searcher.recall(replace(trial, state=TrialState.RUNNING, values={}))
+        searcher.tell(trial)
+        seen.add(trial.text)
+    proposals = [searcher.ask() for _ in range(16)]
+    assert {proposal.origin for proposal in proposals} == {"tree"}
+    assert len(seen | {proposal.derivation.text for proposal in proposals}) == 32
