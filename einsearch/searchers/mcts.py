@@ -51,7 +51,8 @@ class MctsSearcher(Searcher):
         sharing: how many trials of its own a value needs until they count as much as those
             that took it in other places.
         tilt: how strongly worths tilt the grammar's probabilities: a value that was better by the
-            whole range of ranks is e to this power as likely. 0 for the grammar alone.
+            whole range of ranks is e to this power as likely. 0 for the grammar alone, 1000 at
+            most.
         emphasis: power of the rank; the larger, the more only the best count.
         bisection: whether numbers are halved; otherwise each is a value like any other.
     """
@@ -66,7 +67,7 @@ class MctsSearcher(Searcher):
         exploration: Annotated[float, Field(ge=0)] = 0.5,
         widening: Annotated[float, Field(gt=0)] = 1.0,
         sharing: Annotated[float, Field(gt=0)] = 5.0,
-        tilt: Annotated[float, Field(ge=0)] = 10.0,
+        tilt: Annotated[float, Field(ge=0, le=1000)] = 10.0,
         emphasis: Annotated[float, Field(gt=0)] = 2.0,
         bisection: bool = True,
     ) -> None:

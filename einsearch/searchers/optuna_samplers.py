@@ -80,20 +80,12 @@ def kind_of(name: str) -> tuple[str, Kind]:
     Raises:
         SearcherError: there is none of that name.
     """
-    from optuna import samplers
-
     if name in SAMPLERS:
         return name, SAMPLERS[name]
-    offered = {
-        key: found
-        for key, found in vars(samplers).items()
-        if inspect.isclass(found)
-        and issubclass(found, samplers.BaseSampler)
-        and not inspect.isabstract(found)
-    }
+    offered = _offered()
     wanted = name.removeprefix(_PLACE)
     if wanted not in offered:
-        names = [*SAMPLERS, *sorted(offered)]
+        names = [*SAMPLERS, *offered]
         hint = nearest(wanted, names) or f"there are {', '.join(names)}"
         raise SearcherError(f"Optuna has no sampler {name}: {hint}")
     for key, kind in SAMPLERS.items():
@@ -107,6 +99,19 @@ def kind_of(name: str) -> tuple[str, Kind]:
         asks_again=False,
         draws_alone=True,
         sees_taken=True,
+    )
+
+
+def _offered() -> list[str]:
+    """Classes of `optuna.samplers` of which there can be samplers."""
+    from optuna import samplers
+
+    return sorted(
+        key
+        for key, found in vars(samplers).items()
+        if inspect.isclass(found)
+        and issubclass(found, samplers.BaseSampler)
+        and not inspect.isabstract(found)
     )
 
 
