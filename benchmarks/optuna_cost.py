@@ -23,7 +23,7 @@ import numpy as np
 from overhead import GRAMMARS, NODES, Case, grammar, processor
 
 from einsearch.searchers.base import Proposal
-from einsearch.searchers.optuna import SAMPLERS
+from einsearch.searchers.optuna_samplers import SAMPLERS
 from einsearch.searchers.registry import make_searcher
 from einsearch.study.describing import trial_of
 from einsearch.trial import Trial, TrialState

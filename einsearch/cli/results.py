@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -82,7 +83,19 @@ def _row(trial: Trial, objectives: Sequence[str], sizes: Sequence[str]) -> list[
     ]
 
 
-def best(run: RunArgument, json: JsonOption = False) -> None:
+def best(
+    run: RunArgument,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="NAME=VALUE,...",
+            help="Where the hypervolume of several objectives ends; give all runs one to compare "
+            "them. Without it, the worst of each objective in the run.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Draw the best network of a run, with its scores; with several objectives all of which no
     other is better in everything, and the hypervolume that they dominate.
 
@@ -93,8 +106,9 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
     from einsearch.cli.summary import print_drawing, summary, trial_facts
 
     opened = read_run(run)
+    corner = None if reference is None else _reference(reference, list(opened.directions))
     if json:
-        print_json(summary(opened))
+        print_json(summary(opened, reference=corner))
     elif opened.best is None:
         print("no trial is complete yet")
     else:
@@ -102,12 +116,30 @@ def best(run: RunArgument, json: JsonOption = False) -> None:
         print()
         print_facts(trial_facts(opened, opened.best))
         if len(opened.directions) > 1:
-            _print_front(opened)
+            _print_front(opened, corner)
     if opened.best is None:
         raise typer.Exit(1)
 
 
-def _print_front(run: Run) -> None:
+def _reference(text: str, objectives: Sequence[str]) -> dict[str, float]:
+    """The point that "name=value,..." gives, with a finite value for each objective."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = (side.strip() for side in part.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if name not in objectives or name in found or not math.isfinite(number):
+            break
+        found[name] = number
+    if len(found) < len(objectives) or text.count(",") >= len(objectives):
+        example = ",".join(f"{name}=1" for name in objectives)
+        raise WrongCall(f"--reference is {text}: expected a number for each, such as {example}")
+    return found
+
+
+def _print_front(run: Run, reference: Mapping[str, float] | None) -> None:
     objectives = list(run.directions)
     front = run.pareto_front
     them = "this one" if len(front) == 1 else f"these {len(front)}"
@@ -115,7 +147,10 @@ def _print_front(run: Run) -> None:
     rows = [[str(t.number), *(score(t.values[name]) for name in objectives), t.text] for t in front]
     print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
     print()
-    print_facts({"hypervolume": f"{run.hypervolume():.4g}, up to the worst of each objective"})
+    corner = "the worst of each objective"
+    if reference is not None:
+        corner = ", ".join(f"{name} {value:g}" for name, value in reference.items())
+    print_facts({"hypervolume": f"{run.hypervolume(reference):.4g}, up to {corner}"})
 
 
 def learned(run: RunArgument) -> None:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from einsearch.trial import Trial
 
 
-def summary(run: Run, trial: Trial | None = None) -> dict[str, Any]:
-    """A run and one trial of it, the best if none is given, as JSON."""
+def summary(
+    run: Run, trial: Trial | None = None, reference: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """A run and one trial of it, the best if none is given, as JSON; the reference is that of its
+    hypervolume."""
     shown = trial or run.best
     return {
         "directory": str(run.directory) if run.directory else None,
@@ -32,7 +35,7 @@ def summary(run: Run, trial: Trial | None = None) -> dict[str, Any]:
         "best": None if shown is None else shown.as_json(),
         "final": None if shown is None else final_of(run, shown),
         "front": [trial.number for trial in run.pareto_front],
-        "hypervolume": run.hypervolume(),
+        "hypervolume": run.hypervolume(reference),
         "epochs": run.epochs,
     }
 

@@ -11,7 +11,7 @@ import abc
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation
     from einsearch.derivation.machine import Chooser
     from einsearch.grammar.model import Grammar
+
+
+FOREIGN: Final = "portfolio"
+"""Origin, in a portfolio, of a proposal as the searchers see it that did not make it."""
 
 
 @dataclass(frozen=True)

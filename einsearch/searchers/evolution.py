@@ -90,7 +90,7 @@ class EvolutionSearcher(Searcher):
         return self._merits[self._population[place].number], place
 
     def _learn(self, trial: Trial) -> None:
-        merit = self.space.merit(trial)
+        merit = self._merit(trial)
         is_new = trial.number not in self._merits
         if merit is not None:
             self._reward(trial, merit, is_new)
@@ -100,6 +100,10 @@ class EvolutionSearcher(Searcher):
         elif is_new:
             self._breeder.credit.reward(trial.origin, 0.0)
             self._proposed.forget(trial.number)
+
+    def _merit(self, trial: Trial) -> Merit | None:
+        """What it is worth in the population; None where it takes no place."""
+        return self.space.merit(trial)
 
     def _reward(self, trial: Trial, merit: Merit, is_new: bool) -> None:
         parents = [self._merits[parent] for parent in trial.parents if parent in self._merits]

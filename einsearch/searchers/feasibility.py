@@ -6,7 +6,9 @@ Each constraint has a surrogate of its own, and failing is one more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -14,7 +16,8 @@ import numpy as np
 from einsearch.searchers.features import Features
 from einsearch.searchers.observations import Observations
 from einsearch.searchers.overlap import Catalogue
-from einsearch.searchers.surrogate_fit import Regression, Surrogate
+from einsearch.searchers.surrogate_fit import Quantity, Regression, Surrogate
+from einsearch.trial import Trial
 
 Chance = Callable[[Sequence[Features]], np.ndarray]
 """Probability that m architectures are feasible, shape (m,)."""
@@ -44,7 +47,7 @@ class Feasibility:
 
     def chance(self) -> Chance:
         """By what is known; 1 as long as nothing failed and no constraint was broken."""
-        bounds = [self._surrogate(name, values) for name, values in self._margins().items()]
+        bounds = [self._surrogate(name) for name in self._names()]
 
         def chance(features: Sequence[Features]) -> np.ndarray:
             from scipy.special import ndtr
@@ -57,22 +60,34 @@ class Feasibility:
 
         return chance
 
-    def _margins(self) -> dict[str, np.ndarray]:
-        """What is to be above 0, by name, for each trial, NaN where it is not known. Only what was
-        not always so is learned, and constraints only where any trial keeps them all."""
-        trials = self._seen.trials
-        margins = {_WORKS: np.where(np.isfinite(self._seen.values()), 1.0, -1.0)}
+    def _names(self) -> list[str]:
+        """What is learned: only what was not always so, and constraints only where any trial
+        keeps them all."""
+        names = [_WORKS]
         if self._seen.is_feasible.any():
-            for name in sorted({name for trial in trials for name in trial.excess}):
-                excess = np.array([trial.excess.get(name, np.nan) for trial in trials])
-                margins[name] = -np.arcsinh(excess)
-        return {name: values for name, values in margins.items() if (values < 0).any()}
+            names += sorted({name for trial in self._seen.trials for name in trial.excess})
+        return [name for name in names if (_margins(name, self._seen) < 0).any()]
 
-    def _surrogate(self, name: str, margins: np.ndarray) -> Surrogate:
-        new = Regression(self._catalogue, self._largest_process, _itself)
-        regression = self._regressions.setdefault(name, new)
-        rows = np.flatnonzero(np.isfinite(margins))
-        return regression.surrogate(rows, margins[rows], self._seen.changes)
+    def _surrogate(self, name: str) -> Surrogate:
+        if name not in self._regressions:
+            quantity = Quantity(partial(_margins, name), partial(_has, name), _itself)
+            self._regressions[name] = Regression(
+                self._seen, self._catalogue, self._largest_process, quantity
+            )
+        return self._regressions[name].surrogate()[0]
+
+
+def _margins(name: str, seen: Observations) -> np.ndarray:
+    """What is to be above 0, for each trial; NaN where it is not known."""
+    if name == _WORKS:
+        return np.where(np.isfinite(seen.values()), 1.0, -1.0)
+    excess = np.array([trial.excess.get(name, np.nan) for trial in seen.trials])
+    margins: np.ndarray = -np.arcsinh(excess)
+    return margins
+
+
+def _has(name: str, trial: Trial) -> bool:
+    return name == _WORKS or math.isfinite(trial.excess.get(name, math.nan))
 
 
 def _itself(values: np.ndarray) -> np.ndarray:

@@ -7,17 +7,17 @@ better takes its place. Where none is, another climb begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 from pydantic import Field
 
-from einsearch.errors import NoNeighbour
+from einsearch.errors import NoNeighbour, SearcherError
 from einsearch.searchers.base import Merit, Proposal, Searcher, SearchSpace
 from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
-from einsearch.searchers.varying import Operators
+from einsearch.searchers.varying import CROSSOVER, RECOMBINE, Operators
 from einsearch.trial import Trial
 
 MOST_TRIES: Final = 60
@@ -62,6 +62,16 @@ class LocalSearcher(Searcher):
         self._best: Trial | None = None
         self._openings: list[Trial] = []
         self._failures = 0
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any]) -> None:
+        """Raises SearcherError where none of the operators makes neighbours."""
+        operators = options["operators"]
+        if operators and set(operators) <= {CROSSOVER, RECOMBINE}:
+            raise SearcherError(
+                f"the option operators of the searcher local is {list(operators)}: expected "
+                "mutations, such as value, because a neighbour has one parent"
+            )
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         if number < len(self.space.seeds):

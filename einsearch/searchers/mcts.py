@@ -15,7 +15,7 @@ from einsearch.derivation.choosing import fast_random
 from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.replay import values_of
 from einsearch.derivation.state import DeadEnd
-from einsearch.searchers.base import Proposal, Searcher, SearchSpace
+from einsearch.searchers.base import FOREIGN, Proposal, Searcher, SearchSpace
 from einsearch.searchers.mcts_guide import Guide, Tree
 from einsearch.searchers.mcts_rewards import Rewards
 from einsearch.searchers.mcts_tree import Branch, Policy
@@ -51,7 +51,8 @@ class MctsSearcher(Searcher):
         sharing: how many trials of its own a value needs until they count as much as those
             that took it in other places.
         tilt: how strongly worths tilt the grammar's probabilities: a value that was better by the
-            whole range of ranks is e to this power as likely. 0 for the grammar alone.
+            whole range of ranks is e to this power as likely. 0 for the grammar alone, 1000 at
+            most.
         emphasis: power of the rank; the larger, the more only the best count.
         bisection: whether numbers are halved; otherwise each is a value like any other.
     """
@@ -66,7 +67,7 @@ class MctsSearcher(Searcher):
         exploration: Annotated[float, Field(ge=0)] = 0.5,
         widening: Annotated[float, Field(gt=0)] = 1.0,
         sharing: Annotated[float, Field(gt=0)] = 5.0,
-        tilt: Annotated[float, Field(ge=0)] = 10.0,
+        tilt: Annotated[float, Field(ge=0, le=1000)] = 10.0,
         emphasis: Annotated[float, Field(gt=0)] = 2.0,
         bisection: bool = True,
     ) -> None:
@@ -81,20 +82,34 @@ class MctsSearcher(Searcher):
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         random = fast_random(rng)
-        if number < len(self.space.seeds):
-            proposal = Proposal(number, self.space.seeds[number], origin="seed")
-            self._follow(number, proposal.derivation.decisions, random)
-        else:
-            found = self._descend(number, random)
-            proposal = Proposal(
-                number, found or self.space.sample(rng), origin="tree" if found else "sample"
-            )
-        self._proposed.note(proposal)
-        self._proposed.forget(number)
+        proposal, guide = self._find(number, rng, random)
+        self._accept(proposal, guide, random)
         return proposal
 
-    def _descend(self, number: int, random: Random) -> Derivation | None:
-        """What a walk derives that was not proposed before; None where none is found."""
+    def _find(
+        self, number: int, rng: np.random.Generator, random: Random
+    ) -> tuple[Proposal, Guide | None]:
+        """What is to be proposed, and the walk that found it, if one did."""
+        if number < len(self.space.seeds):
+            return Proposal(number, self.space.seeds[number], origin="seed"), None
+        found = self._descend(random)
+        if found is None:
+            return Proposal(number, self.space.sample(rng)), None
+        derivation, guide = found
+        return Proposal(number, derivation, origin="tree"), guide
+
+    def _accept(self, proposal: Proposal, guide: Guide | None, random: Random) -> None:
+        """Takes in what is proposed, so that it is not proposed again."""
+        if guide is not None:
+            guide.close()
+            self._hold(proposal.number, guide.path)
+        elif proposal.origin == "seed":
+            self._follow(proposal.number, proposal.derivation.decisions, random)
+        self._proposed.note(proposal)
+        self._proposed.forget(proposal.number)
+
+    def _descend(self, random: Random) -> tuple[Derivation, Guide] | None:
+        """A walk to what was not proposed before; None where none is found."""
         for _ in range(MOST_WALKS):
             if self._tree.root.is_closed:
                 return None
@@ -103,25 +118,24 @@ class MctsSearcher(Searcher):
             if found is None:
                 continue
             if found not in self._proposed:
-                self._hold(number, guide.path)
-                return found
+                return found, guide
+            guide.close()
             for branch in guide.path:
                 branch.repeats += 1
         return None
 
     def _derive(self, guide: Guide) -> Derivation | None:
         try:
-            found = self.space.guided(guide)
+            return self.space.guided(guide)
         except DeadEnd:
             guide.fail()
             return None
-        guide.close()
-        return found
 
     def _follow(self, number: int, decisions: Sequence[Any], random: Random) -> None:
         """Walks down where recorded decisions lead."""
         guide = Guide(self._tree, random, values_of(decisions))
         if self._derive(guide) is not None:
+            guide.close()
             self._hold(number, guide.path)
 
     def _hold(self, number: int, path: list[Branch]) -> None:
@@ -136,13 +150,17 @@ class MctsSearcher(Searcher):
         return path
 
     def _recall(self, trial: Trial) -> None:
-        # A walk also learns of dead ends, which no record holds, so that it is done again.
         rng = np.random.default_rng((self.seed, trial.number))
-        proposal = self._propose(trial.number, rng)
-        if values_of(proposal.derivation.decisions) != values_of(trial.decisions):
-            self._release(trial.number)
-            self._proposed.recall(trial)
-            self._follow(trial.number, trial.decisions, fast_random(rng))
+        random = fast_random(rng)
+        if trial.origin != FOREIGN:
+            # A walk also learns of dead ends, which no record holds, so that it is done again.
+            proposal, guide = self._find(trial.number, rng, random)
+            if values_of(proposal.derivation.decisions) == values_of(trial.decisions):
+                self._accept(proposal, guide, random)
+                return
+        # What that walk found was not proposed, so that it stays open.
+        self._proposed.recall(trial)
+        self._follow(trial.number, trial.decisions, random)
 
     def _learn(self, trial: Trial) -> None:
         merit = self.space.merit(trial)

@@ -7,7 +7,6 @@ crowding distances leaves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, ClassVar
@@ -16,11 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from einsearch.searchers.base import Proposal, Searcher, SearchSpace
-from einsearch.searchers.pareto import Standing, ranked, standing_of
+from einsearch.searchers.pareto import Standing, has_standing, ranked, standing_of
 from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
 from einsearch.searchers.varying import Breeder
-from einsearch.trial import Trial, TrialState
+from einsearch.trial import Trial
 
 
 @register_searcher
@@ -76,7 +75,7 @@ class Nsga2Searcher(Searcher):
 
     def _learn(self, trial: Trial) -> None:
         self._leave(trial.number)
-        if not self._is_result(trial):
+        if not has_standing(trial, self.space.directions):
             self._breeder.credit.reward(trial.origin, 0.0)
             self._proposed.forget(trial.number)
             return
@@ -87,12 +86,6 @@ class Nsga2Searcher(Searcher):
         for number in self._order[self._size :]:
             self._leave(number)
             self._proposed.forget(number)
-
-    def _is_result(self, trial: Trial) -> bool:
-        """Whether it has a finite value for every objective."""
-        values = [trial.values.get(name, math.nan) for name in self.space.directions]
-        is_done = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        return is_done and all(map(math.isfinite, values))
 
     def _leave(self, number: int) -> None:
         """Takes a trial out of the population; one that was paused enters again."""

@@ -18,7 +18,9 @@ class Observations:
 
     Attributes:
         trials: as told last, one a row.
-        changes: how often values of earlier rows may have changed.
+        told: every telling, in order: the trial, and whether it made a new row.
+        rescaled: how many tellings there had been when the scale of all values last changed, with
+            the first value of another budget or the first that keeps the constraints.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -28,7 +30,8 @@ class Observations:
         self._budgets: frozenset[float] = frozenset()
         self._has_feasible = False
         self.trials: list[Trial] = []
-        self.changes = 0
+        self.told: list[tuple[Trial, bool]] = []
+        self.rescaled = 0
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -50,8 +53,21 @@ class Observations:
         else:
             self.trials[row] = trial
             self._scores[row] = self._scores[row] | score if score else {}
-        self.changes += not is_new or known != (self._budgets, self._has_feasible)
+        self.told.append((trial, is_new))
+        if known != (self._budgets, self._has_feasible):
+            self.rescaled = len(self.told)
         return is_new
+
+    def after(self, tellings: int) -> Observations:
+        """What was known after so many tellings."""
+        past = Observations(self._space)
+        for trial, _ in self.told[:tellings]:
+            past.tell(trial)
+        return past
+
+    def has_value(self, trial: Trial) -> bool:
+        """Whether a trial as told is worth anything."""
+        return self._space.merit(trial) is not None
 
     @property
     def is_feasible(self) -> np.ndarray:

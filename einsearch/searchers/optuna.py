@@ -5,12 +5,11 @@ Optimization".
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import numpy as np
 from pydantic import Field
@@ -20,62 +19,15 @@ from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.replay import values_of
 from einsearch.derivation.state import DeadEnd
 from einsearch.errors import NoNeighbour, SearcherError
-from einsearch.grammar.modules import nearest
 from einsearch.searchers.base import Proposal, Searcher, SearchSpace
+from einsearch.searchers.optuna_samplers import kind_of, make_sampler, rehearse
 from einsearch.searchers.proposed import Proposed
 from einsearch.searchers.registry import register_searcher
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
     from einsearch.searchers.optuna_decisions import Parameter
 
-
-class Kind(NamedTuple):
-    """What must be known of one of Optuna's samplers.
-
-    Attributes:
-        sampler: its class in `optuna.samplers`.
-        defaults: arguments that differ from Optuna's own.
-        history: finished trials that it sees at most, unless the user says; None for all.
-        is_stateful: whether it goes on from notes that it left at earlier trials.
-        is_multiple: whether it takes several objectives.
-        relates: which of the decisions that every trial has taken it suggests together: "all",
-            "numbers", "none"; "own" where it looks for them itself.
-        asks_again: whether it suggests something else when it is asked again.
-        draws_alone: whether its suggestion for a decision is used that not every trial has taken.
-        seed_varies: whether it gets another seed for every proposal.
-    """
-
-    sampler: str
-    defaults: Mapping[str, Any]
-    history: int | None = None
-    is_stateful: bool = False
-    is_multiple: bool = True
-    relates: str = "all"
-    asks_again: bool = True
-    draws_alone: bool = False
-    seed_varies: bool = True
-
-
-SAMPLERS: Final[Mapping[str, Kind]] = {
-    "tpe": Kind("TPESampler", {"constant_liar": True, "group": False}, 500, draws_alone=True),
-    "nsga2": Kind("NSGAIISampler", {}, is_stateful=True),
-    "gp": Kind("GPSampler", {"deterministic_objective": False}, 150, asks_again=False),
-    "cmaes": Kind("CmaEsSampler", {}, is_stateful=True, is_multiple=False, relates="numbers"),
-    "random": Kind("RandomSampler", {}, relates="none", draws_alone=True),
-    "qmc": Kind(
-        "QMCSampler", {}, is_stateful=True, relates="own", asks_again=False, seed_varies=False
-    ),
-}
-
-OWN_ARGUMENTS: Final = frozenset(
-    "self seed group n_startup_trials constraints_func gamma weights mutation crossover x0 "
-    "source_trials independent_sampler warn_independent_sampling warn_asynchronous_seeding "
-    "elite_population_selection_strategy child_generation_strategy after_trial_strategy".split()
-)
-"""Arguments of samplers that are set here, or that a file of settings cannot say."""
 
 MOST_REPEATS: Final = 4
 """Suggestions that repeat earlier ones before a neighbour of one is proposed in its place."""
@@ -98,7 +50,8 @@ class OptunaSearcher(Searcher):
     1,000 and 6 s at 2,000 (`benchmarks/optuna_cost.py`). A smaller `history` makes it less.
 
     Args:
-        sampler: tpe, nsga2, gp, cmaes, random or qmc; cmaes takes one objective alone.
+        sampler: tpe, nsga2, nsga3, gp, cmaes, random or qmc, or the name of a class in
+            `optuna.samplers`, such as BruteForceSampler; cmaes takes one objective alone.
         options: arguments of that sampler's class in `optuna.samplers`, such as
             {"n_ei_candidates": 48}.
         startup: results before the sampler is asked; until then the grammar draws.
@@ -113,7 +66,7 @@ class OptunaSearcher(Searcher):
         space: SearchSpace,
         seed: int = 0,
         *,
-        sampler: Literal["tpe", "nsga2", "gp", "cmaes", "random", "qmc"] = "tpe",
+        sampler: str = "tpe",
         options: dict[str, Any] | None = None,
         startup: Annotated[int, Field(ge=1)] = 10,
         history: Annotated[int, Field(ge=10)] | None = None,
@@ -121,9 +74,15 @@ class OptunaSearcher(Searcher):
         from einsearch.searchers.optuna_study import RELATES, SamplerStudy
 
         super().__init__(space, seed)
-        self._kind = kind = SAMPLERS[sampler]
+        sampler, kind = kind_of(sampler)
+        self._kind = kind
         self._startup = startup
-        directions = list(space.directions.values())[: None if kind.is_multiple else 1]
+        directions = list(space.directions.values())
+        if len(directions) > 1 and not kind.is_multiple:
+            raise SearcherError(
+                f"the sampler {sampler} takes one objective, and there are {len(directions)}: "
+                f"{', '.join(space.directions)}; leave one, or use tpe, nsga2, nsga3 or gp"
+            )
         arguments = dict(options or {})
         relates = kind.relates
         if sampler == "tpe":
@@ -133,10 +92,10 @@ class OptunaSearcher(Searcher):
             partial(make_sampler, sampler, arguments, startup),
             RELATES[relates],
             directions,
-            kind.is_stateful,
+            kind,
             history or kind.history,
         )
-        self._objectives = list(space.directions)[: len(directions)]
+        self._objectives = list(space.directions)
         self._label = sampler
         self._proposed = Proposed(space)
         self._tries = 0
@@ -145,7 +104,10 @@ class OptunaSearcher(Searcher):
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> None:
         """Raises SearcherError where the sampler cannot be made from its options."""
-        make_sampler(options["sampler"], options["options"] or {}, options["startup"], seed=0)
+        sampler, given = options["sampler"], options["options"] or {}
+        make_sampler(sampler, given, options["startup"], seed=0)
+        if given:
+            rehearse(sampler, given)
 
     def _propose(self, number: int, rng: np.random.Generator) -> Proposal:
         self._begin(number, rng, is_recalled=False)
@@ -194,7 +156,9 @@ class OptunaSearcher(Searcher):
         """What suggested or given values derive; None where that is a dead end."""
         from einsearch.searchers.optuna_decisions import Suggestions
 
-        suggestions = Suggestions(random, self._suggest, given)
+        suggestions = Suggestions(
+            random, lambda parameter: self._suggest(parameter, suggestions.taken), given
+        )
         try:
             found = self.space.guided(suggestions)
         except DeadEnd:
@@ -202,11 +166,13 @@ class OptunaSearcher(Searcher):
         self._taken = suggestions.taken
         return found
 
-    def _suggest(self, parameter: Parameter) -> Any | None:
+    def _suggest(
+        self, parameter: Parameter, taken: Sequence[tuple[Parameter, Any] | None]
+    ) -> Any | None:
         related = self._study.related(parameter)
         if related is not None or not self._kind.draws_alone:
             return related
-        return self._study.independent(parameter)
+        return self._study.independent(parameter, taken)
 
     def _recall(self, trial: Trial) -> None:
         rng = np.random.default_rng((self.seed, trial.number))
@@ -219,46 +185,3 @@ class OptunaSearcher(Searcher):
         is_scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         is_known = is_scored and all(map(math.isfinite, values))
         self._study.tell(trial.number, values if is_known else None, trial.violation)
-
-
-def make_sampler(name: str, options: Mapping[str, Any], startup: int, seed: int) -> BaseSampler:
-    """One of Optuna's samplers.
-
-    Args:
-        name: key of `SAMPLERS`.
-        options: its arguments.
-        startup: finished trials before it suggests anything, where it asks.
-        seed: of its randomness.
-
-    Raises:
-        SearcherError: it has no such argument, or not with that value, or lacks a package.
-    """
-    from optuna import samplers
-
-    from einsearch.searchers.optuna_history import quiet
-
-    kind = SAMPLERS[name]
-    sampler = getattr(samplers, kind.sampler)
-    parameters = inspect.signature(sampler.__init__).parameters
-    known = [parameter for parameter in parameters if parameter not in OWN_ARGUMENTS]
-    for option in options:
-        if option not in known:
-            raise SearcherError(
-                f"the sampler {name} has no option {option}: {_known(option, known)}"
-            )
-    arguments = {"seed": seed, "n_startup_trials": startup, **kind.defaults}
-    arguments = {key: value for key, value in arguments.items() if key in parameters}
-    try:
-        with quiet():
-            made: BaseSampler = sampler(**arguments, **options)
-    except ImportError as error:
-        raise SearcherError(f"the sampler {name} needs the package {error.name}") from None
-    except (TypeError, ValueError) as error:
-        raise SearcherError(
-            f"the sampler {name} cannot be made from {dict(options)}: {error}"
-        ) from None
-    return made
-
-
-def _known(name: str, known: list[str]) -> str:
-    return nearest(name, known) or (f"there are {', '.join(known)}" if known else "it has none")

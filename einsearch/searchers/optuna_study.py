@@ -5,6 +5,7 @@ to, whatever was suggested.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, Final
 
 import optuna
@@ -15,9 +16,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from einsearch.searchers.optuna_decisions import Parameter
 from einsearch.searchers.optuna_history import Common, History, quiet
+from einsearch.searchers.optuna_samplers import Kind
 
 MakeSampler = Callable[[int], BaseSampler]
 """A sampler for a seed."""
+
+Taken = Sequence[tuple[Parameter, Any] | None]
+"""Parameters of decisions and their values, in order; None for a decision that is no parameter."""
 
 Relates = Callable[[BaseDistribution], bool]
 """Whether a sampler suggests parameters of such a distribution together with others."""
@@ -39,8 +44,8 @@ class SamplerStudy:
         relates: which of the parameters that all trials have it suggests together; None where it
             looks for them itself.
         directions: of the objectives: "maximize" or "minimize".
-        is_stateful: whether a sampler goes on from notes that it leaves at trials; it is then
-            asked for recorded proposals, too.
+        kind: of the sampler. A stateful one is asked for recorded proposals, too, because it goes
+            on from notes that it leaves at trials.
         history: how many finished trials samplers see at most; None for all.
     """
 
@@ -49,17 +54,19 @@ class SamplerStudy:
         make_sampler: MakeSampler,
         relates: Relates | None,
         directions: Sequence[str],
-        is_stateful: bool,
+        kind: Kind,
         history: int | None,
     ) -> None:
         self._make_sampler = make_sampler
         self._relates = relates
         self._directions = [StudyDirection[name.upper()] for name in directions]
-        self._is_stateful = is_stateful
+        self._kind = kind
         self._history = history
-        self._storage = History(is_stateful)
+        self._storage = History(kind.is_stateful)
         with quiet():
             self._study = optuna.create_study(storage=self._storage, directions=self._directions)
+        # A sampler that has been everywhere asks for the end, which the loop of a search decides.
+        self._study.stop = lambda: None  # type: ignore[method-assign]
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
         self._numbers: dict[int, int] = {}
         self._now = 0
@@ -81,7 +88,7 @@ class SamplerStudy:
             self._study.sampler = self._sampler(seed)
             self._numbers[number] = self._now = self._study.ask().number
         self._relative = {}
-        if self._is_stateful or not is_recalled:
+        if self._kind.is_stateful or not is_recalled:
             self.relate()
 
     def relate(self) -> None:
@@ -103,15 +110,27 @@ class SamplerStudy:
         """What the sampler suggests for it together with others; None where it does not."""
         return self._relative.get(parameter.name)
 
-    def independent(self, parameter: Parameter) -> Any | None:
-        """What the sampler suggests for it alone; None where no finished trial has it."""
+    def independent(self, parameter: Parameter, taken: Taken) -> Any | None:
+        """What the sampler suggests for it alone; None where no finished trial has it.
+
+        Args:
+            parameter: of the decision.
+            taken: those of the decisions before it, and their values.
+        """
         if parameter.name not in self._seen:
             return None
         study, trial = self._study, self._trial(self._now)
+        if self._kind.sees_taken:
+            trial = copy(trial)
+            known = [
+                (name, distribution, value) for (name, distribution), value in filter(None, taken)
+            ]
+            trial.distributions = {name: distribution for name, distribution, _ in known}
+            trial.params = {name: value for name, _, value in known}
         with quiet():
             return study.sampler.sample_independent(study, trial, *parameter)
 
-    def settle(self, taken: Sequence[tuple[Parameter, Any] | None]) -> None:
+    def settle(self, taken: Taken) -> None:
         """Gives the trial that was begun the parameters that its derivation came to."""
         trial_id = self._id_of(self._now)
         for (name, distribution), value in filter(None, taken):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from einsearch.trial import Trial
+from einsearch.trial import Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,16 @@ class Standing:
 
     costs: tuple[float, ...]
     violation: float = 0.0
+
+
+def has_standing(trial: Trial, directions: Mapping[str, str]) -> bool:
+    """Whether it is a result with a finite value for every objective.
+
+    One that was stopped early may have a value for the main objective alone.
+    """
+    values = [trial.values.get(name, math.nan) for name in directions]
+    is_result = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return is_result and all(map(math.isfinite, values))
 
 
 def standing_of(trial: Trial, directions: Mapping[str, str]) -> Standing:

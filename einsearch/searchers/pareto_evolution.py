@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from einsearch.searchers.base import Proposal, SearchSpace
+from einsearch.searchers.base import Merit, Proposal, SearchSpace
 from einsearch.searchers.evolution import EvolutionSearcher
-from einsearch.searchers.pareto import dominates, standing_of
+from einsearch.searchers.pareto import dominates, has_standing, standing_of
 from einsearch.searchers.registry import register_searcher
 from einsearch.trial import Trial
 
@@ -59,6 +59,11 @@ class ParetoEvolutionSearcher(EvolutionSearcher):
         if number < (self._population.maxlen or 0) or not self._population:
             return super()._candidate(number, rng)
         return self._breeder.child(number, self._select(rng), self._select(rng), rng)
+
+    def _merit(self, trial: Trial) -> Merit | None:
+        # What lacks an objective cannot stand in a tournament.
+        is_whole = has_standing(trial, self.space.directions)
+        return self.space.merit(trial) if is_whole else None
 
     def _select(self, rng: np.random.Generator) -> Trial:
         """Any member of a tournament's Pareto front."""

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from einsearch.errors import SearcherError
-from einsearch.searchers.base import Proposal, Searcher, SearchSpace
+from einsearch.searchers.base import FOREIGN, Proposal, Searcher, SearchSpace
 from einsearch.searchers.credit import Credit, Ranks
 from einsearch.searchers.registry import check_searcher, make_searcher, register_searcher
 from einsearch.trial import Trial, TrialState
@@ -26,8 +26,6 @@ SEED: Final = "seed"
 """Origin of the space's seeds, which no searcher made."""
 BETWEEN: Final = ": "
 """Stands between the searcher and what it calls its proposal, in an origin."""
-FOREIGN: Final = "portfolio"
-"""Origin of a proposal as the searchers see it that did not make it."""
 RECENT: Final = 60
 """Results that a new one is ranked among."""
 

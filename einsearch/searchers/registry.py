@@ -76,6 +76,10 @@ def check_searcher(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]
     Raises:
         SearcherError: no such searcher or option, or a value that it does not take.
     """
+    if not isinstance(config, (str, Mapping)):
+        raise SearcherError(
+            f"the searcher is {config!r}: expected a name, or {{name: evolution, and options}}"
+        )
     given = {"name": config} if isinstance(config, str) else dict(config)
     name = given.pop("name", None)
     if not isinstance(name, str):

@@ -12,7 +12,7 @@ from einsearch.searchers.feasibility import Feasibility
 from einsearch.searchers.features import Features
 from einsearch.searchers.observations import Observations, stretched
 from einsearch.searchers.overlap import Catalogue
-from einsearch.searchers.surrogate_fit import Regression
+from einsearch.searchers.surrogate_fit import Quantity, Regression
 from einsearch.searchers.surrogate_gp import GaussianProcess
 from einsearch.searchers.surrogate_penalty import LocalPenalty
 from einsearch.trial import Trial
@@ -37,7 +37,12 @@ class Model:
     def __init__(self, space: SearchSpace, largest_process: int) -> None:
         self.seen = Observations(space)
         self._catalogue = Catalogue()
-        self._worth = Regression(self._catalogue, largest_process, stretched)
+        self._worth = Regression(
+            self.seen,
+            self._catalogue,
+            largest_process,
+            Quantity(Observations.values, self.seen.has_value, stretched),
+        )
         self._feasibility = Feasibility(self.seen, self._catalogue, largest_process)
 
     def tell(self, trial: Trial, features: Callable[[], Features]) -> None:
@@ -52,10 +57,8 @@ class Model:
         Args:
             pending: proposals under way, near which nothing much is to be gained any more.
         """
-        values = self.seen.values()
-        rows = np.flatnonzero(np.isfinite(values))
-        surrogate = self._worth.surrogate(rows, values[rows], self.seen.changes, pending)
-        is_feasible = self.seen.is_feasible[rows][: len(surrogate.expected)]
+        surrogate, rows = self._worth.surrogate(pending)
+        is_feasible = self.seen.is_feasible[rows]
         best = float(surrogate.expected[is_feasible if is_feasible.any() else ...].max())
         chance = self._feasibility.chance()
         factors = [chance]

@@ -18,8 +18,17 @@ from einsearch.errors import EinsearchError, RunError
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
 from einsearch.specs import TensorSpec
+from einsearch.study.arguments import (
+    checked_budget,
+    checked_constraints,
+    checked_directions,
+    checked_limits,
+    checked_require,
+    checked_seed,
+    checked_texts,
+)
 from einsearch.study.checkpoints import CheckpointStore
-from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.events import Callbacks, StopReason, StudyEnd
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
@@ -36,7 +45,7 @@ from einsearch.study.objective import (
 )
 from einsearch.study.opening import drive, new_study
 from einsearch.study.places import find_place
-from einsearch.study.plan import DEFAULT_OBJECTIVE, Plan, changed_file, check_stage, plan_file
+from einsearch.study.plan import Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.record import Record
 from einsearch.study.run import Run, open_run
@@ -86,11 +95,11 @@ def search_grammar(
     hours: float | None = None,
     seed: int = 0,
     directions: Mapping[str, str] | None = None,
-    constraints: Mapping[str, float] | None = None,
+    constraints: Mapping[str, float | str] | None = None,
     pruner: str | Mapping[str, Any] | None = None,
-    limits: Limits | None = None,
-    require: Sequence[str] | None = None,
-    seeds: Sequence[str] = (),
+    limits: Limits | Mapping[str, int | str | None] | None = None,
+    require: str | Sequence[str] | None = None,
+    seeds: str | Sequence[str] = (),
     directory: str | Path | None = None,
     workers: int | None = None,
     executor: str | Mapping[str, Any] | None = None,
@@ -111,10 +120,11 @@ def search_grammar(
         trials, hours: the budget; None for no limit.
         seed: of the whole search.
         directions: objective name -> "maximize" or "minimize", the main one first.
-        constraints: name of a value or cost -> upper bound that a trial must keep to be best.
+        constraints: name of a value or cost -> upper bound that a trial must keep to be best, a
+            number or text such as "100k".
         pruner: {"pruner": "asha", "min": 1, "max": 9, "promote": 3}: epochs are dealt out by
             successive halving; or "successive-halving", "hyperband", "median". None for none.
-        limits, require, seeds: what is drawn.
+        limits, require, seeds: what is drawn; limits also as {"nodes": 40}.
         directory: run folder, new; None keeps the record in memory.
         workers: processes that evaluate. Without them and `executor`, candidates are evaluated
             here, one at a time.
@@ -127,7 +137,11 @@ def search_grammar(
     """
     if objective is None:
         raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
-    directions = _checked_directions(directions)
+    budget, seed = checked_budget(trials, hours), checked_seed(seed)
+    directions = checked_directions(directions)
+    constraints, limits = checked_constraints(constraints), checked_limits(limits)
+    seeds = checked_texts("seeds", seeds, '["relu >> linear(10)"]')
+    require = checked_require(require)
     check_searcher(searcher)
     epochs = epochs_section(pruner)
     check_stage(objective, epochs)
@@ -144,11 +158,11 @@ def search_grammar(
         require=None if require is None else list(require),
         seeds=list(seeds),
         objectives=directions,
-        constraints=dict(constraints or {}),
+        constraints=constraints,
         searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),
         budget={
-            "trials": MANY_TRIALS if trials is hours is None else trials,
-            "hours": hours,
+            "trials": MANY_TRIALS if trials is hours is None else budget.trials,
+            "hours": budget.hours,
             "epochs": None if epochs is None else epochs.model_dump(),
         },
         executor=section.model_dump(exclude_defaults=True) | {"name": section.name},
@@ -161,13 +175,13 @@ def search_grammar(
         space=space,
         searcher=searcher,
         directions=directions,
-        budget=Budget(trials, hours),
+        budget=budget,
         seed=seed,
         retries=retries,
         executor=executor_maker(section, factory, seconds),
         is_inline=section.name == "inline",
         files={SPACE: settings, **copied_files(grammar)},
-        constraints=dict(constraints or {}),
+        constraints=constraints,
         epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
@@ -283,12 +297,3 @@ def _settings(**sections: Any) -> str:
     """A search-space file that says how a search was started from Python."""
     data = {"version": SPACE_VERSION, **sections}
     return write_yaml(data)
-
-
-def _checked_directions(directions: Mapping[str, str] | None) -> dict[str, str]:
-    for name, direction in (directions or {}).items():
-        if direction not in ("maximize", "minimize"):
-            raise EinsearchError(
-                f"the direction of {name} is {direction!r}: expected maximize or minimize"
-            )
-    return dict(directions or DEFAULT_OBJECTIVE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.api import image, load_grammar, search
+from einsearch.api import Derivation, image, load_grammar, open_run, search
 from einsearch.cli.results import lineage
 from einsearch.trial import Trial, TrialState
 from tests.cli.conftest import Command
@@ -85,6 +85,54 @@ def test_best_draws_the_network_with_its_scores(cli: Command, run: Path) -> None
     test = found["final"]["test"]["accuracy"]["mean"]
     assert f"{100 * test:.2f} %" in out
     assert "over 2 seeds" in out
+
+
+@pytest.fixture(scope="module")
+def compromises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with two objectives."""
+
+    def objective(candidate: Derivation) -> dict[str, float]:
+        return {"length": float(len(candidate.text)), "calls": float(candidate.nodes)}
+
+    directions = {"length": "maximize", "calls": "minimize"}
+    folder = tmp_path_factory.mktemp("compromises") / "run"
+    grammar, spec = load_grammar("digits"), image(1, 8, 8)
+    search(grammar, objective, input=spec, trials=4, directory=folder, directions=directions)
+    return folder
+
+
+def test_a_reference_makes_the_hypervolumes_of_runs_comparable(
+    cli: Command, compromises: Path
+) -> None:
+    corner = {"length": 0.0, "calls": 99.0}
+    expected = open_run(compromises).hypervolume(corner)
+    reference = ("--reference", "calls=99, length=0")
+    assert json.loads(cli("best", compromises, *reference, "--json").out)["hypervolume"] == expected
+    drawn = cli("best", compromises, *reference).out
+    assert f"{expected:.4g}, up to calls 99, length 0" in drawn
+    assert "up to the worst of each objective" in cli("best", compromises).out
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "calls=99",
+        "calls=99,length",
+        "calls=9,length=nan",
+        "calls=9,size=2",
+        "calls=9,length=1,calls=2",
+    ],
+)
+def test_a_reference_needs_a_number_for_each_objective(
+    cli: Command, compromises: Path, reference: str
+) -> None:
+    status, _, err = cli("best", compromises, "--reference", reference)
+    assert status == 2
+    assert (
+        f"--reference is {reference}: expected a number for each, such as length=1,calls=1"
+        in " ".join(err.split())
+    )
 
 
 def test_best_says_no_where_nothing_is_complete(cli: Command, failed: Path) -> None:

@@ -21,12 +21,23 @@ from einsearch.study.encoding import Entry, decode_proposal, encode_proposal
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.trial import Trial, TrialState
 
-SMALL: Mapping[str, Mapping[str, Any]] = {
+_SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "bayesian": {"initial": 5, "candidates": 8, "parents": 4},
     "evolution": {"population": 6, "tournament": 3},
     "grammar-learning": {"elites": 3, "start": 5},
     "guided-evolution": {"initial": 4, "parents": 4, "children": 6},
     "local": {"starts": 3, "patience": 6},
     "nsga2": {"population": 6},
+    "optuna": {"startup": 5, "options": {"n_ei_candidates": 6}},
+    "pareto-evolution": {"population": 6, "tournament": 3},
+}
+_MEMBERS: Final = ("evolution", "local", "grammar-learning", "mcts")
+SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
+    **_SMALL,
+    "portfolio": {
+        "searchers": [{"name": name, **_SMALL.get(name, {})} for name in _MEMBERS],
+        "floor": 0.6,
+    },
 }
 """Options that let a searcher learn within the few trials of a test."""
 
@@ -79,6 +90,12 @@ def tiny_space(count: int) -> SearchSpace:
 
 def make(name: str, space: SearchSpace, seed: int = 0) -> Searcher:
     return make_searcher({"name": name, **SMALL.get(name, {})}, space, seed)
+
+
+def learned(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """Those that were not merely drawn, or given as seeds."""
+    drawn = ("sample", "seed")
+    return [one for one in proposals if one.origin.rpartition(": ")[2] not in drawn]
 
 
 def running(proposal: Proposal) -> Trial:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einsearch.searchers.base import Proposal
+from einsearch.searchers.base import Proposal, Searcher
 from einsearch.searchers.registry import all_searchers, searcher_options
 from einsearch.trial import Trial, TrialState
 from tests.contracts.searching import (
@@ -20,6 +20,7 @@ from tests.contracts.searching import (
     finish,
     key,
     keys,
+    learned,
     make,
     play,
     running,
@@ -29,6 +30,7 @@ from tests.contracts.searching import (
 )
 
 EVERY = pytest.mark.parametrize("name", all_searchers())
+LEARNING = pytest.mark.parametrize("name", [name for name in all_searchers() if name != "random"])
 STATES = (
     TrialState.COMPLETE,
     TrialState.FAILED,
@@ -36,6 +38,10 @@ STATES = (
     TrialState.REJECTED,
     TrialState.DUPLICATE,
 )
+ASK = 24
+AGAIN = 23
+EVENTS = st.lists(st.integers(0, 2 * ASK), min_size=4, max_size=24)
+"""Half of them asks, most others complete trials."""
 
 
 @EVERY
@@ -44,6 +50,11 @@ def test_equal_seeds_give_equal_searches(name: str) -> None:
     check(proposals)
     assert keys(proposals) == keys(play(make(name, space(), seed=3), 40))
     assert keys(proposals) != keys(play(make(name, space(), seed=4), 40))
+
+
+@LEARNING
+def test_the_other_tests_see_more_than_samples(name: str) -> None:
+    assert learned(play(make(name, space()), 12))
 
 
 @EVERY
@@ -58,26 +69,45 @@ def test_seeds_of_the_space_come_first(name: str) -> None:
 @settings(max_examples=10)
 @given(data=st.data())
 def test_what_is_recalled_and_told_again_goes_on_alike(name: str, data: st.DataObject) -> None:
-    """A recorded search of many workers, cut anywhere, is rebuilt from its events."""
-    searcher, outstanding = make(name, space(seeded=True)), list[Trial]()
-    events: list[tuple[str, Trial]] = []
-    for choice in data.draw(st.lists(st.integers(0, 11), min_size=4, max_size=40)):
-        if choice < 6 or not outstanding:
-            outstanding.append(running(searcher.ask()))
-            events.append(("ask", outstanding[-1]))
-        else:
-            trial = outstanding.pop(choice % len(outstanding))
-            trial = finish(trial, STATES[choice - 7] if choice > 6 else TrialState.COMPLETE)
-            searcher.tell(trial)
-            events.append(("tell", trial))
+    """A recorded search of many workers, cut anywhere, is rebuilt from its events. In half of the
+    cases all have begun to learn before."""
+    searcher = make(name, space(seeded=True))
+    start = data.draw(st.sampled_from([0, 12]))
+    proposals, recorded = eventful(searcher, start * [ASK, 5] + data.draw(EVENTS))
     rebuilt = make(name, space(seeded=True))
-    for kind, trial in events:
+    for kind, trial in recorded:
         (rebuilt.recall if kind == "ask" else rebuilt.tell)(trial)
     for _ in range(8):
-        proposal = searcher.ask()
-        assert key(rebuilt.ask()) == key(proposal)
-        searcher.tell(complete(proposal))
-        rebuilt.tell(complete(proposal))
+        proposals.append(searcher.ask())
+        assert key(rebuilt.ask()) == key(proposals[-1])
+        searcher.tell(complete(proposals[-1]))
+        rebuilt.tell(complete(proposals[-1]))
+    assert learned(proposals) or not start or name == "random"
+
+
+def eventful(
+    searcher: Searcher, events: list[int]
+) -> tuple[list[Proposal], list[tuple[str, Trial]]]:
+    """Plays events: ASK, and numbers that say which outstanding trial ends, and how."""
+    proposals, recorded = list[Proposal](), list[tuple[str, Trial]]()
+    outstanding, paused = list[Trial](), list[Trial]()
+    for event in events:
+        if event >= ASK or not outstanding:
+            proposals.append(searcher.ask())
+            outstanding.append(running(proposals[-1]))
+            recorded.append(("ask", outstanding[-1]))
+            continue
+        if event == AGAIN and paused:
+            trial = replace(finish(paused.pop(), TrialState.COMPLETE), budget=3.0)
+        else:
+            trial = outstanding.pop(event % len(outstanding))
+            trial = finish(trial, STATES[event % 8] if event % 8 < 5 else TrialState.COMPLETE)
+            if trial.state is TrialState.PRUNED:
+                paused.append(trial)
+                trial = replace(trial, values={"worth": worth(trial)}, budget=1.0)
+        searcher.tell(trial)
+        recorded.append(("tell", trial))
+    return proposals, recorded
 
 
 @EVERY
@@ -110,6 +140,17 @@ def test_gives_64_proposals_before_any_result(name: str) -> None:
     for proposal in proposals:
         searcher.tell(complete(proposal))
     check([*proposals, *(searcher.ask() for _ in range(16))])
+
+
+@EVERY
+def test_gives_64_proposals_after_some_results(name: str) -> None:
+    searcher = make(name, space())
+    proposals = play(searcher, 12)
+    under_way = [searcher.ask() for _ in range(64)]
+    for proposal in reversed(under_way):
+        searcher.tell(complete(proposal))
+    check([*proposals, *under_way, *(searcher.ask() for _ in range(8))])
+    assert learned([*proposals, *under_way]) or name == "random"
 
 
 @EVERY
@@ -156,6 +197,22 @@ def test_copes_with_pauses(name: str) -> None:
             state = TrialState.COMPLETE if number % 2 == 0 else TrialState.FAILED
             searcher.tell(replace(finish(trial, state), budget=4.0))
     check(proposals)
+
+
+@EVERY
+def test_copes_with_pauses_before_all_objectives_are_known(name: str) -> None:
+    """What is stopped early may have told of the main objective alone, or of others too late."""
+    partial = cycle([{}, {"nodes": math.nan}, {"nodes": math.inf}])
+    searcher, proposals = make(name, space("two")), list[Proposal]()
+    for number in range(40):
+        proposals.append(searcher.ask())
+        trial = running(proposals[-1])
+        values = {"worth": worth(trial), **next(partial)}
+        searcher.tell(replace(finish(trial, TrialState.PRUNED, **values), budget=1.0))
+        if number % 3 != 1:
+            searcher.tell(replace(complete(proposals[-1]), budget=4.0))
+    check(proposals)
+    assert learned(proposals) or name == "random"
 
 
 @EVERY

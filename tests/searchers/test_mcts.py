@@ -274,17 +274,20 @@ def knobs_space(number: int, positions: int) -> SearchSpace:
         values = tuple(next(chooser.candidates(draw, path, "position")) for path in paths)
         return cast(Derivation, Knobs(values))
 
+    def sample(rng: np.random.Generator) -> Derivation:
+        return cast(Derivation, Knobs(tuple(rng.integers(positions, size=number).tolist())))
+
     def never(*_: Any) -> Any:
         raise AssertionError
 
-    return SearchSpace(never, never, never, directions={"worth": "maximize"}, guided=guided)
+    return SearchSpace(sample, never, never, directions={"worth": "maximize"}, guided=guided)
 
 
-def best_of_64(options: dict[str, Any], seed: int) -> float:
+def best_of_64(config: dict[str, Any], seed: int) -> float:
     """True worth of what a noisy objective shows to be the best of 64."""
     rng = np.random.default_rng((7, seed))
     target = rng.integers(32, size=6)
-    searcher, best = mcts(knobs_space(6, 32), seed, **options), (-math.inf, 0.0)
+    searcher, best = make_searcher(config, knobs_space(6, 32), seed), (-math.inf, 0.0)
     for _ in range(64):
         proposal = searcher.ask()
         values = cast(Knobs, proposal.derivation).values
@@ -296,7 +299,36 @@ def best_of_64(options: dict[str, Any], seed: int) -> float:
 
 
 def test_bisection_pays_where_values_are_in_order() -> None:
-    halved = np.array([best_of_64({}, seed) for seed in range(40)])
-    listed = np.array([best_of_64({"bisection": False}, seed) for seed in range(40)])
-    error = math.sqrt((halved.var() + listed.var()) / 40)
-    assert halved.mean() - listed.mean() > 2 * error
+    def bests(**config: Any) -> np.ndarray:
+        return np.array([best_of_64(config, seed) for seed in range(40)])
+
+    halved = bests(name="mcts")
+    for other in (bests(name="mcts", bisection=False), bests(name="random")):
+        error = math.sqrt((halved.var(ddof=1) + other.var(ddof=1)) / 40)
+        assert halved.mean() - other.mean() > 2 * error
+
+
+def test_what_others_propose_in_a_portfolio_throws_nothing_away() -> None:
+    """The tree is left only once everything in the space has been proposed."""
+    members = ["mcts", "random"]
+    searcher = make_searcher({"name": "portfolio", "searchers": members}, bits_space(6))
+    seen = set[str]()
+    while len(seen) < 64:
+        proposal = searcher.ask()
+        assert proposal.origin in ("mcts: tree", "random: sample")
+        seen.add(proposal.derivation.text)
+        searcher.tell(complete(proposal))
+
+
+def test_a_record_that_went_another_way_throws_nothing_away() -> None:
+    other, searcher = mcts(bits_space(5), seed=1), mcts(bits_space(5), seed=2)
+    seen = set[str]()
+    for _ in range(16):
+        trial = complete(other.ask())
+        other.tell(trial)
+        searcher.recall(replace(trial, state=TrialState.RUNNING, values={}))
+        searcher.tell(trial)
+        seen.add(trial.text)
+    proposals = [searcher.ask() for _ in range(16)]
+    assert {proposal.origin for proposal in proposals} == {"tree"}
+    assert len(seen | {proposal.derivation.text for proposal in proposals}) == 32

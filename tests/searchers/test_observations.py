@@ -63,13 +63,22 @@ def test_values_of_small_budgets_are_lifted_by_the_gains_of_others() -> None:
     assert seen.values().tolist() == [1 + 3 + 10, 4 + 10, 17]
 
 
-def test_changes_of_earlier_values_are_known() -> None:
-    seen = observed(trial(0, 1.0, budget=1), trial(1, 2.0, budget=1))
-    before = seen.changes
-    seen.tell(trial(2, 2.0, budget=1))
-    assert seen.changes == before
+def test_a_new_budget_changes_the_scale_of_all() -> None:
+    seen = observed(trial(0, 1.0, budget=1), trial(1, 2.0, budget=1), trial(2, 2.0, budget=1))
+    assert seen.rescaled == 1
     seen.tell(trial(0, 3.0, budget=3))
-    assert seen.changes == before + 1
+    assert seen.rescaled == 4
+    seen.tell(trial(1, 3.0, budget=3))
+    assert seen.rescaled == 4
+
+
+def test_what_was_known_before() -> None:
+    told = [trial(0, 1.0, budget=1), trial(1, 2.0, budget=1), trial(0, 4.0, budget=3)]
+    seen = observed(*told)
+    assert seen.values().tolist() == [4.0, 5.0]
+    assert seen.after(2).values().tolist() == [1.0, 2.0]
+    assert seen.after(2).trials == told[:2]
+    assert [is_new for _, is_new in seen.told] == [True, True, False]
 
 
 def test_what_keeps_the_constraints_comes_first() -> None:
@@ -81,10 +90,10 @@ def test_what_keeps_the_constraints_comes_first() -> None:
 def test_while_nothing_keeps_the_constraints_their_violation_counts() -> None:
     seen = observed(trial(0, 9.0, excess=0.5), trial(1, 1.0, excess=0.25))
     assert seen.values().tolist() == [-0.5, -0.25]
-    before = seen.changes
+    assert seen.rescaled == 1
     seen.tell(trial(2, 2.0))
     assert seen.values().tolist() == [9.0, 1.0, 2.0]
-    assert seen.changes > before
+    assert seen.rescaled == 3
 
 
 @given(st.lists(FINITE, min_size=2, max_size=12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from einsearch.errors import SearcherError
-from einsearch.searchers.optuna import SAMPLERS, OptunaSearcher
+from einsearch.searchers.optuna import OptunaSearcher
+from einsearch.searchers.optuna_samplers import SAMPLERS, kind_of
+from einsearch.searchers.registry import make_searcher
 from einsearch.trial import Trial, TrialState
 from tests.searchers.bits import bits_space, complete, finish, proposed
 
@@ -87,7 +90,7 @@ def test_a_record_goes_on_as_if_nothing_had_stopped(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", [name for name, kind in SAMPLERS.items() if kind.is_multiple])
 def test_several_objectives_reach_the_samplers_that_take_them(sampler: str) -> None:
     directions = {"ones": "maximize", "changes": "minimize"}
-    search = OptunaSearcher(bits_space(8, directions), sampler=sampler, startup=4)  # type: ignore[arg-type]
+    search = OptunaSearcher(bits_space(8, directions), sampler=sampler, startup=4)
     for _ in range(12):
         proposal = search.ask()
         text = proposal.derivation.text
@@ -150,3 +153,90 @@ def test_options_are_those_of_the_sampler(options: dict[str, int], message: str 
         return
     with pytest.raises(SearcherError, match=message):
         OptunaSearcher.check(given)
+
+
+@pytest.mark.parametrize("name", ["TPESampler", "optuna.samplers.TPESampler", "tpe"])
+def test_a_class_of_optuna_is_what_it_is_called_here(name: str) -> None:
+    assert kind_of(name) == ("tpe", SAMPLERS["tpe"])
+    texts = []
+    for sampler in ("tpe", name):
+        search = searcher(sampler, startup=3)
+        for _ in range(6):
+            search.tell(complete(search.ask()))
+        texts.append(search.ask().derivation.text)
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("tpa", "did you mean tpe"),
+        ("optuna.samplers.TPESamplr", "did you mean TPESampler"),
+        ("os.system", "there are tpe, nsga2, nsga3, gp, "),
+        ("optuna.samplers._tpe.sampler.TPESampler", ""),
+        ("optuna.storages.InMemoryStorage", ""),
+        ("BaseSampler", ""),
+        ("nsgaii", ""),
+        ("warnings", ""),
+    ],
+)
+def test_nothing_but_a_sampler_of_optuna_is_looked_up(name: str, hint: str) -> None:
+    message = f"Optuna has no sampler {name}: {hint}"
+    with pytest.raises(SearcherError, match=re.escape(message)):
+        make_searcher({"name": "optuna", "sampler": name}, bits_space())
+
+
+def test_a_sampler_without_a_name_here_sees_all_of_a_small_space_and_goes_on() -> None:
+    """Brute force needs to know what was decided before, and asks for the end when it is done."""
+    first = searcher("BruteForceSampler", 3, length=4, startup=2)
+    second = searcher("BruteForceSampler", 3, length=4, startup=2)
+    texts, origins = [], set()
+    for _ in range(16):
+        proposal = first.ask()
+        trial = complete(proposal)
+        first.tell(trial)
+        second.recall(replace(trial, state=TrialState.RUNNING, values={}))
+        second.tell(trial)
+        texts.append(trial.text)
+        origins.add(trial.origin)
+    assert len(set(texts)) == 16
+    assert origins == {"sample", "BruteForceSampler"}
+    assert first.ask().derivation.text == second.ask().derivation.text
+
+
+def test_several_objectives_are_refused_by_a_sampler_of_one() -> None:
+    space = bits_space(8, {"ones": "maximize", "changes": "minimize"})
+    message = "the sampler cmaes takes one objective, and there are 2: ones, changes; leave one"
+    with pytest.raises(SearcherError, match=message):
+        make_searcher({"name": "optuna", "sampler": "cmaes"}, space)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [
+        ("tpe", {"n_ei_candidates": 0}),
+        ("tpe", {"n_ei_candidates": "x"}),
+        ("nsga2", {"mutation_prob": 2}),
+        ("GridSampler", {}),
+    ],
+)
+def test_options_that_a_sampler_cannot_work_with_are_known_before(
+    sampler: str, options: dict[str, object]
+) -> None:
+    message = f"the sampler {sampler} cannot (suggest anything|be made)"
+    with pytest.raises(SearcherError, match=message):
+        OptunaSearcher.check({"sampler": sampler, "options": options, "startup": 10})
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [
+        *LEARNING.items(),
+        ("nsga3", {"population_size": 8}),
+        ("qmc", {"qmc_type": "halton"}),
+        ("random", {}),
+        ("BruteForceSampler", {"avoid_premature_stop": True}),
+    ],
+)
+def test_options_that_a_sampler_takes_are_fine(sampler: str, options: dict[str, object]) -> None:
+    OptunaSearcher.check({"sampler": sampler, "options": options, "startup": 10})

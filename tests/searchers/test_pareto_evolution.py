@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +63,17 @@ def test_where_nearly_all_samples_die_those_alive_have_children() -> None:
     searcher.tell(complete(proposals[0], left=1, right=1))
     children = [searcher.ask() for _ in range(8)]
     assert all(set(child.parents) == {0} for child in children)
+
+
+@pytest.mark.parametrize("missing", [{}, {"right": math.nan}, {"right": math.inf}])
+def test_what_lacks_an_objective_takes_no_place_until_it_has_it(missing: dict[str, float]) -> None:
+    searcher = ParetoEvolutionSearcher(
+        bits_space(400, TWO), population=3, tournament=20, operators=["mutate"]
+    )
+    first, *others = [searcher.ask() for _ in range(3)]
+    searcher.tell(finish(proposed(first), TrialState.PRUNED, left=9.0, **missing))
+    for proposal in others:
+        searcher.tell(complete(proposal, left=1, right=1))
+    assert {parent for _ in range(40) for parent in searcher.ask().parents} == {1, 2}
+    searcher.tell(complete(first, left=9, right=0))
+    assert {parent for _ in range(40) for parent in searcher.ask().parents} == {0}

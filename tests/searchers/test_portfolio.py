@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from einsearch.errors import SearcherError
-from einsearch.searchers.base import Proposal, Searcher, SearchSpace
-from einsearch.searchers.portfolio import FOREIGN, PortfolioSearcher
+from einsearch.searchers.base import FOREIGN, Proposal, Searcher, SearchSpace
+from einsearch.searchers.portfolio import PortfolioSearcher
 from einsearch.searchers.registry import check_searcher
 from einsearch.trial import Trial, TrialState
 from tests.contracts.searching import complete, keys, play, running

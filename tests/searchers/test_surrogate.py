@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from einsearch.searchers import surrogate
+from einsearch.searchers import surrogate, surrogate_fit
 from einsearch.searchers.features import features_of
 from einsearch.searchers.observations import stretched
 from einsearch.searchers.surrogate import Model, expected_improvement
+from einsearch.searchers.surrogate_gp import Kernel, fit_kernel
 from einsearch.trial import Trial, TrialState
 from tests.searchers.bits import bits_space, from_text
 
@@ -41,16 +43,20 @@ def test_expected_improvement_is_the_integral(mean: float, deviation: float, bes
 
 
 @settings(max_examples=15)
-@given(looks=st.sets(st.integers(5, 29)), largest=st.sampled_from([0, 12, 100]))
-def test_looking_in_between_changes_nothing(looks: set[int], largest: int) -> None:
+@given(
+    looks=st.sets(st.integers(5, 29)),
+    largest=st.sampled_from([0, 12, 100]),
+    again=st.integers(0, 4),
+)
+def test_looking_in_between_changes_nothing(looks: set[int], largest: int, again: int) -> None:
     """The model is a function of what was told: a resumed search goes on as it would have."""
     watched, other = Model(SPACE, largest), Model(SPACE, largest)
     for number in range(30):
         state = TrialState.FAILED if number % 7 == 3 else TrialState.COMPLETE
         for model in (watched, other):
             tell(model, trial(number, state))
-            if number == 20:
-                tell(model, replace(trial(5), values={"ones": 2.5}, budget=3.0))
+            if number > 12 and number % 4 == again:
+                tell(model, replace(trial(number - 8), values={"ones": number / 7}, budget=3.0))
         if number in looks:
             watched.promise([])(OTHERS)
     np.testing.assert_array_equal(watched.promise([])(OTHERS), other.promise([])(OTHERS))
@@ -104,3 +110,38 @@ def test_to_improve_on_is_the_best_that_keeps_the_constraints(
     three_ones = float(stretched(values)[values == 3].max())
     assert bests[0] == pytest.approx(three_ones, abs=0.2)
     assert bests[1] > bests[0] + 0.5
+
+
+def test_trials_that_went_on_call_for_a_fit_as_seldom_as_new_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits = 0
+
+    def counted(*arguments: Any) -> Kernel:
+        nonlocal fits
+        fits += 1
+        return fit_kernel(*arguments)
+
+    monkeypatch.setattr(surrogate_fit, "fit_kernel", counted)
+    model = Model(SPACE, 100)
+    for number in range(40):
+        tell(model, replace(trial(number), budget=1.0))
+    tell(model, replace(trial(0), budget=3.0))
+    model.promise([])
+    fits = 0
+    for number in range(1, 25):
+        tell(model, replace(trial(number), budget=3.0))
+        model.promise([])
+    assert 3 <= fits <= 6
+
+
+def test_failures_of_all_that_went_on_leave_something_to_fit() -> None:
+    model = Model(SPACE, 100)
+    for state in (TrialState.PRUNED, TrialState.FAILED):
+        for number in range(60):
+            values = {"ones": float(number)} if state is TrialState.PRUNED else {}
+            tell(model, replace(trial(number), state=state, values=values))
+    for number in range(60, 64):
+        tell(model, trial(number))
+        promises = model.promise([])(OTHERS)
+        assert np.isfinite(promises).all()
