@@ -267,7 +267,7 @@ def copy_mamba(network: torch.nn.Module, oracle: torch.nn.Module) -> dict[str, t
     return copied
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("direction", ["bidirectional", "cross"])
 def test_is_exported(direction: str, tmp_path: Path) -> None:
     spec = image(3, 4, 5) if direction == "cross" else tokens(20, 6)
     export_everywhere(series(spec, ("selective_scan", 4, Symbol(direction))), tmp_path)
