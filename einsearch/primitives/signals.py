@@ -72,9 +72,8 @@ class Signal(NamedTuple):
 
     def between(self, *values: float) -> Signal:
         """The same moments, between the smallest and the largest of some values."""
-        low, high = max(min(values), -GREATEST), min(max(values), GREATEST)
-        bounds = (min(low, GREATEST), max(high, -GREATEST))
-        return Signal(self.mean, self.variance, bounds, self.by_inputs)
+        low, high = [min(max(end, -GREATEST), GREATEST) for end in (min(values), max(values))]
+        return Signal(self.mean, self.variance, (low, high), self.by_inputs)
 
 
 def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:
