@@ -298,3 +298,22 @@ def test_five_thousand_calls_in_a_row() -> None:
     assert canonical_hash(deep) == ArchitectureGraph(deep).canonical_hash
     longer = series(image(1, 4, 4), *[("relu",), ("norm",)] * 2501)
     assert canonical_hash(deep) != canonical_hash(longer)
+
+
+def test_which_of_alike_calls_share_weights_counts() -> None:
+    """Four equal convolutions in two sums: a pair with common weights is in one sum, or in both."""
+    convolutions: list[Line] = [("conv2d", (4, 3), [Ref(INPUT, 0)])] * 4
+    sums: list[Line] = [("add", (), [0, 1]), ("add", (), [2, 3]), ("mul", (), [4, 5])]
+    written = program(image(4, 8, 8), [*convolutions, *sums])
+
+    def tied(*pair: int) -> Program:
+        return rebuild(
+            written,
+            lambda n, c: Call(
+                c.primitive, c.args, c.inputs, c.specs, c.outputs, "w" if n in pair else c.weights
+            ),
+        )
+
+    assert canonical_hash(tied(0, 1)) == canonical_hash(tied(2, 3))
+    assert canonical_hash(tied(0, 2)) == canonical_hash(tied(1, 3))
+    assert canonical_hash(tied(0, 1)) != canonical_hash(tied(0, 2))
