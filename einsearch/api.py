@@ -146,13 +146,14 @@ def resume(directory: str | Path, **changes: Any) -> Run:
     return launch.resume(directory, **changes)
 
 
-def export(trial: Trial, format: str, to: str | Path) -> list[Path]:
+def export(trial: Trial, format: str, to: str | Path, *, replace: bool = False) -> list[Path]:
     """Writes the trained network of a recorded trial in a portable format.
 
     Args:
         trial: of a run in a folder, as `run.best`.
         format: "python", "safetensors", "pt2", "onnx" or "onnx-int8".
         to: folder that the files go to.
+        replace: whether files of the same names are replaced that no earlier export wrote.
 
     Raises:
         ExportError: the format is not to be had, or gives other answers than the network.
@@ -160,7 +161,7 @@ def export(trial: Trial, format: str, to: str | Path) -> list[Path]:
     """
     from einsearch.exporters.from_run import export_trial
 
-    return export_trial(trial, format, Path(to))
+    return export_trial(trial, format, Path(to), replace=replace)
 
 
 def set_temperature(model: nn.Module, temperature: float) -> None:

@@ -208,24 +208,11 @@ def _write(path: Path, text: str) -> None:
     Raises:
         EinsearchError: it cannot be written; then it is as it was.
     """
-    import os
-    import shutil
-    import tempfile
+    from einsearch.files import replace_file
 
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, temporary)
-        temporary.replace(path)
+        replace_file(path.resolve(), text.encode("utf-8"))
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise EinsearchError(f"cannot write {path}: {error.strerror}") from None
 
 

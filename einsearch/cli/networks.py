@@ -105,6 +105,9 @@ def export(
         ),
     ] = "python",
     to: Annotated[Path, typer.Option("--to", help="Folder for the files.")] = Path("exported"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace files of other origin, too.")
+    ] = False,
     trial: TrialOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -121,7 +124,7 @@ def export(
     if format not in known:
         raise WrongCall(f"--format: {format} is none of {', '.join(known)}")
     _, chosen = read_named(run, trial)
-    files = export(chosen, format, to)
+    files = export(chosen, format, to, replace=replace)
     if json:
         print_json([str(file) for file in files])
         return
@@ -142,7 +145,7 @@ def report(
     from einsearch.cli.summary import final_facts, final_of, program_of
     from einsearch.graph.svg import draw_svg
     from einsearch.report.page import Report, render
-    from einsearch.study.folder import SPACE
+    from einsearch.study.folder import REPORT, SPACE
 
     opened = read_run(run)
     best = opened.best
@@ -159,6 +162,9 @@ def report(
         drawing="" if program is None else draw_svg(program),
         settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
-    path = to or run / "report.html"
-    write_file(path, render(page))
+    path = to or run / REPORT
+    if to is None and opened.folder is not None:
+        opened.folder.write(REPORT, render(page).encode())
+    else:
+        write_file(path, render(page))
     print(path)

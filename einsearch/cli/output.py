@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.errors import EinsearchError
+from einsearch.files import write_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,8 +43,7 @@ def write_file(path: Path, text: str) -> None:
         EinsearchError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text.encode("utf-8"))
     except OSError as error:
         raise EinsearchError(f"cannot write {path}: {error.strerror}") from None
 

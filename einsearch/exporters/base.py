@@ -10,7 +10,6 @@ import abc
 import copy
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from einsearch.errors import ExportError
+from einsearch.files import make_folder, remove_empty, user_path
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 1e-5
 """Greatest difference that an exact export may show, relative to the largest output above 1."""
+
+SIGNATURE: Final = "A trained network, found by einsearch."
+"""How the README of an export begins."""
+
+_TEXTS: Final = (".py", ".txt", ".md")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +123,16 @@ class Exporter(abc.ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = "export"
 
-    def export(self, model: TrainedModel, to: Path) -> list[Path]:
+    def export(self, model: TrainedModel, to: Path, *, replace: bool = False) -> list[Path]:
         """Writes a network below the folder `to`, which is made where it is missing.
 
-        Files of the same names are replaced; nothing is left behind when something fails.
+        Files of an earlier export are replaced; files of the same names that einsearch did not
+        write stay, and are an error. Nothing is left behind when something fails.
+
+        Args:
+            model: the network.
+            to: the folder.
+            replace: whether files of the same names are replaced, whoever wrote them.
 
         Returns:
             The files written, in order of their names.
@@ -132,23 +143,24 @@ class Exporter(abc.ABC):
         """
         self._check_packages()
         model.answer(model.random_input())
-        to = to.resolve()  # the clean process that verifies runs in another folder
-        existed = to.exists()
+        to = user_path(to).resolve()  # the clean process that verifies runs in another folder
+        made: list[Path] = []
         try:
-            to.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=".export-", dir=to))
+            made = make_folder(to)
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=to) as name:
+                draft = Path(name)
+                self.write(model, draft)
+                self.verify(model, draft)
+                written = sorted(draft.iterdir())
+                if not replace:
+                    _check_places(written, to)
+                return [_move(path, to / path.name) for path in written]
         except OSError as error:
+            remove_empty(made)
             raise ExportError(f"cannot write to {to}: {error.strerror}") from None
-        try:
-            self.write(model, draft)
-            self.verify(model, draft)
-            return [_move(path, to / path.name) for path in sorted(draft.iterdir())]
         except BaseException:
-            if not existed:
-                shutil.rmtree(to, ignore_errors=True)
+            remove_empty(made)
             raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
     @abc.abstractmethod
     def write(self, model: TrainedModel, folder: Path) -> None:
@@ -193,6 +205,27 @@ def reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _check_places(written: list[Path], to: Path) -> None:
+    """Raises ExportError where a file of another origin stands in the place of one."""
+    for path in written:
+        place = to / path.name
+        if os.path.lexists(place) and not _is_export(place):
+            raise ExportError(
+                f"{place} is there already, and was not exported by einsearch: choose another "
+                "folder with --to, or replace it with --replace"
+            )
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file comes from an earlier export: it says so, or the README beside it does."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.suffix in _TEXTS:
+        readme = path.with_name("README.txt")
+        return readme.is_file() and readme.read_bytes().startswith(SIGNATURE.encode())
+    return b"einsearch" in path.read_bytes()
 
 
 def _move(source: Path, target: Path) -> Path:

@@ -29,17 +29,20 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
     return TrainedModel(found.program, found.task.output, found.network, metadata, examples)
 
 
-def export_trial(trial: Trial, format: str, to: Path) -> list[Path]:
+def export_trial(trial: Trial, format: str, to: Path, *, replace: bool = False) -> list[Path]:
     """Writes the trained network of a recorded trial; see `einsearch.api.export`."""
     if not trial.directory:
         raise RunError(
             "the trial belongs to no run folder, so its weights were not kept: give search a "
             "directory, and take the trial from the run"
         )
-    return export_from_run(open_run(Path(trial.directory)), trial, format, to)
+    run = open_run(Path(trial.directory))
+    return export_from_run(run, trial, format, to, replace=replace)
 
 
-def export_from_run(run: Run, trial: Trial, format: str, to: Path) -> list[Path]:
+def export_from_run(
+    run: Run, trial: Trial, format: str, to: Path, *, replace: bool = False
+) -> list[Path]:
     """Writes the trained network of a trial of a run; the files, in order of their names."""
     exporter = get_exporter(format)
-    return exporter.export(trained_model(load_trained(run, trial)), to)
+    return exporter.export(trained_model(load_trained(run, trial)), to, replace=replace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Final
 
-from einsearch.exporters.base import Exporter, TrainedModel, compare
+from einsearch.exporters.base import SIGNATURE, Exporter, TrainedModel, compare
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 from einsearch.specs import AXES
@@ -55,8 +55,9 @@ def restore(answer: torch.Tensor) -> torch.Tensor:
     return answer * deviation + torch.tensor(TARGET_MEAN, device=answer.device)
 '''
 
-_README: Final = """\
-A trained network, found by einsearch.
+_README: Final = (
+    f"{SIGNATURE}\n"
+    + """\
 
   model.py              its definition; needs torch alone
   weights.safetensors   its weights; the package safetensors reads them
@@ -73,6 +74,7 @@ Load and run it:
 Input  {input}, batch first{standard}.
 Output {output}, batch first{restored}.
 {architecture}"""
+)
 
 _SCRIPT: Final = """
 import importlib.util, pathlib

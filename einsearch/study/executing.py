@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from einsearch.errors import EinsearchError
 from einsearch.study.executor import Executor, WorkFactory
-from einsearch.study.folder import RunFolder
+from einsearch.study.folder import WORKERS_LOG, RunFolder
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
 from einsearch.study.packing import pack
@@ -65,7 +65,7 @@ def executor_maker(
             return InlineExecutor(factory())
         if section.name == "ray":
             return _on_ray(section, factory, allowed)
-        log = None if folder is None else folder.path / "workers.log"
+        log = None if folder is None else folder.inside(WORKERS_LOG)
         return LocalExecutor(factory, section.processes or 1, seconds=allowed, log=log)
 
     return make

@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,9 +25,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from uuid import uuid4
 
-from einsearch.errors import FolderTaken, RunError
+from einsearch import files as system
+from einsearch.errors import RunError
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
+from einsearch.study.founding import Founding, check_vacant
 from einsearch.study.storageurl import remember, whole
 from einsearch.version import __version__
 
@@ -41,9 +41,25 @@ FINAL: Final = "final.json"
 LEARNED: Final = "learned.ein"
 WEIGHTS: Final = "weights"
 CHECKPOINTS: Final = "checkpoints"
+TASK: Final = "task.json"
+WORKERS_LOG: Final = "workers.log"
+REPORT: Final = "report.html"
 
 FORMAT: Final = 1
 """Version of the layout; a folder of a later one is not opened."""
+
+_OWN_FILES: Final = (
+    SPACE,
+    VERSIONS,
+    JOURNAL,
+    f"{JOURNAL}.lock",
+    TASK,
+    WORKERS_LOG,
+    "driver.lock",
+    "driver.txt",
+)
+_OWN_FOLDERS: Final = (WEIGHTS, CHECKPOINTS)
+"""What a run that made no trial may have in its folder, beside what it was made with."""
 
 _PACKAGES: Final = ("torch", "numpy", "optuna", "lark", "networkx", "safetensors")
 
@@ -62,8 +78,9 @@ class RunFolder:
         Raises:
             RunError: it is missing, damaged, no run folder, or of a later version of einsearch.
         """
-        self.path = path
-        self.info = _read_info(path)
+        self.path = system.user_path(path)
+        self.info = _read_info(self.path)
+        self._founding: Founding | None = None
 
     @classmethod
     def create(
@@ -73,7 +90,7 @@ class RunFolder:
         storage: str | None = None,
         study: str = "einsearch",
     ) -> RunFolder:
-        """Makes a new run folder; a crash while it does so leaves one that can be made again.
+        """Makes a new run folder, which is there whole or not at all.
 
         Args:
             path: a folder that is missing or empty.
@@ -83,14 +100,13 @@ class RunFolder:
             study: name of the study in it.
 
         Raises:
-            RunError: it holds a run or other files already, or cannot be written.
+            RunError: it holds a run or anything else already, or cannot be written.
         """
         files = files or {}
         for name in files:
-            pure = PurePosixPath(name)
-            if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-                raise ValueError(f"{name!r} is not a name inside a folder")
-        _check_vacant(path)
+            check_name(name)
+        path = system.user_path(path)
+        check_vacant(path, VERSIONS)
         written = None if storage is None else remember(storage)
         info = {
             "format": FORMAT,
@@ -100,16 +116,19 @@ class RunFolder:
             **current_versions(),
         }
         with _writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                _replace(path / name, text.encode())
-            _replace(path / VERSIONS, _json(info))
-        return cls(path)
+            founding = Founding(path)
+            texts = {name: text.encode() for name, text in files.items()}
+            founding.build({**texts, VERSIONS: _json(info)})
+        made = cls(path)
+        made._founding = founding
+        return made
 
     def discard(self) -> None:
-        """Removes the folder of a run that could not begin."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Takes back the folder of a run that could not begin, if this very object made it: the
+        files that a run has, and folders that are empty then. Anything else in it stays."""
+        if self._founding is not None:
+            self._founding.take_back(_OWN_FILES, _OWN_FOLDERS)
+            self._founding = None
 
     @property
     def journal(self) -> Path:
@@ -163,11 +182,32 @@ class RunFolder:
 
     def write(self, name: str, data: bytes) -> Path:
         """Writes a file of the folder whole or not at all. Raises RunError."""
-        target = self.path / name
+        target = self.inside(name)
         with _writing(self.path):
             target.parent.mkdir(exist_ok=True)
-            _replace(target, data)
+            system.replace_file(target, data)
         return target
+
+    def inside(self, name: str) -> Path:
+        """The place of a file in the folder.
+
+        Raises:
+            RunError: the name leads out of it, by itself or through a link to another folder.
+        """
+        try:
+            pure = check_name(name)
+        except ValueError:
+            raise RunError(
+                f"the run folder {self.path} is damaged: it names the file {name!r}, "
+                "which does not lie in it"
+            ) from None
+        for parent in list(pure.parents)[:-1]:
+            if (self.path / parent).is_symlink():
+                raise RunError(
+                    f"{self.path / parent} is a link to another folder, and runs write into their "
+                    "own alone: put a folder in its place"
+                )
+        return self.path / pure
 
     def write_final(self, results: Mapping[str, Any]) -> None:
         """Keeps the results of the full training. Raises RunError."""
@@ -213,21 +253,12 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _check_vacant(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise FolderTaken(f"{path} is a file: choose another name for the run folder")
-    try:
-        names = {item.name for item in path.iterdir()} if path.is_dir() else set()
-    except OSError as error:
-        raise RunError(f"cannot read the folder {path}: {error.strerror}") from None
-    if VERSIONS in names:
-        raise FolderTaken(
-            f"{path} holds a run already: go on with `einsearch resume {path}`, "
-            "or choose another folder"
-        )
-    strange = sorted(name for name in names if not name.endswith((".ein", ".yaml", ".tmp", "lock")))
-    if strange:
-        raise FolderTaken(f"{path} is not empty (it has {strange[0]}): choose another folder")
+def check_name(name: str) -> PurePosixPath:
+    """The name of a file inside a folder. Raises ValueError where it leads out of it."""
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name:
+        raise ValueError(f"{name!r} is not a name inside a folder")
+    return pure
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -244,21 +275,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _json(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=2) + "\n").encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Writes beside `path`, flushes to the disk, and renames: readers see the old or the new."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

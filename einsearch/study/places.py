@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from einsearch.errors import EinsearchError, RunError, SpaceFileError
+from einsearch.files import replace_file
 from einsearch.study.folder import CHECKPOINTS, RunFolder
 
 _LOCAL: Final = ("file", "local")
@@ -104,8 +105,7 @@ class RemotePlace:
             if not _is_local(self._files):  # object stores write all or nothing
                 self._files.pipe_file(path, content)
                 return
-            self._files.pipe_file(path + ".tmp", content)
-            Path(path + ".tmp").replace(path)
+            replace_file(Path(path), content)
         except Exception as error:
             raise self._unable("cannot write a checkpoint to", error) from None
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from einsearch.errors import EinsearchError
+from einsearch.files import open_append
 from einsearch.study.executor import (
     Finished,
     Job,
@@ -113,7 +114,7 @@ def _leave_terminal(log: Path | None) -> None:
         os.setpgrp()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if log is not None:
-        with log.open("ab") as file:
+        with open_append(log) as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         faulthandler.enable(file=2)

@@ -45,10 +45,33 @@ class Torn(Letter):
         raise ExportError("torn")
 
 
-def test_files_of_the_same_name_are_replaced(tmp_path: Path) -> None:
+def test_files_of_others_are_replaced_only_on_purpose(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("old")
-    assert Letter().export(trained(convolutional()), tmp_path) == [tmp_path / "letter.txt"]
+    with pytest.raises(ExportError, match=r"letter\.txt is there already, and was not exported by"):
+        Letter().export(trained(convolutional()), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    assert (tmp_path / "letter.txt").read_text() == "old"
+    found = Letter().export(trained(convolutional()), tmp_path, replace=True)
+    assert found == [tmp_path / "letter.txt"]
     assert (tmp_path / "letter.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["python", "safetensors", "pt2"])
+def test_an_earlier_export_is_replaced(name: str, tmp_path: Path) -> None:
+    exporter = get_exporter(name)
+    first = exporter.export(trained(convolutional()), tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert exporter.export(trained(convolutional()), tmp_path) == first
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_link_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    (tmp_path / "mine").write_text("einsearch")
+    (tmp_path / "to" / "weights.safetensors").symlink_to(tmp_path / "mine")
+    with pytest.raises(ExportError, match="is there already"):
+        get_exporter("python").export(trained(convolutional()), tmp_path / "to")
+    assert (tmp_path / "mine").read_text() == "einsearch"
 
 
 def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ class TestElsewhere:
     ) -> None:
         store = CheckpointStore(RemotePlace(str(tmp_path), "run-1"))
         store.put(1, b"whole")
-        monkeypatch.setattr(Path, "replace", failing)
+        monkeypatch.setattr(os, "replace", failing)
         with pytest.raises(RunError, match=r"cannot write a checkpoint to .*run-1: OSError: full"):
             store.put(1, b"half")
         assert store.get(1) == b"whole"

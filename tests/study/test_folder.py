@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.errors import RunError
+from einsearch import files as system
+from einsearch.errors import FolderTaken, RunError
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
 from einsearch.study.folder import FINAL, VERSIONS, RunFolder
@@ -70,33 +71,104 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         RunFolder.create(tmp_path / "run")
 
 
-def test_a_folder_half_made_can_be_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace, count = Path.replace, 0
+@pytest.mark.parametrize("name", ["mine.ein", "mine.yaml", "a.tmp", "my.lock", "grammar.ein"])
+def test_a_folder_of_grammars_and_spaces_is_none_for_a_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("weeks of work")
+    with pytest.raises(
+        FolderTaken, match=rf"is not empty \(it has {name}\).*such as {tmp_path}/run"
+    ):
+        RunFolder.create(tmp_path, FILES)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "weeks of work"
 
-    def dying(self: Path, target: Path) -> Path:
+
+def test_a_folder_half_made_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add, count = system.add_file, 0
+
+    def dying(path: Path, data: bytes) -> None:
         nonlocal count
         count += 1
         if count == 3:
             raise KeyboardInterrupt
-        return replace(self, target)
+        add(path, data)
 
-    monkeypatch.setattr(Path, "replace", dying)
-    files = {name: text for name, text in FILES.items() if "/" not in name}
+    monkeypatch.setattr(system, "add_file", dying)
     with pytest.raises(KeyboardInterrupt):
-        RunFolder.create(tmp_path / "run", files)
-    with pytest.raises(RunError, match=r"is not a run folder: it has no versions\.json"):
-        RunFolder(tmp_path / "run")
-    RunFolder.create(tmp_path / "run", files)
-    assert RunFolder(tmp_path / "run").read_text("grammar.ein") == FILES["grammar.ein"]
+        RunFolder.create(tmp_path / "runs" / "run", FILES)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "empty").mkdir()
+    count = 0
+    with pytest.raises(KeyboardInterrupt):
+        RunFolder.create(tmp_path / "empty", FILES)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+    monkeypatch.undo()
+    RunFolder.create(tmp_path / "empty", FILES)
+    assert RunFolder(tmp_path / "empty").read_text("grammar.ein") == FILES["grammar.ein"]
+
+
+def test_what_comes_up_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def late(source: Path, target: Path) -> None:
+        target.mkdir()
+        (target / "thesis.txt").write_text("years of work")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", late)
+    with pytest.raises(FolderTaken, match="was made meanwhile"):
+        RunFolder.create(tmp_path / "run", FILES)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "thesis.txt"]
+
+
+def test_an_empty_folder_stays_the_same_one(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o750)
+    before = (tmp_path / "run").stat()
+    made = RunFolder.create(tmp_path / "run", FILES)
+    assert (tmp_path / "run").stat().st_ino == before.st_ino
+    made.discard()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_taking_back_leaves_what_came_from_elsewhere(tmp_path: Path) -> None:
+    made = RunFolder.create(tmp_path / "runs" / "run", FILES)
+    (made.path / "notes.md").write_text("mine")
+    (made.path / "blocks" / "other.ein").write_text("mine too")
+    made.discard()
+    left = {p.relative_to(made.path).as_posix() for p in made.path.rglob("*") if p.is_file()}
+    assert left == {"notes.md", "blocks/other.ein"}
+
+
+def test_only_a_new_folder_is_taken_back(tmp_path: Path) -> None:
+    made = RunFolder.create(tmp_path / "run", FILES)
+    RunFolder(made.path).discard()
+    assert RunFolder(made.path).info == made.info
+    made.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "weights/../../x", "", "a\0b"])
+def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(RunError, match="which does not lie in it"):
+        folder.write(name, b"")
+
+
+def test_a_linked_folder_is_not_written_through(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / "weights").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="weights is a link to another folder"):
+        folder.write("weights/trial-0.safetensors", b"")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_missing_folder_and_a_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"there is no run folder .*nowhere"):
         RunFolder(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write in the run folder .*run: Not a directory"):
+    with pytest.raises(
+        RunError, match=r"cannot write in the run folder .*run: (Not a dir|File ex)"
+    ):
         RunFolder.create(tmp_path / "file" / "run")
 
 
