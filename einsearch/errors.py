@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from einsearch.shown import shown_line
+
 
 class EinsearchError(Exception):
     """The base of all errors that einsearch raises on purpose."""
@@ -30,7 +32,9 @@ class Location:
         if not self.source_line.strip():
             return ""
         line = self.source_line.replace("\t", " ")
-        return f"    {line}\n    {' ' * (self.column - 1)}^"
+        before = shown_line(line[: self.column - 1])
+        indent = " " * (len(before) + max(0, self.column - 1 - len(line)))
+        return f"    {before}{shown_line(line[self.column - 1 :])}\n    {indent}^"
 
 
 class LocatedError(EinsearchError):

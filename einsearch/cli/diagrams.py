@@ -10,6 +10,7 @@ import typer
 
 from einsearch.cli.options import GrammarArgument, read_grammar
 from einsearch.cli.output import WrongCall, write_file
+from einsearch.cli.terminal import say
 
 if TYPE_CHECKING:
     from einsearch.grammar.expressions import Rule
@@ -57,7 +58,7 @@ def draw(
     make = draw_rules_html if format is Format.HTML else draw_rules_svg
     text = make(loaded, rules)
     if output is None:
-        print(text)
+        say(text)
     else:
         write_file(output, text + "\n")
 

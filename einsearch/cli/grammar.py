@@ -24,7 +24,6 @@ from einsearch.cli.options import (
 )
 from einsearch.cli.output import (
     WrongCall,
-    console,
     count,
     plural,
     print_facts,
@@ -33,6 +32,7 @@ from einsearch.cli.output import (
     write_file,
 )
 from einsearch.cli.summary import network_of_run
+from einsearch.cli.terminal import console, say
 from einsearch.errors import GrammarError
 
 if TYPE_CHECKING:
@@ -87,14 +87,12 @@ def check(
         print_json(found | {"counts": None if counts is None else asdict(counts)})
     else:
         for problem in problems:
-            print(f"{problem}\n")
+            say(f"{problem}\n")
         size = f"{plural(len(loaded.rules), 'rule')}, {plural(len(loaded.seeds), 'seed')}"
         verdict = plural(len(problems), "problem") if problems else "no problems"
         if counts is not None:
-            print(
-                "\n".join(f"{what}: {number}" for what, number in describe_counts(counts).items())
-            )
-        print(f"{grammar}: {size}, {verdict}")
+            say("\n".join(f"{what}: {number}" for what, number in describe_counts(counts).items()))
+        say(f"{grammar}: {size}, {verdict}")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -158,7 +156,7 @@ def primitives(
     if json:
         print_json([_describe(primitive) for primitive in found])
     elif name:
-        print(f"{found[0].signature()}\n\n{_documentation(found[0])}")
+        say(f"{found[0].signature()}\n\n{_documentation(found[0])}")
     else:
         rows = [(p.signature(), _documentation(p).split("\n", 1)[0]) for p in found]
         print_table(("primitive", "meaning"), rows)
@@ -223,7 +221,7 @@ def sample(
         found = loaded.sample(spec, rng, limits=limits, require=wanted)
         drawn.append(_facts(found) | {"log_probability": found.log_probability})
         if not json:
-            print(found.text, flush=True)
+            say(found.text, flush=True)
     if json:
         print_json(drawn)
 
@@ -288,13 +286,13 @@ def show(
         write_file(output, text + "\n")
     elif format is Format.DRAWING:
         facts = _facts(found)
-        console().print(text, overflow="ignore", crop=False, no_wrap=True)
-        print(
+        console().print(text, overflow="ignore", crop=False, no_wrap=True, markup=True)
+        say(
             f"\n{plural(facts['nodes'], 'node')}, {count(facts['parameters'])} parameters, "
             f"{count(facts['flops'])} FLOPs, {count(facts['activation_memory'])}B of activations"
         )
     else:
-        print(text)
+        say(text)
 
 
 def _read_network(network: str, input: str | None, grammar: str | None) -> Any:

@@ -18,6 +18,7 @@ from einsearch.cli.options import (
     read_text,
 )
 from einsearch.cli.output import WrongCall, plural, print_json
+from einsearch.cli.terminal import say, say_data
 from einsearch.errors import EinsearchError, GrammarError
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def format(
             formatted = _formatted(source)
             _deliver(source, formatted, is_written=not (check or diff), shows_diff=diff)
         except EinsearchError as error:
-            print(f"error: {error}", file=sys.stderr)
+            say(f"error: {error}", error=True)
             counts["failed"] += 1
         else:
             counts["unchanged" if formatted == source.text else "changed"] += 1
     if files != [STDIN]:
-        print(_summary(counts, is_written=not (check or diff)), file=sys.stderr)
+        say(_summary(counts, is_written=not (check or diff)), error=True)
     would_change = counts["changed"] and (check or diff)
     raise typer.Exit(1 if counts["failed"] or would_change else 0)
 
@@ -113,7 +114,7 @@ def why(
     if json:
         print_json(as_json(found))
     else:
-        print(found)
+        say(found)
     raise typer.Exit(0 if found.derivation is not None else 1)
 
 
@@ -185,15 +186,15 @@ def _formatted(source: _Source) -> str:
 def _deliver(source: _Source, formatted: str, *, is_written: bool, shows_diff: bool) -> None:
     changes = formatted != source.text
     if shows_diff:
-        sys.stdout.writelines(_difference(source, formatted))
+        say_data("".join(_difference(source, formatted)))
     elif not is_written:
         if changes:
-            print(f"would reformat {source.label}")
+            say(f"would reformat {source.label}")
     elif source.path is None:
-        sys.stdout.write(formatted)
+        say_data(formatted)
     elif changes:
         _write(source.path, formatted)
-        print(f"reformatted {source.label}")
+        say(f"reformatted {source.label}")
 
 
 def _difference(source: _Source, formatted: str) -> Iterator[str]:

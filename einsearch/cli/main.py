@@ -1,10 +1,12 @@
 """The program `einsearch`: its commands, its errors and its exit status.
 
-Exit status: 0 for done, 1 for "the answer is no" or a failed run, 2 for a wrong call.
+Exit status: 0 for done, 1 for "the answer is no" or a failed run, 2 for a wrong call, 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,8 +14,8 @@ from typing import Annotated
 import typer
 
 from einsearch.cli import diagrams, grammar, language, networks, results, search, searchers
-from einsearch.cli.output import WrongCall
-from einsearch.errors import EinsearchError, FolderTaken, SettingError
+from einsearch.cli.faults import DEBUG, INTERRUPTED, explain, explain_usage, is_usage_error
+from einsearch.cli.terminal import flush_streams, prepare_streams, say
 from einsearch.version import __version__
 
 app = typer.Typer(
@@ -49,7 +51,7 @@ app.command(rich_help_panel=GRAMMARS)(grammar.show)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"einsearch {__version__}")
+        say(f"einsearch {__version__}")
         raise typer.Exit
 
 
@@ -74,17 +76,31 @@ def program(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the program and exits with its status."""
+    prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     # It may stand anywhere in the line, where people add it after an error.
-    shows_traceback = "--traceback" in words
+    shows_traceback = "--traceback" in words or bool(os.environ.get(DEBUG))
     words = [word for word in words if word != "--traceback"]
     try:
-        app(args=words, prog_name="einsearch")
-    except EinsearchError as error:
-        if shows_traceback:
+        status = _run(words)
+        flush_streams()
+    except Exception as error:
+        if shows_traceback and not isinstance(error, BrokenPipeError):
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, (WrongCall, SettingError, FolderTaken)) else 1)
+        status = explain(error)
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    """The status that the command ends with."""
+    try:
+        return int(app(args=words, prog_name="einsearch", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if not is_usage_error(error):
+            raise
+        return explain_usage(error)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from einsearch.cli.options import (
     read_run,
 )
 from einsearch.cli.output import WrongCall, print_facts, print_json, score, write_file
+from einsearch.cli.terminal import say
 
 if TYPE_CHECKING:
     from einsearch.evaluate.candidate import Outcome
@@ -129,7 +130,7 @@ def export(
         print_json([str(file) for file in files])
         return
     for file in files:
-        print(file)
+        say(file)
 
 
 def report(
@@ -167,4 +168,4 @@ def report(
         opened.folder.write(REPORT, render(page).encode())
     else:
         write_file(path, render(page))
-    print(path)
+    say(path)

@@ -8,16 +8,12 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from einsearch.cli.terminal import say, say_json
 from einsearch.errors import EinsearchError
 from einsearch.files import write_output
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-PIPE_WIDTH = 160
-"""Columns of a drawing that goes into a file or a pipe, where no terminal sets a width."""
+from einsearch.shown import shown_line
 
 LONGEST_RULE = 60
 """Dashes below the name of a column, at most."""
@@ -25,15 +21,6 @@ LONGEST_RULE = 60
 
 class WrongCall(EinsearchError):
     """The command itself is wrong: it names what does not exist, or cannot be read. Status 2."""
-
-
-def console(*, error: bool = False) -> Console:
-    """A Rich console on stdout or stderr; plain text where that is no terminal."""
-    from rich.console import Console
-
-    stream = sys.stderr if error else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 def write_file(path: Path, text: str) -> None:
@@ -50,7 +37,7 @@ def write_file(path: Path, text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON; numbers that JSON has not, such as infinity, become null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False))
+    say_json(json.dumps(_finite(value), indent=2, ensure_ascii=False))
 
 
 def _finite(value: Any) -> Any:
@@ -66,6 +53,8 @@ def _finite(value: Any) -> Any:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> None:
     """Prints a table. The first `numbers` columns are set to the right. On a terminal the last
     column is cut to what is left of the line; in a file or a pipe nothing is cut."""
+    columns = [shown_line(name) for name in columns]
+    rows = [[shown_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     room = None
     if sys.stdout.isatty():
@@ -79,7 +68,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         cells[-1] = _cut(row[-1], room)
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def _cut(text: str, width: int | None) -> str:
@@ -90,7 +79,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
     """Prints names and values below each other, aligned."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        print(f"{name.ljust(width)}  {value}")
+        say(f"{name.ljust(width)}  {value}")
 
 
 def count(value: float) -> str:

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from einsearch.cli.board import Board
-from einsearch.cli.output import console, count, duration, plural, score
+from einsearch.cli.output import count, duration, plural, score
+from einsearch.cli.terminal import console
 from einsearch.study.events import Budget, Callbacks, StudyEnd
 from einsearch.trial import Trial, TrialState
 
@@ -228,7 +229,7 @@ def _table(board: Board) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     for name in ("trial", board.objective, "parameters", "time"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, max_width=28, overflow="ellipsis")
     table.add_column("network", no_wrap=True, overflow="ellipsis", ratio=1)
     for trial in board.last:
@@ -241,8 +242,8 @@ def _table(board: Board) -> Table:
         trial, value = running.trial, running.metrics.get(board.objective)
         state = Text(f"epoch {running.epoch}" if running.epoch else "starting", "cyan")
         shown = score(value) if isinstance(value, float) else ""
-        cells = (str(trial.number), f"[cyan]{shown}[/]", count(trial.parameters))
-        table.add_row(*cells, "", state, Text(trial.text))
+        size = count(trial.parameters)
+        table.add_row(str(trial.number), Text(shown, "cyan"), size, "", state, Text(trial.text))
     return table
 
 

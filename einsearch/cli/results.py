@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +24,7 @@ from einsearch.cli.output import (
     print_table,
     score,
 )
+from einsearch.cli.terminal import say, say_data
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -110,10 +110,10 @@ def best(
     if json:
         print_json(summary(opened, reference=corner))
     elif opened.best is None:
-        print("no trial is complete yet")
+        say("no trial is complete yet")
     else:
         print_drawing(opened, opened.best)
-        print()
+        say()
         print_facts(trial_facts(opened, opened.best))
         if len(opened.directions) > 1:
             _print_front(opened, corner)
@@ -143,10 +143,10 @@ def _print_front(run: Run, reference: Mapping[str, float] | None) -> None:
     objectives = list(run.directions)
     front = run.pareto_front
     them = "this one" if len(front) == 1 else f"these {len(front)}"
-    print(f"\nNo other is better in everything than {them}")
+    say(f"\nNo other is better in everything than {them}")
     rows = [[str(t.number), *(score(t.values[name]) for name in objectives), t.text] for t in front]
     print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
-    print()
+    say()
     corner = "the worst of each objective"
     if reference is not None:
         corner = ", ".join(f"{name} {value:g}" for name, value in reference.items())
@@ -163,9 +163,9 @@ def learned(run: RunArgument) -> None:
     """
     text = read_run(run).learned_grammar()
     if text is None:
-        print("the searcher of this run learns no grammar", file=sys.stderr)
+        say("the searcher of this run learns no grammar", error=True)
         raise typer.Exit(1)
-    print(text, end="")
+    say_data(text)
 
 
 def explain(
@@ -191,7 +191,7 @@ def explain(
         print_json(_explanation(chosen, ancestors))
         return
     print_drawing(opened, chosen)
-    print()
+    say()
     values = ", ".join(f"{name} {score(value)}" for name, value in chosen.values.items())
     spent = ", ".join(f"{name} {duration(value)}" for name, value in chosen.timings.items())
     facts = {
@@ -235,7 +235,7 @@ def lineage(trials: Sequence[Trial], trial: Trial) -> list[Trial]:
 
 
 def _print_lineage(ancestors: Sequence[Trial], objective: str) -> None:
-    print("\nWhere it came from, youngest first")
+    say("\nWhere it came from, youngest first")
     rows = [
         [
             str(trial.number),
@@ -249,7 +249,7 @@ def _print_lineage(ancestors: Sequence[Trial], objective: str) -> None:
 
 
 def _print_decisions(trial: Trial) -> None:
-    print("\nHow it was derived")
+    say("\nHow it was derived")
     rows = [[str(value), domain, address] for address, domain, value in trial.decisions]
     print_table(("choice", "of", "at"), rows)
 

@@ -11,6 +11,7 @@ import typer
 from einsearch.cli.options import JsonOption, read_run
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.submit import OnInterrupt, submit_search
+from einsearch.cli.terminal import say
 
 if TYPE_CHECKING:
     from einsearch.study.run import Run
@@ -227,7 +228,7 @@ def _drive(search: Callable[[Any], Run], title: str, folder: Path, *, json: bool
         is_whole = run.state != "interrupted"
     except KeyboardInterrupt:
         if not (folder / VERSIONS).exists():
-            typer.echo("Stopped before there was a run; nothing is to be resumed.", err=True)
+            say("Stopped before there was a run; nothing is to be resumed.", error=True)
             raise typer.Exit(1) from None
         # Whatever came before is recorded; the full training at the end starts anew on resume.
         run, is_whole = read_run(folder), False

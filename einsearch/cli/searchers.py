@@ -12,6 +12,7 @@ import typer
 
 from einsearch.cli.options import JsonOption
 from einsearch.cli.output import WrongCall, print_json, print_table
+from einsearch.cli.terminal import say
 
 if TYPE_CHECKING:
     from einsearch.searchers.base import Searcher
@@ -38,7 +39,7 @@ def searchers(
     if json:
         print_json([describe_searcher(key, searcher) for key, searcher in known.items()])
     elif name:
-        print(inspect.getdoc(known[name]))
+        say(inspect.getdoc(known[name]))
         print_options(name)
     else:
         rows = [
@@ -53,10 +54,10 @@ def print_options(name: str) -> None:
     rows = [(key, kind, show(default)) for key, kind, default in options_of(name)]
     if not rows:
         return
-    print()
+    say()
     print_table(("option", "takes", "default"), rows)
     key, _, default = rows[0]
-    print(f"\nIn a search-space file: searcher: {{name: {name}, {key}: {default}}}")
+    say(f"\nIn a search-space file: searcher: {{name: {name}, {key}: {default}}}")
 
 
 def describe_searcher(name: str, searcher: type[Searcher]) -> dict[str, Any]:

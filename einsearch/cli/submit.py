@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from einsearch.cli.terminal import say, say_part
 
 if TYPE_CHECKING:
     from einsearch.study.ray.jobs import Submitted
@@ -52,7 +53,7 @@ def submit_search(
     chosen = {name: value for name, value in changes.items() if value is not None}
     file = changed_file(load_space_file(space), {**where, **chosen})
     job = submit(address, file, run or f"{space.stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    typer.echo(f"Submitted as {job.number}; its run folder is {job.run}", err=True)
+    say(f"Submitted as {job.number}; its run folder is {job.run}", error=True)
     _follow(job, on_interrupt)
 
 
@@ -60,13 +61,13 @@ def _follow(job: Submitted, on_interrupt: OnInterrupt) -> None:
     from einsearch.study.ray.jobs import follow, stop
 
     try:
-        is_well = follow(job, sys.stdout.write)
+        is_well = follow(job, say_part)
     except KeyboardInterrupt:
         if on_interrupt is OnInterrupt.STOP:
             stop(job)
-            typer.echo("The search was told to stop; its run folder stays.", err=True)
+            say("The search was told to stop; its run folder stays.", error=True)
             raise typer.Exit(1) from None
-        typer.echo(_how_to_return(job), err=True)
+        say(_how_to_return(job), error=True)
         raise typer.Exit(0) from None
     if not is_well:
         raise typer.Exit(1)

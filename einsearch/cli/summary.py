@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.options import read_named
-from einsearch.cli.output import WrongCall, console, count, plural, print_facts, score
+from einsearch.cli.output import WrongCall, count, plural, print_facts, score
+from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
 from einsearch.report.history import counts_by_reason, counts_by_state
 
@@ -113,7 +114,7 @@ def print_drawing(run: Run, trial: Trial) -> None:
 
     program = program_of(run, trial)
     if program is None:
-        print(trial.text)
+        say(trial.text)
         return
     screen = console()
     drawing = draw_text(program, markup=screen.is_terminal)
@@ -141,14 +142,14 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     """What a search found, and what to type next; `is_whole` if it was not interrupted."""
     best = run.best
     facts = {}
-    print()
+    say()
     if best is None:
         counts = counts_by_reason(run.trials).items()
         reasons = ", ".join(f"{reason} {number}" for reason, number in counts)
-        print(f"No trial is complete. Failures by reason: {reasons or 'none'}")
+        say(f"No trial is complete. Failures by reason: {reasons or 'none'}")
     else:
         print_drawing(run, best)
-        print()
+        say()
         facts = trial_facts(run, best)
     states = counts_by_state(run.trials).items()
     counted = ", ".join(f"{number} {state.lower()}" for state, number in states)
@@ -156,7 +157,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")
     print_facts(facts | {"run folder": str(run.directory)})
-    print("\nNext")
+    say("\nNext")
     print_facts(
         {
             f"  {command}": meaning
