@@ -37,10 +37,14 @@ DEVIATION = {deviation}
 def standardise(raw: torch.Tensor) -> torch.Tensor:
     """Raw input (batch, {axes}) as the network wants it.
 
-    Mean and standard deviation are those of the training data.
+    Mean and standard deviation are those of the training data. Hand numbers of float64 over as
+    they are: the mean is taken off before they become float32.
     """
-    mean = torch.tensor(MEAN, device=raw.device).view({view})
-    return (raw.float() - mean) / torch.tensor(DEVIATION, device=raw.device).view({view})
+    mean, deviation = (
+        torch.tensor(figures, dtype=torch.float64, device=raw.device).view({view})
+        for figures in (MEAN, DEVIATION)
+    )
+    return ((raw.double() - mean) / deviation).float()
 '''
 
 _RESTORE: Final = '''
@@ -50,9 +54,12 @@ TARGET_DEVIATION = {deviation}
 
 
 def restore(answer: torch.Tensor) -> torch.Tensor:
-    """Answers of the network (batch, outputs) in the units of the targets of the training data."""
-    deviation = torch.tensor(TARGET_DEVIATION, device=answer.device)
-    return answer * deviation + torch.tensor(TARGET_MEAN, device=answer.device)
+    """Answers of the network (batch, outputs) in the units of the targets, as float64."""
+    mean, deviation = (
+        torch.tensor(figures, dtype=torch.float64, device=answer.device)
+        for figures in (TARGET_MEAN, TARGET_DEVIATION)
+    )
+    return answer.double() * deviation + mean
 '''
 
 _README: Final = (

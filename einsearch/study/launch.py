@@ -232,7 +232,8 @@ def _go_on(
 ) -> Run:
     """Drives a run; `changed` takes the place of its search-space file."""
     driving = drive(folder, plan.directions, storage)
-    for note in driving.notes:
+    read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
+    for note in (*driving.notes, *read):
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
         if folder is not None and changed is not None:

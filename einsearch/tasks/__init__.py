@@ -6,6 +6,7 @@
 | `registry.py`   | `register_task`, `all_tasks`, `make_task`: from `{name: digits}` to a `Task` |
 | `preparing.py`  | cutting splits, normalising with the statistics of the training split        |
 | `arrays.py`     | task `arrays`: an `.npz`, a folder of `.npy` files, a CSV or TSV              |
+| `telling.py`    | the line that says what was read                                            |
 | `files.py`      | reading arrays without ever unpickling                                       |
 | `tables.py`     | reading CSV and TSV files, and saying where a cell is wrong                  |
 | `layouts.py`    | which axis of an array is what                                               |

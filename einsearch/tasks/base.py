@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.specs import TensorSpec
+from einsearch.tasks.telling import UNTOLD, Answers, Reading, tell
 
 
 class Loss(StrEnum):
@@ -104,6 +105,11 @@ class Task:
         statistics: of the raw input, by channel or feature.
         target_statistics: of the raw targets of a regression, by dimension; else None.
         vocabulary: what the codes of the input and the answer stand for, where they are codes.
+        classes: names of the classes, in the order of the network's outputs; numbers from 0 where
+            none are given, and nothing where answers are no classes.
+        columns: names of the features of the input, in their order; nothing where they have none.
+        targets: names of the dimensions of a regression; nothing where they have none.
+        reading: how the data were read, for people.
     """
 
     name: str
@@ -116,6 +122,15 @@ class Task:
     statistics: Statistics
     target_statistics: Statistics | None = None
     vocabulary: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    reading: Reading = UNTOLD
+
+    def __post_init__(self) -> None:
+        if self.loss is Loss.CROSS_ENTROPY and not self.classes:
+            numbered = tuple(map(str, range(self.output.features)))
+            object.__setattr__(self, "classes", numbered)
 
     @property
     def is_classification(self) -> bool:
@@ -147,8 +162,25 @@ class Task:
             )
         return self.read_test()
 
+    @property
+    def summary(self) -> str:
+        """What was read, in one line for people: examples, shape, classes, splits."""
+        answers = Answers(self.classes, self.targets, self.vocabulary, self.raw_targets())
+        sizes = (len(self.train), len(self.valid))
+        return tell(self.input, sizes, self.has_test, answers, self.reading)
+
+    def raw_targets(self) -> NDArray[Any]:
+        """Answers of training as the data have them: class numbers, or targets in their unit."""
+        y = self.train.y
+        if self.target_statistics is None:
+            cut = self.reading.valid_fraction is not None
+            return np.concatenate([y, self.valid.y]) if cut else y
+        mean, deviation = self.target_statistics.mean, self.target_statistics.deviation
+        raw: NDArray[Any] = y.astype(np.float64) * np.asarray(deviation) + np.asarray(mean)
+        return raw
+
     def describe(self) -> dict[str, Any]:
-        """JSON-ready metadata that an exported network needs: specs, statistics, sizes."""
+        """JSON-ready metadata that an exported network needs: specs, statistics, sizes, names."""
         described: dict[str, Any] = {
             "name": self.name,
             "input": str(self.input),
@@ -164,4 +196,7 @@ class Task:
             described["target_deviation"] = list(self.target_statistics.deviation)
         if self.vocabulary:
             described["vocabulary"] = list(self.vocabulary)
+        for key in ("classes", "columns", "targets"):
+            if getattr(self, key):
+                described[key] = list(getattr(self, key))
         return described

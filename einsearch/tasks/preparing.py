@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from einsearch.specs import TensorSpec
 from einsearch.tasks.base import Split, Statistics
 
-_CHUNK = 4096
-"""Examples that one step of the statistics converts to float64, which bounds its memory."""
+_CHUNK: Final = 4096
+"""Examples that one step converts to float64, which bounds its memory."""
+_ROUNDING: Final = 64 * np.finfo(np.float64).eps
+"""A deviation of so much of the mean, or less, is that of a feature that never varies."""
 
 
 def stratified_order(labels: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
@@ -46,32 +49,71 @@ def cut(
 def measure(x: NDArray[Any], feature_axis: int) -> Statistics:
     """Mean and standard deviation by feature, over the examples and all other axes.
 
+    NaN is left out: it stands for what is missing. Everything is computed in float64.
+
     Args:
-        x: (n, ...) training data.
+        x: (n, ...) training data; every feature has a number that is not NaN.
         feature_axis: axis of channels or features, counted without the examples.
     """
-    axes = tuple(axis for axis in range(x.ndim) if axis != feature_axis + 1)
-    count = x.size // x.shape[feature_axis + 1]
-    chunks = [x[at : at + _CHUNK] for at in range(0, len(x), _CHUNK)]
-    mean = sum(chunk.sum(axis=axes, dtype=np.float64) for chunk in chunks) / count
+    axis = feature_axis + 1
+    mean = np.zeros(x.shape[axis])
+    # The second time adds what rounding took from the first sum.
+    for _ in range(2):
+        total, count = _sums(x, axis, mean, 1)
+        mean = mean + total / count
+    squares, count = _sums(x, axis, mean, 2)
+    deviation = np.sqrt(squares / count)
+    # The mean of equal numbers comes out a rounding beside them.
+    varies = deviation > _ROUNDING * np.abs(mean)
+    return Statistics(tuple(mean.tolist()), tuple(np.where(varies, deviation, 1.0).tolist()))
+
+
+def _sums(
+    x: NDArray[Any], axis: int, centre: NDArray[np.float64], power: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By feature, the sum of (x - centre)**power over all that is no NaN, and how many these are.
+
+    Args:
+        x: (n, ...).
+        axis: of the features.
+        centre: (features,).
+        power: 1 or 2.
+    """
+    others = tuple(a for a in range(x.ndim) if a != axis)
+    total, count = np.zeros(x.shape[axis]), np.zeros(x.shape[axis])
+    for part in _centred(x, axis, centre):
+        missing = np.isnan(part)
+        part[missing] = 0.0
+        total += (part if power == 1 else part * part).sum(axis=others)
+        count += (~missing).sum(axis=others)
+    return total, count
+
+
+def _centred(
+    x: NDArray[Any], axis: int, centre: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """x - centre in float64, a stretch of the examples at a time."""
     shape = [1] * x.ndim
-    shape[feature_axis + 1] = -1
-    centre = np.reshape(mean, shape)
-    variance = sum(((c.astype(np.float64) - centre) ** 2).sum(axis=axes) for c in chunks) / count
-    deviation = np.sqrt(variance)
-    deviation = np.where(deviation > 1e-8 * (1 + np.abs(mean)), deviation, 1.0)
-    return Statistics(tuple(np.ravel(mean).tolist()), tuple(np.ravel(deviation).tolist()))
+    shape[axis] = -1
+    for at in range(0, len(x), _CHUNK):
+        part = x[at : at + _CHUNK].astype(np.float64)
+        part -= centre.reshape(shape)
+        yield part
 
 
 def normalise(x: NDArray[Any], statistics: Statistics, feature_axis: int) -> NDArray[np.float32]:
-    """(x - mean) / deviation in float32; the inverse of `raw_targets` for targets."""
+    """(x - mean) / deviation, as float32.
+
+    The mean is taken off in float64: a time stamp rounded to float32 first would lose minutes.
+    """
+    axis = feature_axis + 1
     shape = [1] * x.ndim
-    shape[feature_axis + 1] = -1
-    mean = np.reshape(np.asarray(statistics.mean, np.float32), shape)
-    deviation = np.reshape(np.asarray(statistics.deviation, np.float32), shape)
-    normal = x.astype(np.float32, order="C")
-    normal -= mean
-    normal /= deviation
+    shape[axis] = -1
+    deviation = np.reshape(np.asarray(statistics.deviation, np.float64), shape)
+    normal = np.empty(x.shape, np.float32)
+    centre = np.asarray(statistics.mean, np.float64)
+    for step, part in enumerate(_centred(x, axis, centre)):
+        normal[step * _CHUNK : step * _CHUNK + len(part)] = part / deviation
     return normal
 
 

@@ -101,3 +101,43 @@ def test_prepare_gives_class_numbers_or_standardised_targets() -> None:
         Statistics((2.0,), (0.5,)),
     )
     assert targets.y.tolist() == [[-2.0], [0.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "kind"),
+    [(1.7e9, 3600.0, float), (2.46e6, 0.3, float), (1e12, 50.0, float), (0.0, 1e-9, float),
+     (2**40, 40.0, np.int64), (-1.7e9, 2.0, float)],
+)  # fmt: skip
+def test_the_mean_is_taken_off_before_anything_is_rounded(
+    mean: float, deviation: float, kind: type
+) -> None:
+    raw = (mean + deviation * np.random.default_rng(0).standard_normal((500, 2))).astype(kind)
+    normal = normalise(raw, measure(raw, 0), 0)
+    wide = raw.astype(np.longdouble)
+    exact = (wide - wide.mean(axis=0)) / wide.std(axis=0)
+    assert np.abs(normal - exact).max() < 1e-6
+    for feature in range(2):
+        assert len(np.unique(normal[:, feature])) == len(np.unique(raw[:, feature]))
+
+
+def test_a_bright_image_keeps_its_differences() -> None:
+    raw = 3e8 + np.random.default_rng(0).integers(4, size=(64, 2, 5, 5)).astype(float)
+    normal = normalise(raw, measure(raw, 0), 0)
+    assert len(np.unique(normal[:, 0])) == 4
+    assert normal.mean(axis=(0, 2, 3)) == pytest.approx(0, abs=1e-6)
+    assert normal.std(axis=(0, 2, 3)) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.1, 1.7e9, -3e-7, 1e30])
+def test_a_feature_that_never_varies_is_zero(value: float) -> None:
+    raw = np.full((1000, 1), value)
+    statistics = measure(raw, 0)
+    assert statistics.deviation == (1.0,)
+    assert np.abs(normalise(raw, statistics, 0)).max() <= 1e-6 * max(1, abs(value))
+
+
+def test_what_is_missing_counts_for_nothing() -> None:
+    raw = np.array([[1.0, 5.0], [np.nan, 7.0], [3.0, np.nan], [np.nan, 9.0]])
+    statistics = measure(raw, 0)
+    assert statistics.mean == (2.0, 7.0)
+    assert statistics.deviation == pytest.approx((1.0, np.std([5, 7, 9])))

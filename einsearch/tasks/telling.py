@@ -1,0 +1,136 @@
+"""What was read, in one line for people.
+
+200 images 3x16x16 (channels were last), 5 classes a, b, ..., 34 to 51 examples each;
+15 % cut off for validation; no test data
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.specs import Layout, TensorSpec
+
+_SHOWN: Final = 4
+"""So many names are all shown; of more, the first two."""
+_LONGEST: Final = 24
+"""Characters of a name that are shown."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How data were read, as far as arrays and specs do not say it.
+
+    Attributes:
+        remarks: what was done to all examples, in a few words: "channels were last".
+        notes: what was understood where it might have been meant otherwise, and how to say so;
+            a sentence each.
+        valid_fraction: what was cut off training for validation; None where the data have
+            validation examples of their own.
+        tests: number of test examples; None where it is not known before they are read.
+        test_hint: how to get test data, where there are none.
+    """
+
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    valid_fraction: float | None = None
+    tests: int | None = None
+    test_hint: str = ""
+
+
+UNTOLD: Final = Reading()
+"""Of data about which there is nothing to say."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What is to be told of each example.
+
+    Attributes:
+        classes, targets, vocabulary: names, as a `Task` has them.
+        y: class numbers, or targets in their unit, of the examples of training.
+    """
+
+    classes: Sequence[str]
+    targets: Sequence[str]
+    vocabulary: Sequence[str]
+    y: NDArray[Any]
+
+
+def tell(
+    spec: TensorSpec,
+    sizes: tuple[int, int],
+    has_test: bool,
+    answers: Answers,
+    reading: Reading,
+) -> str:
+    """The line.
+
+    Args:
+        spec: of one example.
+        sizes: examples of training and of validation.
+        has_test: whether there are test data.
+        answers: what is to be told of the examples.
+        reading: how they were read.
+    """
+    cut = reading.valid_fraction
+    count = sizes[0] if cut is None else sum(sizes)
+    remarks = f" ({', '.join(reading.remarks)})" if reading.remarks else ""
+    examples = f"{_examples(count, spec, answers)}{remarks}, {_answers(answers)}"
+    held = f"{sizes[1]:,} for" if cut is None else f"{100 * cut:.3g} % cut off for"
+    valid = f"{held} validation"
+    return f"{examples}; {valid}; {_test(has_test, reading)}"
+
+
+def names(given: Sequence[str]) -> str:
+    """Names for people: all of a few, the first of many; control characters as escapes."""
+    shown = [_printable(name) for name in (given if len(given) <= _SHOWN else given[:2])]
+    return ", ".join([*shown, *(["..."] if len(given) > _SHOWN else [])])
+
+
+def _printable(name: str) -> str:
+    cut = name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
+
+
+def _plural(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _examples(count: int, spec: TensorSpec, answers: Answers) -> str:
+    """Number and shape of the examples."""
+    if spec.layout is Layout.IMAGE:
+        return f"{_plural(count, 'image')} {'x'.join(map(str, spec.shape))}"
+    if spec.layout is Layout.VECTOR:
+        return f"{_plural(count, 'row')} of {_plural(spec.features, 'feature')}"
+    length = spec.shape[0]
+    if answers.vocabulary:
+        return f"{_plural(count, 'window')} of {length:,} characters"
+    told = f"{_plural(length, 'step')} with {_plural(spec.features, 'feature')}"
+    return f"{count:,} series of {told}"
+
+
+def _answers(answers: Answers) -> str:
+    if answers.vocabulary:
+        return _plural(len(answers.vocabulary), "symbol")
+    if answers.classes:
+        counts = np.bincount(answers.y, minlength=len(answers.classes))
+        low, high = int(counts.min()), int(counts.max())
+        each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        classes = _plural(len(answers.classes), "class", "classes")
+        noun = "example" if high == 1 else "examples"
+        return f"{classes} {names(answers.classes)}, {each} {noun} each"
+    least, most = float(answers.y.min()), float(answers.y.max())
+    dims = answers.y.shape[1]
+    of = f" {names(answers.targets)}" if answers.targets else f" of {dims}" if dims > 1 else ""
+    return f"{'numbers' if dims > 1 else 'a number'}{of} from {least:.6g} to {most:.6g}"
+
+
+def _test(has_test: bool, reading: Reading) -> str:
+    if not has_test:
+        return "no test data" + (f" ({reading.test_hint})" if reading.test_hint else "")
+    return "test data" if reading.tests is None else f"{reading.tests:,} for the test"
