@@ -146,6 +146,10 @@ class LiveProgress(Callbacks):
             self.board.on_start(trials, directions, budget)
 
     def on_note(self, message: str) -> None:
+        if not self.board.objective:
+            # What was read is told before the search begins, and stays above the table.
+            self._live.console.print(message, markup=False, highlight=False)
+            return
         with self._lock:
             self.board.on_note(message)
 

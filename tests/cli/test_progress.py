@@ -49,6 +49,15 @@ def test_lines_tell_of_every_trial_without_control_characters() -> None:
     assert "\x1b" not in file.getvalue()
 
 
+def test_what_was_read_stays_above_the_table() -> None:
+    file = io.StringIO()
+    with LiveProgress("Searching", Console(file=file, width=80, force_terminal=True)) as progress:
+        progress.callbacks.on_note("200 [images]")
+        progress.callbacks.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+    assert file.getvalue().count("200 [images]") == 1
+    assert not progress.board.notes
+
+
 def test_a_line_says_that_a_constraint_is_broken() -> None:
     trial = Trial(0, "relu", TrialState.COMPLETE, values={"accuracy": 0.9}, excess={"flops": 0.5})
     file = io.StringIO()

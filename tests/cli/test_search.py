@@ -30,7 +30,8 @@ def test_a_search_ends_with_its_best_network_and_what_to_do_next(
     assert f"einsearch export {folder} --to exported" in out
     lines = err.splitlines()
     assert lines[0] == f"Searching small in {folder}"
-    assert lines[1].startswith("[1/2] trial 0: accuracy ")
+    assert lines[1].startswith("64 images 1x8x8, 4 classes 0, 1, 2, 3, 13 to 21 examples each; 32 ")
+    assert lines[2].startswith("[1/2] trial 0: accuracy ")
     assert "the budget of 2 trials is spent" in lines
     assert "\x1b" not in out + err
 
