@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from einsearch.primitives.base import Layer, resolve_axis
 from einsearch.primitives.program import INPUT, Call, Program, Ref
+from einsearch.primitives.work import Operation, Part, Work, size
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Fusion:
         inputs: the tensors that it reads.
         module: number of the call whose module it takes after the tensors, or None.
         absorbed: numbers of the calls that need not run any more, without the last.
+        work: what the kernel does for one example.
     """
 
     layer: Layer
     inputs: tuple[Ref, ...]
     module: int | None
     absorbed: tuple[int, ...]
+    work: Work
 
 
 def find_fusions(program: Program) -> dict[int, Fusion]:
@@ -72,7 +75,11 @@ def _patch_linear(chains: _Chains, number: int, call: Call) -> Fusion | None:
     kernel, stride = unfold.args.kernel, unfold.args.stride
     padding = (kernel - 1) // 2 if kernel % 2 else 0
     layer = Layer.function(patch_linear, kernel=kernel, stride=stride, padding=padding)
-    return Fusion(layer, unfold.inputs, number, (call.inputs[0].call,))
+    moved = size(unfold.specs) + size(call.outputs)
+    width = min(unfold.specs[0].features, call.args.features)
+    part = Part(Operation.CONVOLUTION, call.cost.flops, moved, width=width)
+    work = Work((part,), keeps_inputs=True, scratch=moved)
+    return Fusion(layer, unfold.inputs, number, (call.inputs[0].call,), work)
 
 
 def _attention(chains: _Chains, call: Call) -> Fusion | None:
@@ -90,7 +97,21 @@ def _attention(chains: _Chains, call: Call) -> Fusion | None:
     width = scores.specs[0].shape[-1]
     layer = Layer.function(attend, scale=width**-0.5 if scores.args.scaled else 1.0)
     absorbed = (call.inputs[0].call, softmax.inputs[0].call, scores.inputs[1].call)
-    return Fusion(layer, (query, turned.inputs[0], value), None, absorbed)
+    flops = scores.cost.flops + call.cost.flops
+    kept = size(scores.outputs)
+    moved = 4 * kept + size(scores.specs) + size(call.outputs)
+    work = Work(
+        (Part(Operation.BATCHED, flops, moved, 4, width=min(width, value_width(call))),),
+        keeps_inputs=True,
+        keeps_outputs=True,
+        kept=2 * kept,
+        scratch=kept,
+    )
+    return Fusion(layer, (query, turned.inputs[0], value), None, absorbed, work)
+
+
+def value_width(call: Call) -> int:
+    return call.specs[1].shape[-1]
 
 
 def _swaps_last_axes(permute: Call) -> bool:

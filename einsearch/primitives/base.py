@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from einsearch.errors import ArgumentError, ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, bind, signature
 from einsearch.primitives.signals import Signal as Signal
+from einsearch.primitives.work import Work, usual_work
 from einsearch.specs import Bundle, TensorSpec, describe
 
 BYTES_PER_ELEMENT: Final = 4
@@ -183,6 +184,17 @@ class Primitive(abc.ABC):
     def memory(self, specs: Bundle, outputs: Bundle, args: Arguments) -> int:
         """Bytes of activations that training keeps for one example."""
         return 0 if self.is_view else BYTES_PER_ELEMENT * sum(s.elements for s in outputs)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        """What its kernels do for one example; from FLOPs and memory unless overridden."""
+        return usual_work(
+            specs,
+            outputs,
+            flops=self.flops(specs, args),
+            memory=self.memory(specs, outputs, args),
+            is_view=self.is_view,
+            weights=self.weights(specs, args),
+        )
 
     def bind(self, *positional: Any, **named: Any) -> Arguments:
         """Checked arguments, with defaults filled in. Raises ArgumentError."""

@@ -64,6 +64,18 @@ def real_flops(network: Network, tensors: list[Tensor]) -> int:
     return flops
 
 
+@pytest.mark.parametrize("name", all_primitives())
+def test_work_is_known(name: str) -> None:
+    for case in cases(name):
+        work = case.primitive.work(case.specs, case.outputs, case.args)
+        assert work.parts, case
+        for part in work.parts:
+            numbers = (part.flops, part.moved, part.width, part.rows)
+            assert all(math.isfinite(n) and n >= 0 for n in numbers), case
+        assert sum(part.calls for part in work.parts) >= 1, case
+        assert min(work.kept, work.scratch, work.fixed) >= 0, case
+
+
 def is_affine_in(case: Case, chosen: list[int], networks: list[Network]) -> bool:
     """Whether an average of operands leads to that average of outcomes, the others fixed."""
     for network in networks:
