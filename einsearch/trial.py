@@ -95,6 +95,12 @@ class Trial:
         """Whether it keeps all constraints, as far as they are known."""
         return self.violation == 0.0
 
+    @property
+    def activation_memory(self) -> float | None:
+        """Bytes that the activations of one example take; None where the record does not say."""
+        known = self.metrics.get("activation_memory", self.values.get("activation_memory"))
+        return known if isinstance(known, (int, float)) else None
+
     def as_json(self) -> dict[str, Any]:
         """The fields that `einsearch trials --json` prints."""
         return {
@@ -107,6 +113,7 @@ class Trial:
             "origin": self.origin,
             "parameters": self.parameters,
             "flops": self.flops,
+            "activation_memory": self.activation_memory,
             "seconds": self.seconds,
             "budget": self.budget,
             "excess": dict(self.excess),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from einsearch.numbers import PLAIN, Scores
 from einsearch.report.history import kind_of_reason
 from einsearch.study.duplicates import count_spent
 from einsearch.study.events import Budget, Callbacks, StudyEnd
@@ -36,6 +37,7 @@ class Board(Callbacks):
     """Counts what happens in a search.
 
     Attributes:
+        scores: writes values for people.
         objective, direction: the main objective.
         budget: of the search.
         spent: trials that used up budget, those of earlier sessions included.
@@ -49,7 +51,8 @@ class Board(Callbacks):
         end: how it ended; None while it runs.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, scores: Scores = PLAIN) -> None:
+        self.scores = scores
         self._clock = clock
         self._began = clock()
         self._spent_before = 0
@@ -120,6 +123,10 @@ class Board(Callbacks):
     def value(self, trial: Trial) -> float | None:
         """A trial's value of the main objective."""
         return trial.values.get(self.objective)
+
+    def shown(self, trial: Trial) -> str:
+        """The same for people; "" for none."""
+        return self.scores(self.objective, self.value(trial))
 
     def _count(self, trial: Trial) -> None:
         before = self._trials.get(trial.number)

@@ -24,16 +24,15 @@ from einsearch.cli.options import (
 )
 from einsearch.cli.output import (
     WrongCall,
-    count,
-    plural,
     print_facts,
     print_json,
     print_table,
     write_file,
 )
-from einsearch.cli.summary import network_of_run
+from einsearch.cli.summary import network_of_run, shown_size
 from einsearch.cli.terminal import console, say
 from einsearch.errors import GrammarError
+from einsearch.numbers import plural
 
 if TYPE_CHECKING:
     from einsearch.derivation.analysis import Analysis
@@ -287,10 +286,8 @@ def show(
     elif format is Format.DRAWING:
         facts = _facts(found)
         console().print(text, overflow="ignore", crop=False, no_wrap=True, markup=True)
-        say(
-            f"\n{plural(facts['nodes'], 'node')}, {count(facts['parameters'])} parameters, "
-            f"{count(facts['flops'])} FLOPs, {count(facts['activation_memory'])}B of activations"
-        )
+        costs = (facts[name] for name in ("parameters", "flops", "activation_memory"))
+        say(f"\n{plural(facts['nodes'], 'node')}, {shown_size(*costs)}")
     else:
         say(text)
 

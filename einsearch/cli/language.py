@@ -17,9 +17,10 @@ from einsearch.cli.options import (
     read_input,
     read_text,
 )
-from einsearch.cli.output import WrongCall, plural, print_json
+from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.terminal import say, say_data
 from einsearch.errors import EinsearchError, GrammarError
+from einsearch.numbers import plural
 
 if TYPE_CHECKING:
     from einsearch.grammar.model import Grammar

@@ -16,8 +16,9 @@ from einsearch.cli.options import (
     read_named,
     read_run,
 )
-from einsearch.cli.output import WrongCall, print_facts, print_json, score, write_file
+from einsearch.cli.output import WrongCall, print_facts, print_json, write_file
 from einsearch.cli.terminal import say
+from einsearch.numbers import Scores
 
 if TYPE_CHECKING:
     from einsearch.evaluate.candidate import Outcome
@@ -52,9 +53,10 @@ def train(
     from einsearch.study.trained import train_again, train_in_full
 
     opened, chosen = read_named(run, trial)
+    scores = opened.scores
     again = _compared(opened, chosen, train_again(opened, chosen))
     found: dict[str, Any] = {"number": chosen.number, "again": again}
-    facts = {"trial": str(chosen.number), "trained again": _shown_again(again)}
+    facts = {"trial": str(chosen.number), "trained again": _shown_again(again, scores)}
     succeeded = again["same"]
     if seeds:
         result = train_in_full(opened, chosen, epochs, seeds)
@@ -80,12 +82,14 @@ def _compared(run: Run, trial: Trial, outcome: Outcome) -> dict[str, Any]:
     return {"values": values, "recorded": recorded, "same": same, "reason": outcome.reason}
 
 
-def _shown_again(again: Mapping[str, Any]) -> str:
-    values = ", ".join(f"{name} {score(value)}" for name, value in again["values"].items())
+def _shown_again(again: Mapping[str, Any], scores: Scores) -> str:
+    values = ", ".join(f"{name} {scores(name, value)}" for name, value in again["values"].items())
     found = values or again["reason"] or "no score"
     if again["same"]:
         return f"{found}, as recorded"
-    recorded = ", ".join(f"{name} {score(value)}" for name, value in again["recorded"].items())
+    recorded = ", ".join(
+        f"{name} {scores(name, value)}" for name, value in again["recorded"].items()
+    )
     return f"{found}; recorded: {recorded or 'none'} (another machine, or other versions?)"
 
 
@@ -156,6 +160,7 @@ def report(
     settings = run / SPACE
     page = Report(
         title=run.resolve().name,
+        scores=opened.scores,
         trials=opened.trials,
         directions=opened.directions,
         best=best,

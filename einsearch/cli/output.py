@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from einsearch.cli.terminal import say, say_json
 from einsearch.errors import EinsearchError
 from einsearch.files import write_output
+from einsearch.report.distinct import MARK
 from einsearch.shown import shown_line
 
 LONGEST_RULE = 60
 """Dashes below the name of a column, at most."""
+
+NARROWEST = 20
+"""Columns of the narrowest terminal that a table is laid out for."""
+
+LEAST_ROOM = 20
+"""Columns that the last column of a table has before others are left out for it."""
+
+
+Cut = Callable[[Sequence[str], int], Sequence[str]]
+"""Cuts the texts of a column to so many characters each."""
 
 
 class WrongCall(EinsearchError):
@@ -50,29 +62,71 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> None:
-    """Prints a table. The first `numbers` columns are set to the right. On a terminal the last
-    column is cut to what is left of the line; in a file or a pipe nothing is cut."""
+def width() -> int | None:
+    """Columns of the terminal that stdout is, or those that the variable COLUMNS asks for; None in
+    a file or a pipe, where nothing is cut."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    return max(NARROWEST, shutil.get_terminal_size().columns)
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: int = 0,
+    spare: Sequence[str] = (),
+    cut: Cut | None = None,
+) -> None:
+    """Prints a table that keeps to the terminal's width; in a file or a pipe nothing is cut.
+
+    Args:
+        columns: their names.
+        rows: a cell for each.
+        numbers: so many of the first columns are set to the right.
+        spare: names of columns that are left out, in this order, where the last one has no room.
+        cut: how the last column is cut, such as `distinct`; at the end where None.
+    """
     columns = [shown_line(name) for name in columns]
-    rows = [[shown_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    room = None
-    if sys.stdout.isatty():
-        taken = sum(widths[:-1]) + 2 * (len(widths) - 1)
-        room = max(12, shutil.get_terminal_size().columns - taken)
-        widths[-1] = min(widths[-1], room)
-    rule = ["-" * min(width, LONGEST_RULE) for width in widths]
-    for row in (columns, rule, *rows):
+    table = [list(columns), *([shown_line(cell) for cell in row] for row in rows)]
+    room = None if (most := width()) is None else _make_room(table, most, spare)
+    is_number = [name in columns[:numbers] for name in table[0]]
+    if room is not None:
+        head, *last = (row[-1] for row in table)
+        shown = (cut or cut_ends)(last, room)
+        for row, text in zip(table, (cut_to(head, room), *shown), strict=True):
+            row[-1] = text
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    table.insert(1, ["-" * min(each, LONGEST_RULE) for each in widths])
+    for row in table:
         cells = [
-            cell.rjust(width) if index < numbers else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(each) if right else cell.ljust(each)
+            for cell, each, right in zip(row, widths, is_number, strict=True)
         ]
-        cells[-1] = _cut(row[-1], room)
         say("  ".join(cells).rstrip())
 
 
-def _cut(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= width else f"{text[: width - 3]}..."
+def _make_room(table: list[list[str]], most: int, spare: Sequence[str]) -> int:
+    """Leaves out spare columns until the last one has room; how much it has."""
+    for name in (*spare, None):
+        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        room = most - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        if room >= min(widths[-1], LEAST_ROOM) or name is None:
+            break
+        if name in table[0]:
+            place = table[0].index(name)
+            for row in table:
+                del row[place]
+    return max(8, room)
+
+
+def cut_ends(texts: Sequence[str], room: int) -> list[str]:
+    """The beginnings of texts."""
+    return [cut_to(text, room) for text in texts]
+
+
+def cut_to(text: str, room: int) -> str:
+    """The beginning of a text, with a mark where it is cut."""
+    return text if len(text) <= room else f"{text[: room - 1]}{MARK}"
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
@@ -80,31 +134,3 @@ def print_facts(facts: Mapping[str, str]) -> None:
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         say(f"{name.ljust(width)}  {value}")
-
-
-def count(value: float) -> str:
-    """A count for people: 950, 12.3k, 4.37M."""
-    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g}{suffix}"
-    return f"{value:g}"
-
-
-def score(value: float | None) -> str:
-    """The value of an objective, four digits; nothing for none."""
-    return "" if value is None else f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """A time span: 4.2 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def plural(number: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from einsearch.cli.board import Board
-from einsearch.cli.output import count, duration, plural, score
+from rich.measure import Measurement
+from rich.text import Text
+
+from einsearch.cli.board import Board, Running
 from einsearch.cli.terminal import console
+from einsearch.numbers import PLAIN, Scores, count, duration, plural
+from einsearch.report.distinct import distinct
 from einsearch.study.events import Budget, Callbacks, StudyEnd
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Console, ConsoleOptions, Group
     from rich.table import Table
-    from rich.text import Text
 
 STATE_COLOURS: Mapping[TrialState, str] = {
     TrialState.COMPLETE: "green",
@@ -25,6 +28,10 @@ STATE_COLOURS: Mapping[TrialState, str] = {
     TrialState.PRUNED: "yellow",
     TrialState.DUPLICATE: "bright_black",
 }
+
+
+WIDE, NARROW = 100, 72
+"""Columns of a terminal below which the table leaves out memory, and parameters too."""
 
 
 class Progress(Protocol):
@@ -40,17 +47,23 @@ class Progress(Protocol):
     ) -> None: ...
 
 
-def progress_for(title: str) -> Progress:
-    """A live table where stderr is a terminal, else lines; `title` names the search."""
+def progress_for(title: str, scores: Scores = PLAIN) -> Progress:
+    """A live table where stderr is a terminal, else lines.
+
+    Args:
+        title: names the search.
+        scores: writes values for people.
+    """
     screen = console(error=True)
-    return LiveProgress(title, screen) if screen.is_terminal else LineProgress(title, screen)
+    make = LiveProgress if screen.is_terminal else LineProgress
+    return make(title, screen, scores)
 
 
 class LineProgress(Callbacks):
     """A line for every finished trial, without control characters, for logs."""
 
-    def __init__(self, title: str, screen: Console) -> None:
-        self.board = Board()
+    def __init__(self, title: str, screen: Console, scores: Scores = PLAIN) -> None:
+        self.board = Board(scores=scores)
         self.callbacks: Callbacks = self
         self._title = title
         self._screen = screen
@@ -96,15 +109,14 @@ class LineProgress(Callbacks):
 def trial_line(board: Board, trial: Trial) -> str:
     """A finished trial and where the search stands, on one line."""
     total = f"/{board.budget.trials}" if board.budget.trials is not None else ""
-    value = board.value(trial)
     if trial.state is TrialState.COMPLETE:
-        what = f"{board.objective} {score(value)}, {count(trial.parameters)} parameters"
+        what = f"{board.objective} {board.shown(trial)}, {count(trial.parameters)} parameters"
         what += "" if trial.is_feasible else ", infeasible"
     else:
         what = f"{str(trial.state).lower()} ({_first_line(trial.reason)})"
     parts = [f"[{board.spent}{total}] trial {trial.number}: {what}", duration(trial.seconds)]
     if board.best is not None:
-        parts.append(f"best {score(board.value(board.best))}")
+        parts.append(f"best {board.shown(board.best)}")
     if board.left is not None:
         parts.append(f"{duration(board.left)} left")
     return ", ".join(parts)
@@ -113,12 +125,13 @@ def trial_line(board: Board, trial: Trial) -> str:
 class LiveProgress(Callbacks):
     """A table that is redrawn in place."""
 
-    def __init__(self, title: str, screen: Console) -> None:
+    def __init__(self, title: str, screen: Console, scores: Scores = PLAIN) -> None:
         from rich.live import Live
 
-        self.board = Board()
+        self.board = Board(scores=scores)
         self.callbacks: Callbacks = self
         self._title = title
+        self._screen = screen
         # The display is redrawn by a thread of its own.
         self._lock = threading.Lock()
         self._live = Live(
@@ -171,17 +184,16 @@ class LiveProgress(Callbacks):
 
     def _render(self) -> Group:
         with self._lock:
-            return render(self._title, self.board)
+            return render(self._title, self.board, self._screen.width)
 
 
-def render(title: str, board: Board) -> Group:
-    """The live display of a board."""
+def render(title: str, board: Board, width: int = 120) -> Group:
+    """The live display of a board, on a terminal of so many columns."""
     from rich.console import Group
-    from rich.text import Text
 
     parts: list[Any] = [Text(title, style="bold"), _bar(board), _summary(board)]
     parts += [Text(note, style="bright_black") for note in board.notes]
-    parts.append(_table(board))
+    parts.append(_table(board, width))
     parts.append(Text(_ending(board), style="bright_black"))
     return Group(*parts)
 
@@ -192,7 +204,8 @@ def _ending(board: Board) -> str:
     if board.finishing is None:
         return board.end.message
     value = board.finishing.metrics.get(board.objective)
-    shown = f", {board.objective} {score(value)}" if isinstance(value, float) else ""
+    known = isinstance(value, float)
+    shown = f", {board.objective} {board.scores(board.objective, value)}" if known else ""
     return f"{board.end.message}; full training: epoch {board.finishing.epoch}{shown}"
 
 
@@ -210,12 +223,10 @@ def _bar(board: Board) -> Table:
 
 
 def _summary(board: Board) -> Text:
-    from rich.text import Text
-
     text = Text()
     if board.best is not None:
         text.append(f"best {board.objective} ")
-        text.append(score(board.value(board.best)), style="bold green")
+        text.append(board.shown(board.best), style="bold green")
         text.append(f" (trial {board.best.number}, {count(board.best.parameters)} parameters)")
     for state, number in sorted(board.states.items()):
         text.append(f"   {str(state).lower()} ")
@@ -226,29 +237,71 @@ def _summary(board: Board) -> Text:
     return text
 
 
-def _table(board: Board) -> Table:
+def _table(board: Board, width: int) -> Table:
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    for name in ("trial", board.objective, "parameters", "time"):
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, max_width=28, overflow="ellipsis")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
+    rows = [_finished_row(board, trial) for trial in board.last]
+    rows += [_running_row(board, running) for running in list(board.running.values())]
+    heads = ["trial", board.objective, "parameters", "memory", "time"]
+    places = list(range(len(heads)))
+    for least, name in ((WIDE, "memory"), (NARROW, "parameters")):
+        if width < least:
+            places = [place for place in places if heads[place] != name]
+    for place in places:
+        table.add_column(Text(heads[place]), justify="right", no_wrap=True)
+    longest = 28 if width >= WIDE else 18
+    table.add_column("", no_wrap=True, max_width=longest, overflow="ellipsis")
     table.add_column("network", no_wrap=True, overflow="ellipsis", ratio=1)
-    for trial in board.last:
-        failed = trial.state not in (TrialState.COMPLETE, TrialState.DUPLICATE)
-        reason = f": {_first_line(trial.reason)}" if failed and trial.reason else ""
-        state = Text(str(trial.state).lower() + reason, STATE_COLOURS.get(trial.state, ""))
-        cells = (str(trial.number), score(board.value(trial)), count(trial.parameters))
-        table.add_row(*cells, duration(trial.seconds), state, Text(trial.text))
-    for running in list(board.running.values()):
-        trial, value = running.trial, running.metrics.get(board.objective)
-        state = Text(f"epoch {running.epoch}" if running.epoch else "starting", "cyan")
-        shown = score(value) if isinstance(value, float) else ""
-        size = count(trial.parameters)
-        table.add_row(str(trial.number), Text(shown, "cyan"), size, "", state, Text(trial.text))
+    texts = [row.text for row in rows]
+    for number, row in enumerate(rows):
+        network = _Network(texts, number)
+        table.add_row(*(row.cells[place] for place in places), row.state, network)
     return table
+
+
+class _Network:
+    """The text of one of several networks, cut to the width that its cell turns out to have."""
+
+    def __init__(self, texts: Sequence[str], number: int) -> None:
+        self._texts = texts
+        self._number = number
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield Text(distinct(self._texts, options.max_width)[self._number])
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(8, max(8, len(self._texts[self._number])))
+
+
+class _Row(NamedTuple):
+    """A trial in the live table: numbers, state, and the text of its network."""
+
+    cells: Sequence[Text]
+    state: Text
+    text: str
+
+
+def _finished_row(board: Board, trial: Trial) -> _Row:
+    failed = trial.state not in (TrialState.COMPLETE, TrialState.DUPLICATE)
+    reason = f": {_first_line(trial.reason)}" if failed and trial.reason else ""
+    state = Text(str(trial.state).lower() + reason, STATE_COLOURS.get(trial.state, ""))
+    cells = (board.shown(trial), *_sizes(board, trial), duration(trial.seconds))
+    return _Row([Text(cell) for cell in (str(trial.number), *cells)], state, trial.text)
+
+
+def _running_row(board: Board, running: Running) -> _Row:
+    trial, value = running.trial, running.metrics.get(board.objective)
+    state = Text(f"epoch {running.epoch}" if running.epoch else "starting", "cyan")
+    shown = board.scores(board.objective, value) if isinstance(value, float) else ""
+    sizes = [Text(size) for size in _sizes(board, trial)]
+    return _Row([Text(str(trial.number)), Text(shown, "cyan"), *sizes, Text("")], state, trial.text)
+
+
+def _sizes(board: Board, trial: Trial) -> list[str]:
+    names = ("parameters", "activation_memory")
+    return [board.scores(name, getattr(trial, name)) for name in names]
 
 
 def _first_line(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,47 +17,64 @@ from einsearch.cli.options import (
 )
 from einsearch.cli.output import (
     WrongCall,
-    count,
-    duration,
+    cut_to,
     print_facts,
     print_json,
     print_table,
-    score,
 )
 from einsearch.cli.terminal import say, say_data
+from einsearch.numbers import Scores, duration, plural
+from einsearch.report.distinct import distinct
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from einsearch.study.run import Run
 
+SIZES: Final = ("parameters", "flops", "activation_memory")
+"""What a table says of a network's cost beside the objectives."""
+
 
 def trials(
     run: RunArgument,
     state: Annotated[
-        str | None, typer.Option("--state", help="Only trials in this state: failed.")
+        str | None, typer.Option("--state", help="Only trials in this state: complete.")
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only those that failed or were rejected, and why.")
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Only those whose reason has this text."),
     ] = None,
     top: Annotated[
         int | None, typer.Option("--top", help="Only so many, the best first.", min=1)
     ] = None,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Also those that repeat earlier ones.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the trials of a run, also of one under way.
 
+    JSON has all of them, duplicates too.
+
     Example: [cyan]einsearch trials runs/digits-1 --top 10[/]
     """
     opened = read_run(run)
-    chosen = _chosen(opened, state, top)
+    chosen = _chosen(opened, state, failed, reason, top)
     if json:
         print_json([trial.as_json() for trial in chosen])
         return
-    objectives = list(opened.directions)
-    sizes = [name for name in ("parameters", "flops") if name not in objectives]
-    columns = ["trial", *objectives, *sizes, "time", "state", "from", "network or reason"]
-    rows = [_row(trial, objectives, sizes) for trial in chosen]
-    print_table(columns, rows, numbers=2 + len(objectives) + len(sizes))
+    shown = [t for t in chosen if duplicates or state or t.state is not TrialState.DUPLICATE]
+    _print_trials(shown, list(opened.directions), opened.scores)
+    if left_out := len(chosen) - len(shown):
+        what = plural(left_out, "duplicate")
+        say(f"\n{what} left out: --duplicates shows them too", error=True)
 
 
-def _chosen(run: Run, state: str | None, top: int | None) -> Sequence[Trial]:
+def _chosen(
+    run: Run, state: str | None, failed: bool, reason: str | None, top: int | None
+) -> Sequence[Trial]:
     from einsearch.study.ranking import best_first
 
     chosen: Sequence[Trial] = run.trials if top is None else best_first(run.trials, run.directions)
@@ -66,16 +83,37 @@ def _chosen(run: Run, state: str | None, top: int | None) -> Sequence[Trial]:
         if state.upper() not in names:
             raise WrongCall(f"--state: {state} is none of {', '.join(names).lower()}")
         chosen = [trial for trial in chosen if trial.state == state.upper()]
+    if failed:
+        chosen = [t for t in chosen if t.state in (TrialState.FAILED, TrialState.REJECTED)]
+    if reason is not None:
+        chosen = [trial for trial in chosen if reason.lower() in trial.reason.lower()]
     return chosen[:top]
 
 
-def _row(trial: Trial, objectives: Sequence[str], sizes: Sequence[str]) -> list[str]:
+def _print_trials(trials: Sequence[Trial], objectives: Sequence[str], scores: Scores) -> None:
+    sizes = [name for name in SIZES if name not in objectives]
+    named = ["memory" if name == "activation_memory" else name for name in sizes]
+    columns = ["trial", *objectives, *named, "time", "state", "from", "network or reason"]
+    rows = [_row(trial, objectives, sizes, scores) for trial in trials]
+    texts = {trial.text for trial in trials}
+
+    def cut(cells: Sequence[str], room: int) -> list[str]:
+        short = dict(zip(texts, distinct(list(texts), room), strict=True))
+        return [short.get(cell) or cut_to(cell, room) for cell in cells]
+
+    numbers = 2 + len(objectives) + len(sizes)
+    print_table(columns, rows, numbers, ("from", "time", "memory", "flops"), cut)
+
+
+def _row(
+    trial: Trial, objectives: Sequence[str], sizes: Sequence[str], scores: Scores
+) -> list[str]:
     parents = f" {', '.join(map(str, trial.parents))}" if trial.parents else ""
     has_text = trial.state in (TrialState.COMPLETE, TrialState.RUNNING)
     return [
         str(trial.number),
-        *(score(trial.values.get(name)) for name in objectives),
-        *(count(getattr(trial, name)) for name in sizes),
+        *(scores(name, trial.values.get(name)) for name in objectives),
+        *(scores(name, getattr(trial, name)) for name in sizes),
         duration(trial.seconds),
         str(trial.state).lower() + ("" if trial.is_feasible else ", infeasible"),
         trial.origin + parents,
@@ -144,12 +182,16 @@ def _print_front(run: Run, reference: Mapping[str, float] | None) -> None:
     front = run.pareto_front
     them = "this one" if len(front) == 1 else f"these {len(front)}"
     say(f"\nNo other is better in everything than {them}")
-    rows = [[str(t.number), *(score(t.values[name]) for name in objectives), t.text] for t in front]
-    print_table(("trial", *objectives, "network"), rows, numbers=1 + len(objectives))
+    scores = run.scores
+    rows = [
+        [str(t.number), *(scores(name, t.values[name]) for name in objectives), t.text]
+        for t in front
+    ]
+    print_table(("trial", *objectives, "network"), rows, 1 + len(objectives), cut=distinct)
     say()
     corner = "the worst of each objective"
     if reference is not None:
-        corner = ", ".join(f"{name} {value:g}" for name, value in reference.items())
+        corner = ", ".join(f"{name} {scores(name, value)}" for name, value in reference.items())
     print_facts({"hypervolume": f"{run.hypervolume(reference):.4g}, up to {corner}"})
 
 
@@ -183,7 +225,7 @@ def explain(
 
     Example: [cyan]einsearch explain runs/digits-1:17[/]
     """
-    from einsearch.cli.summary import print_drawing
+    from einsearch.cli.summary import print_drawing, size_of
 
     opened, chosen = read_named(run, trial)
     ancestors = lineage(opened.trials, chosen)
@@ -192,7 +234,8 @@ def explain(
         return
     print_drawing(opened, chosen)
     say()
-    values = ", ".join(f"{name} {score(value)}" for name, value in chosen.values.items())
+    scores, main = opened.scores, next(iter(opened.directions))
+    values = ", ".join(f"{name} {scores(name, v)}" for name, v in chosen.values.items())
     spent = ", ".join(f"{name} {duration(value)}" for name, value in chosen.timings.items())
     facts = {
         "network": chosen.text,
@@ -200,20 +243,21 @@ def explain(
         "reason": chosen.reason,
         "values": values,
         "time": f"{duration(chosen.seconds)} ({spent})" if spent else duration(chosen.seconds),
-        "by epoch": _by_epoch(chosen, next(iter(opened.directions))),
+        "by epoch": _by_epoch(chosen, main, scores),
         "epochs paid for": _paid(chosen),
-        "size": f"{count(chosen.parameters)} parameters, {count(chosen.flops)} FLOPs",
+        "size": size_of(chosen),
         "canonical hash": chosen.hash,
     }
     print_facts({name: value for name, value in facts.items() if value})
-    _print_lineage(ancestors, next(iter(opened.directions)))
+    _print_lineage(ancestors, main, scores)
     if decisions:
         _print_decisions(chosen)
 
 
-def _by_epoch(trial: Trial, objective: str) -> str:
+def _by_epoch(trial: Trial, objective: str, scores: Scores) -> str:
     history = trial.metrics.get("history", ())
-    return " ".join(score(epoch[objective]) for epoch in history if objective in epoch)
+    known = (epoch[objective] for epoch in history if objective in epoch)
+    return ", ".join(scores(objective, value) for value in known)
 
 
 def _paid(trial: Trial) -> str:
@@ -234,18 +278,18 @@ def lineage(trials: Sequence[Trial], trial: Trial) -> list[Trial]:
     return sorted(found.values(), key=lambda t: -t.number)
 
 
-def _print_lineage(ancestors: Sequence[Trial], objective: str) -> None:
+def _print_lineage(ancestors: Sequence[Trial], objective: str, scores: Scores) -> None:
     say("\nWhere it came from, youngest first")
     rows = [
         [
             str(trial.number),
-            score(trial.values.get(objective)),
+            scores(objective, trial.values.get(objective)),
             " ".join([trial.origin, *map(str, trial.parents)]),
             trial.text,
         ]
         for trial in ancestors
     ]
-    print_table(("trial", objective, "from", "network"), rows, numbers=2)
+    print_table(("trial", objective, "from", "network"), rows, 2, ("from",), distinct)
 
 
 def _print_decisions(trial: Trial) -> None:

@@ -143,7 +143,7 @@ def search(
 
         return search(path, directory=folder, callbacks=callbacks, **changes)
 
-    _drive(begin, f"Searching {path.stem} in {folder}", folder, json=json)
+    _drive(begin, f"Searching {path.stem} in {folder}", folder, path, json=json)
 
 
 def resume(
@@ -161,6 +161,8 @@ def resume(
 
     Example: [cyan]einsearch resume runs/digits-1 --trials 100[/]
     """
+    from einsearch.study.folder import SPACE
+
     if not run.is_dir():
         raise WrongCall(f"there is no run folder {run}")
 
@@ -170,7 +172,7 @@ def resume(
         where = _where(executor, workers, address, cpus, gpus, memory)
         return resume(run, callbacks=callbacks, trials=trials, **where)
 
-    _drive(go_on, f"Going on with {run}", run, json=json)
+    _drive(go_on, f"Going on with {run}", run, run / SPACE, json=json)
 
 
 def _where(
@@ -216,14 +218,25 @@ def free_folder(name: str, parent: Path = Path("runs")) -> Path:
     return parent / f"{name}-{number}"
 
 
-def _drive(search: Callable[[Any], Run], title: str, folder: Path, *, json: bool) -> None:
-    """Runs a search with its progress on stderr, then says what came of it."""
+def _drive(
+    search: Callable[[Any], Run], title: str, folder: Path, settings: Path, *, json: bool
+) -> None:
+    """Runs a search with its progress on stderr, then says what came of it.
+
+    Args:
+        search: runs it, with the callbacks that it is given.
+        title: of the display.
+        folder: of the run.
+        settings: the search-space file.
+        json: whether the outcome is printed as JSON.
+    """
     from einsearch.cli.progress import progress_for
     from einsearch.cli.summary import print_summary, summary
     from einsearch.study.folder import VERSIONS
+    from einsearch.study.scores import scores_of
 
     try:
-        with progress_for(title) as progress:
+        with progress_for(title, scores_of(settings)) as progress:
             run = search(progress.callbacks)
         is_whole = run.state != "interrupted"
     except KeyboardInterrupt:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.options import read_named
-from einsearch.cli.output import WrongCall, count, plural, print_facts, score
+from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
+from einsearch.numbers import Scores, count, memory, plural
 from einsearch.report.history import counts_by_reason, counts_by_state
 
 if TYPE_CHECKING:
@@ -65,15 +66,13 @@ def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
 
 
 def _spread(metric: str, spread: Mapping[str, float], seeds: int) -> str:
-    shown = _metric(metric, spread["mean"])
+    from einsearch.tasks.base import SHARES
+
+    scores = Scores(SHARES)
+    shown = scores(metric, spread["mean"])
     if seeds == 1:
         return shown
-    return f"{shown} ± {_metric(metric, spread['deviation'])} over {seeds} seeds"
-
-
-def _metric(name: str, value: float) -> str:
-    """Accuracies in per cent, other metrics as they are."""
-    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
+    return f"{shown} ± {scores(metric, spread['deviation'])} over {seeds} seeds"
 
 
 def program_of(run: Run, trial: Trial) -> Program | None:
@@ -123,12 +122,13 @@ def print_drawing(run: Run, trial: Trial) -> None:
 
 def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     """Text, scores and size of a trial, those of its full training included."""
-    values = ", ".join(f"{name} {score(trial.values.get(name))}" for name in run.directions)
+    scores = run.scores
+    values = ", ".join(f"{name} {scores(name, trial.values.get(name))}" for name in run.directions)
     facts = {
         "network": trial.text,
         "in the search": f"trial {trial.number}: {values}"
         + (f" ({trial.reason})" if trial.reason else ""),
-        "size": f"{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs",
+        "size": size_of(trial),
     }
     final = final_of(run, trial)
     if final is not None:
@@ -136,6 +136,17 @@ def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
         facts["trained in full"] = f"{epochs}, {plural(final['seeds'], 'seed')}"
         facts |= final_facts(final, next(iter(run.directions)))
     return facts
+
+
+def size_of(trial: Trial) -> str:
+    """What the network of a trial costs."""
+    return shown_size(trial.parameters, trial.flops, trial.activation_memory)
+
+
+def shown_size(parameters: float, flops: float, activations: float | None) -> str:
+    """What a network costs: weights, operations and memory of activations, for one example."""
+    known = "" if activations is None else f", {memory(activations)} of activations"
+    return f"{count(parameters)} parameters, {count(flops)} FLOPs{known}"
 
 
 def print_summary(run: Run, *, is_whole: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from einsearch.numbers import PLAIN, Scores
 from einsearch.report import svg
 from einsearch.report.history import best_so_far, counts_by_reason, finished
 from einsearch.study.hypervolume import hypervolume_so_far, reference_point
@@ -13,7 +14,9 @@ from einsearch.trial import Trial
 BAR_HEIGHT = 26
 
 
-def progress(trials: Sequence[Trial], objective: str, direction: str) -> str:
+def progress(
+    trials: Sequence[Trial], objective: str, direction: str, scores: Scores = PLAIN
+) -> str:
     """Every complete trial as a point, the best so far as a line; empty without any."""
     done = finished(trials, objective)
     if not done:
@@ -22,7 +25,8 @@ def progress(trials: Sequence[Trial], objective: str, direction: str) -> str:
     last = max(trial.number for trial in trials)
     x, y = svg.x_scale(0, max(last, 1)), svg.y_scale(min(values), max(values))
     points = [
-        svg.dot(x(t.number), y(t.values[objective]), "point", _tip(t, (objective,))) for t in done
+        svg.dot(x(t.number), y(t.values[objective]), "point", _tip(t, (objective,), scores))
+        for t in done
     ]
     steps: list[tuple[float, float]] = []
     for number, value in best_so_far(done, objective, direction):
@@ -32,13 +36,19 @@ def progress(trials: Sequence[Trial], objective: str, direction: str) -> str:
     steps.append((x(last), steps[-1][1]))
     return svg.chart(
         f"best {objective} so far",
-        svg.axes(x, y, "trial", objective),
+        svg.axes(x, y, "trial", objective, scores),
         *points,
         svg.path(steps, "best"),
     )
 
 
-def trade_off(trials: Sequence[Trial], across: str, up: str, directions: Mapping[str, str]) -> str:
+def trade_off(
+    trials: Sequence[Trial],
+    across: str,
+    up: str,
+    directions: Mapping[str, str],
+    scores: Scores = PLAIN,
+) -> str:
     """Complete trials by two quantities, those of the Pareto front joined by a line.
 
     `up` is an objective, `across` another one, or "parameters" or "flops". Empty with fewer than
@@ -53,13 +63,15 @@ def trade_off(trials: Sequence[Trial], across: str, up: str, directions: Mapping
     y = svg.y_scale(min(ys), max(ys))
     front = {t.number for t in pareto_front(done, directions)} if len(directions) > 1 else set()
     points = [
-        svg.dot(x(a), y(b), "front" if t.number in front else "point", _tip(t, (up, across)))
+        svg.dot(
+            x(a), y(b), "front" if t.number in front else "point", _tip(t, (up, across), scores)
+        )
         for a, b, t in pairs
     ]
     line = sorted((x(a), y(b)) for a, b, t in pairs if t.number in front)
     return svg.chart(
         f"{up} against {across}",
-        svg.axes(x, y, across, up),
+        svg.axes(x, y, across, up, scores),
         svg.path(line, "best") if len(line) > 1 else "",
         *points,
     )
@@ -80,7 +92,7 @@ def hypervolume(trials: Sequence[Trial], directions: Mapping[str, str]) -> str:
     points.append((x(last), points[-1][1]))
     return svg.chart(
         "hypervolume so far",
-        svg.axes(x, y, "trial", "hypervolume"),
+        svg.axes(x, y, "trial", "hypervolume", PLAIN),
         svg.path(points, "best"),
     )
 
@@ -110,6 +122,6 @@ def _quantity(trial: Trial, name: str) -> float:
     return float({"parameters": trial.parameters, "flops": trial.flops}[name])
 
 
-def _tip(trial: Trial, names: Sequence[str]) -> str:
-    numbers = ", ".join(f"{name} {svg.short(_quantity(trial, name))}" for name in names)
+def _tip(trial: Trial, names: Sequence[str], scores: Scores) -> str:
+    numbers = ", ".join(f"{name} {scores(name, _quantity(trial, name))}" for name in names)
     return f"trial {trial.number}: {numbers}\n{trial.text}"

@@ -8,18 +8,24 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from einsearch.numbers import PLAIN, Scores, count, duration, memory
 from einsearch.report import charts
+from einsearch.report.distinct import distinct
 from einsearch.report.history import counts_by_state
-from einsearch.report.svg import short
 from einsearch.trial import Trial
 
 _BESIDE: Final = Path(__file__).parent
 
-SIZES: Final[Mapping[str, Callable[[Trial], float]]] = {
-    "parameters": lambda trial: float(trial.parameters),
-    "flops": lambda trial: float(trial.flops),
+SIZES: Final[Mapping[str, Callable[[Trial], float | None]]] = {
+    "parameters": lambda trial: trial.parameters,
+    "flops": lambda trial: trial.flops,
+    "activation_memory": lambda trial: trial.activation_memory,
 }
 """Columns that a table shows beside the objectives, unless they are objectives themselves."""
+
+
+LONGEST_TEXT: Final = 72
+"""Characters of a network in the table; the whole text appears under the mouse."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Report:
         title: name of the run.
         trials: all trials, by number.
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
+        scores: writes values for people.
         best: the trial that is shown at the top, or None.
         facts: further numbers for the top: name -> text, such as the test accuracy.
         drawing: the best network as SVG, or "".
@@ -39,6 +46,7 @@ class Report:
     title: str
     trials: Sequence[Trial]
     directions: Mapping[str, str]
+    scores: Scores = PLAIN
     best: Trial | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     drawing: str = ""
@@ -69,7 +77,9 @@ def _head(report: Report) -> str:
     numbers = {"trials": str(len(report.trials))}
     numbers |= {state.lower(): str(n) for state, n in counts_by_state(report.trials).items()}
     if report.best is not None:
-        numbers |= {f"best {name}": short(v) for name, v in report.best.values.items()}
+        numbers |= {
+            f"best {name}": report.scores(name, v) for name, v in report.best.values.items()
+        }
     numbers |= report.facts
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
@@ -81,11 +91,11 @@ def _head(report: Report) -> str:
 def _charts(report: Report) -> str:
     main, direction = next(iter(report.directions.items()))
     figures = [
-        (f"Best {main} so far", charts.progress(report.trials, main, direction)),
+        (f"Best {main} so far", charts.progress(report.trials, main, direction, report.scores)),
         *(
             (
                 f"{main.capitalize()} against {other}",
-                charts.trade_off(report.trials, other, main, report.directions),
+                charts.trade_off(report.trials, other, main, report.directions, report.scores),
             )
             for other in _compared(report.directions)
         ),
@@ -109,11 +119,13 @@ def _best(report: Report) -> str:
     if report.best is None:
         return ""
     trial = report.best
+    taken = trial.activation_memory
+    activations = "" if taken is None else f", {memory(taken)} of activations"
     drawing = f'<div class="drawing">{report.drawing}</div>' if report.drawing else ""
     return (
         f"<h2>Best network: trial {trial.number}</h2>\n"
-        f'<p class="soft">{short(trial.parameters)} parameters and {short(trial.flops)} FLOPs '
-        f"in the backbone, {trial.seconds:.1f} s to evaluate</p>\n"
+        f'<p class="soft">{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs'
+        f"{activations} in the backbone, {duration(trial.seconds)} to evaluate</p>\n"
         f"<pre>{escape(trial.text)}</pre>\n{drawing}\n"
     )
 
@@ -121,33 +133,36 @@ def _best(report: Report) -> str:
 def _table(report: Report) -> str:
     objectives = list(report.directions)
     sizes = [name for name in SIZES if name not in objectives]
-    names = ["trial", "state", *objectives, *sizes, "seconds", "origin", "network"]
+    names = ["trial", "state", *objectives, *sizes, "time", "from", "network"]
     heads = "".join(f"<th>{escape(name)}</th>" for name in names)
     best = report.best.number if report.best is not None else None
-    rows = "\n".join(_row(trial, objectives, trial.number == best) for trial in report.trials)
+    texts = distinct([trial.text for trial in report.trials], LONGEST_TEXT)
+    rows = "\n".join(
+        _row(trial, text, report, trial.number == best)
+        for trial, text in zip(report.trials, texts, strict=True)
+    )
     return (
         f'<h2>Trials</h2>\n<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>\n"
     )
 
 
-def _row(trial: Trial, objectives: Sequence[str], is_best: bool) -> str:
-    numbers: list[float | None] = [trial.values.get(name) for name in objectives]
-    numbers += [size(trial) for name, size in SIZES.items() if name not in objectives]
-    numbers.append(trial.seconds)
+def _row(trial: Trial, text: str, report: Report, is_best: bool) -> str:
+    numbers = {name: trial.values.get(name) for name in report.directions}
+    numbers |= {name: size(trial) for name, size in SIZES.items() if name not in numbers}
     parents = f" of {', '.join(map(str, trial.parents))}" if trial.parents else ""
     cells = [
         f'<td class="number" data-value="{trial.number}">{trial.number}</td>',
         f'<td class="{trial.state}" title="{escape(trial.reason)}">{trial.state}</td>',
-        *map(_number_cell, numbers),
+        *(_number_cell(value, report.scores(name, value)) for name, value in numbers.items()),
+        _number_cell(trial.seconds, duration(trial.seconds)),
         f"<td>{escape(trial.origin + parents)}</td>",
-        f'<td class="text" title="{escape(trial.text)}"><code>{escape(trial.text)}</code></td>',
+        f'<td class="text" title="{escape(trial.text)}"><code>{escape(text)}</code></td>',
     ]
     opening = '<tr class="best">' if is_best else "<tr>"
     return f"{opening}{''.join(cells)}</tr>"
 
 
-def _number_cell(value: float | None) -> str:
-    if value is None:
-        return '<td class="number" data-value=""></td>'
-    return f'<td class="number" data-value="{value!r}">{short(value)}</td>'
+def _number_cell(value: float | None, shown: str) -> str:
+    sorted_by = "" if value is None else repr(value)
+    return f'<td class="number" data-value="{sorted_by}">{shown}</td>'

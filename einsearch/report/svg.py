@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from html import escape
 
+from einsearch.numbers import Scores
+
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
 """Pixels round the area where data is drawn; labels of axes stand there."""
@@ -77,25 +79,19 @@ def _widened(low: float, high: float, logarithmic: bool) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def short(value: float) -> str:
-    """A number as a label: 0.95, 120, 1.5k, 2M."""
-    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g}{suffix}"
-    return f"{value:.4g}"
-
-
-def axes(x: Scale, y: Scale, x_label: str, y_label: str) -> str:
-    """Grid lines with their numbers, and the names of both axes."""
+def axes(x: Scale, y: Scale, x_label: str, y_label: str, scores: Scores) -> str:
+    """Grid lines with their numbers, and the names of both axes; `scores` writes the numbers."""
     parts = []
     for tick in x.ticks():
         place = x(tick)
         parts.append(_line(place, TOP, place, HEIGHT - BOTTOM, "grid"))
-        parts.append(text(place, HEIGHT - BOTTOM + 17, short(tick), "tick", "middle"))
+        parts.append(
+            text(place, HEIGHT - BOTTOM + 17, scores.tick(x_label, tick), "tick", "middle")
+        )
     for tick in y.ticks():
         place = y(tick)
         parts.append(_line(LEFT, place, WIDTH - RIGHT, place, "grid"))
-        parts.append(text(LEFT - 8, place + 4, short(tick), "tick", "end"))
+        parts.append(text(LEFT - 8, place + 4, scores.tick(y_label, tick), "tick", "end"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, "label", "middle"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.errors import RunError
+from einsearch.numbers import Scores
 from einsearch.study.encoding import Entry
-from einsearch.study.folder import RunFolder
+from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.lock import is_locked
 from einsearch.study.opening import read_record
 from einsearch.study.ranking import by_main_objective, pareto_front
 from einsearch.study.record import Record
+from einsearch.study.scores import scores_of
 from einsearch.study.weights import read_weights
 from einsearch.trial import Trial
 
@@ -51,6 +53,11 @@ class Run:
     def directions(self) -> Mapping[str, str]:
         """Objective name -> "maximize" or "minimize"; the first is the main one."""
         return self.record.directions
+
+    @property
+    def scores(self) -> Scores:
+        """Writes its values for people: shares of examples in per cent where einsearch trained."""
+        return Scores() if self.folder is None else scores_of(self.folder.path / SPACE)
 
     @property
     def directory(self) -> Path | None:

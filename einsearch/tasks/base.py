@@ -29,10 +29,17 @@ class Loss(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that judges a network: its name, and which way is better."""
+    """A number that judges a network.
+
+    Attributes:
+        name: as search-space files say it.
+        direction: which way is better, "maximize" or "minimize".
+        is_share: whether it is a share of examples, which people read in per cent.
+    """
 
     name: str
     direction: str
+    is_share: bool = False
 
     def is_better(self, value: float, other: float) -> bool:
         """Whether `value` beats `other`."""
@@ -41,13 +48,13 @@ class Metric:
 
 METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
     Loss.CROSS_ENTROPY: (
-        Metric("accuracy", "maximize"),
-        Metric("balanced_accuracy", "maximize"),
+        Metric("accuracy", "maximize", is_share=True),
+        Metric("balanced_accuracy", "maximize", is_share=True),
         Metric("cross_entropy", "minimize"),
     ),
     Loss.NEXT_TOKEN: (
         Metric("bpc", "minimize"),
-        Metric("accuracy", "maximize"),
+        Metric("accuracy", "maximize", is_share=True),
         Metric("cross_entropy", "minimize"),
     ),
     Loss.MEAN_SQUARED_ERROR: (
@@ -57,6 +64,9 @@ METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
     ),
 }
 """Metrics that go with a loss; the first is the main one. `bpc` is bits per character."""
+
+SHARES: Final = frozenset(m.name for group in METRICS.values() for m in group if m.is_share)
+"""Names of the metrics that are shares of examples."""
 
 
 @dataclass(frozen=True, eq=False)

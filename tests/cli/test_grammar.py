@@ -134,7 +134,7 @@ def test_show_draws_a_text_and_counts_it(cli: Command) -> None:
     status, out, _ = cli("show", "linear(8) >> relu", "--input", "vector:4")
     assert status == 0
     assert "●  linear(8)  vector:8          40" in out
-    assert out.endswith("2 nodes, 40 parameters, 64 FLOPs, 64B of activations\n")
+    assert out.endswith("2 nodes, 40 parameters, 64 FLOPs, 64 B of activations\n")
     assert "\x1b" not in out
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.cli.output import score
 from tests.cli.conftest import Command
 
 
@@ -43,7 +42,8 @@ def test_train_gives_the_recorded_score_again(
         },
     }
     shown = cli("train", *called, "--seeds", 0).out
-    assert f"trained again  accuracy {score(recorded['values']['accuracy'])}, as recorded" in shown
+    value = f"{100 * recorded['values']['accuracy']:.2f} %"
+    assert f"trained again  accuracy {value}, as recorded" in shown
 
 
 def test_train_says_where_the_score_is_another(cli: Command, run: Path, tmp_path: Path) -> None:

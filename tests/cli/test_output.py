@@ -8,6 +8,7 @@ import math
 import pytest
 
 from einsearch.cli import output
+from einsearch.report.distinct import distinct
 
 
 def test_json_has_null_for_numbers_that_it_has_not(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +39,7 @@ def test_a_table_is_cut_to_the_width_of_a_terminal(
     output.print_table(("n", "what"), [("200", "x" * 500)], numbers=1)
     lines = capsys.readouterr().out.splitlines()
     assert [len(line) for line in lines[1:]] == [30, 30]
-    assert lines[2].endswith("xxx...")
+    assert lines[2].endswith("xxx…")
 
 
 def test_a_table_without_rows_has_its_head(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,23 +47,16 @@ def test_a_table_without_rows_has_its_head(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == "a  b\n-  -\n"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (950, "950"), (12_345, "12.3k"), (4_374_026, "4.37M"), (2e9, "2G")],
-)
-def test_counts(value: float, text: str) -> None:
-    assert output.count(value) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.04, "0.0 s"),
-        (59.94, "59.9 s"),
-        (65, "1 min 05 s"),
-        (3599.9, "1 h 00 min"),
-        (7800, "2 h 10 min"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert output.duration(seconds) == text
+def test_columns_leave_a_narrow_terminal_before_the_networks_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"{'linear(8) >> ' * 20}{end}" for end in ("relu", "gelu")]
+    rows = [(str(n), "123", "sample", text) for n, text in enumerate(texts)]
+    for columns, expected in ((60, "n  size  from    network"), (34, "n  size  network")):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        spare = ("from", "size")
+        output.print_table(("n", "size", "from", "network"), rows, 2, spare, distinct)
+        head, rule, *lines = capsys.readouterr().out.splitlines()
+        assert head.rstrip() == expected
+        assert max(map(len, (head, rule, *lines))) <= columns
+        assert [line.rsplit(None, 1)[1] for line in lines] == ["relu", "gelu"]

@@ -7,7 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
+from einsearch.cli.board import Board
 from einsearch.cli.progress import LineProgress, LiveProgress, Progress, progress_for, render
+from einsearch.numbers import Scores
 from einsearch.study.events import Budget, StopReason, StudyEnd
 from einsearch.trial import Trial, TrialState
 
@@ -90,6 +92,26 @@ def test_the_table_ends_with_how_it_ended() -> None:
     text = shown(progress)
     assert "the budget of 5 trials is spent; full training: epoch 7, accuracy 0.95" in text
     assert "Ctrl-C" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_keeps_to_the_width_and_shows_where_networks_differ(width: int) -> None:
+    board = Board(scores=Scores({"accuracy"}))
+    board.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+    stem = "conv2d(16, 3) >> batch_norm >> relu >> " * 4
+    for number, end in enumerate(("gelu", "silu", "tanh")):
+        reason = "error: ValueError: of a long message" * (number == 1)
+        state = TrialState.FAILED if reason else TrialState.COMPLETE
+        values = {} if reason else {"accuracy": 0.9123}
+        board.on_trial(Trial(number, stem + end, state, values=values, reason=reason))
+    board.on_proposal(Trial(3, stem + "relu", TrialState.RUNNING))
+    screen = Console(file=io.StringIO(), width=width, force_terminal=False)
+    screen.print(render("Searching", board, width))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= width
+    ends = [line.split()[-1] for line in lines if line.rstrip().endswith(("lu", "tanh"))]
+    assert [end.split("…")[-1] for end in ends] == ["gelu", "silu", "tanh", "relu"]
+    assert "91.23 %" in "".join(lines)
 
 
 def test_the_live_table_is_drawn_on_a_terminal() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from einsearch.api import Derivation, image, load_grammar, open_run, search
 from einsearch.cli.results import lineage
+from einsearch.numbers import memory
 from einsearch.trial import Trial, TrialState
 from tests.cli.conftest import Command
 
@@ -49,11 +50,49 @@ def test_trials_as_json_have_the_fields_of_the_interface(cli: Command, run: Path
 def test_trials_as_a_table(cli: Command, run: Path) -> None:
     head, rule, *rows = cli("trials", run).out.splitlines()
     assert " ".join(head.split()) == (
-        "trial accuracy parameters flops time state from network or reason"
+        "trial accuracy parameters flops memory time state from network or reason"
     )
     assert set(rule) == {"-", " "}
     assert len(rows) == 3
     assert all(" conv2d(" in row for row in rows)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_rows_keep_to_the_width(
+    cli: Command, run: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tables = [cli("trials", run).out, cli("explain", run, 1).out.split("youngest first\n")[1]]
+    for head, _, *rows in map(str.splitlines, tables):
+        assert "network" in head
+        assert max(map(len, (head, *rows))) <= columns
+    assert len({row.split("complete")[1] for row in tables[0].splitlines()[2:]}) == 3
+
+
+def test_scores_are_written_alike_everywhere(cli: Command, run: Path) -> None:
+    value = json.loads(cli("trials", run, "--top", 1, "--json").out)[0]["values"]["accuracy"]
+    written = f"{100 * value:.2f} %"
+    page = Path(cli("report", run).out.strip()).read_text()
+    shown = [cli(*words).out for words in (("trials", run), ("best", run), ("explain", run))]
+    for text in (page, *shown):
+        assert written in text
+        assert f" {value:.4g}" not in text
+
+
+def test_memory_of_activations_stands_beside_parameters(cli: Command, run: Path) -> None:
+    (trial,) = json.loads(cli("trials", run, "--top", 1, "--json").out)
+    taken = f"{memory(trial['activation_memory'])} of activations"
+    page = Path(cli("report", run).out.strip()).read_text()
+    shown = [cli(*words).out for words in (("best", run), ("explain", run), ("show", run))]
+    assert all(taken in text for text in (page, *shown))
+    assert f"  {memory(trial['activation_memory'])}  " in cli("trials", run).out
+
+
+def test_failures_are_chosen_by_kind_and_reason(cli: Command, failed: Path, run: Path) -> None:
+    assert len(cli("trials", failed, "--failed").out.splitlines()) == 4
+    assert len(cli("trials", failed, "--reason", "OVEN").out.splitlines()) == 4
+    assert len(cli("trials", failed, "--failed", "--reason", "nan").out.splitlines()) == 2
+    assert len(cli("trials", run, "--failed").out.splitlines()) == 2
 
 
 def test_top_gives_the_best_first(cli: Command, run: Path) -> None:

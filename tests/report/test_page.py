@@ -81,7 +81,7 @@ def test_text_of_users_is_escaped() -> None:
 def test_the_table_has_a_row_for_each_trial_with_what_sorts_it() -> None:
     text = render(report())
     assert Page(text).tags.count("tr") == 1 + len(TRIALS)
-    assert '<td class="number" data-value="1234.0">1.23k</td>' in text
+    assert '<td class="number" data-value="1234">1.23k</td>' in text
     assert '<tr class="best"><td class="number" data-value="0">0</td>' in text
     assert "mutate of 0" in text
 

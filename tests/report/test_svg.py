@@ -47,13 +47,6 @@ def test_large_values_stand_high() -> None:
     assert svg.TOP < scale(1) < scale(0) < svg.HEIGHT - svg.BOTTOM
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.95, "0.95"), (120, "120"), (1500, "1.5k"), (2e6, "2M"), (-3e9, "-3G")]
-)
-def test_labels_are_short(value: float, text: str) -> None:
-    assert svg.short(value) == text
-
-
 def test_text_is_escaped() -> None:
     picture = svg.chart("a < b", svg.text(0, 0, "<script>", "label"), svg.dot(1, 2, "point", "a&b"))
     root = ElementTree.fromstring(picture)
