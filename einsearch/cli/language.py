@@ -159,6 +159,8 @@ def _expand(files: list[str]) -> Iterator[str]:
 
 
 def _read(name: str, stdin_filename: Path | None) -> _Source:
+    from einsearch.grammar.source import Unreadable, decode, read_bytes
+
     if name == STDIN:
         label = str(stdin_filename or "<stdin>")
         beside = (stdin_filename or Path("stdin.ein")).resolve()
@@ -166,10 +168,9 @@ def _read(name: str, stdin_filename: Path | None) -> _Source:
     path = Path(name).resolve()
     try:
         # Line ends are kept as they are, to be written again.
-        return _Source(path, name, path, path.read_bytes().decode("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GrammarError(f"cannot read {name}: {reason}") from None
+        return _Source(path, name, path, decode(read_bytes(path)))
+    except Unreadable as error:
+        raise GrammarError(f"cannot read {name}: {error}") from None
 
 
 def _formatted(source: _Source) -> str:

@@ -87,11 +87,18 @@ def evaluate(
         right = evaluate(value.right, environment, specs, depth, draws, drawn)
         outcome = arithmetic(value.operator, left, right)
         if outcome is None:
-            raise ShapeError(
-                f"{_show(left)} {value.operator} {_show(right)} is not an exact number"
-            )
+            raise ShapeError(_unfit(value.operator, left, right))
         return outcome
     return next(v for d, v in zip(draws, drawn, strict=False) if d is value)
+
+
+def _unfit(operator: str, left: Any, right: Any) -> str:
+    """Why there is no outcome of arithmetic."""
+    shown = f"{_show(left)} {operator} {_show(right)}"
+    numbers = all(isinstance(side, (int, float)) for side in (left, right))
+    if operator == "/" and right == 0:
+        return f"{shown} divides by zero"
+    return f"{shown} is {'too large' if numbers and operator != '/' else 'not an exact number'}"
 
 
 def _show(value: Any) -> str:

@@ -30,6 +30,7 @@ def format_text(text: str, name: str = "<text>") -> str:
         GrammarError: the text does not follow the syntax; with line and column.
     """
     source = read_file(text, name)
+    text = source.text
     words = read_words(text)
     statements = Layout(words).transform(words.tree)
     printer = Printer()

@@ -13,7 +13,7 @@ from typing import Any
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
 from einsearch.grammar.calling import link_argument, link_call, link_name
-from einsearch.grammar.modules import Meaning, Module
+from einsearch.grammar.modules import MOST_RULES, Meaning, Module
 from einsearch.grammar.scope import Linking, Scope
 from einsearch.grammar.structure import link_block, link_choice, link_parallel, link_series
 from einsearch.grammar.values import show_node
@@ -29,6 +29,7 @@ class Linker:
     def __init__(self) -> None:
         self.rules: dict[str, e.Rule] = {}
         self._keys: dict[tuple[int, ...], str] = {}
+        self._alike: Counter[str] = Counter()
         self._pending: list[tuple[str, Meaning]] = []
 
     def key(self, meaning: Meaning) -> str:
@@ -36,10 +37,12 @@ class Linker:
         known = self._keys.get(meaning.identity)
         if known is not None:
             return known
+        if len(self._keys) == MOST_RULES:
+            at = meaning.statement.header.at
+            raise meaning.module.fail(f"the grammar has more than {MOST_RULES:,} rules", at)
         name = meaning.statement.header.name
-        key, number = name, 2
-        while key in self._keys.values():
-            key, number = f"{name}.{number}", number + 1
+        self._alike[name] += 1
+        key = name if self._alike[name] == 1 else f"{name}.{self._alike[name]}"
         self._keys[meaning.identity] = key
         self._pending.append((key, meaning))
         return key

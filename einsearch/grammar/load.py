@@ -12,6 +12,7 @@ from einsearch.grammar.link import Linker
 from einsearch.grammar.model import REQUIREMENTS, Grammar, Seed
 from einsearch.grammar.modules import Meaning, Module, ModuleLoader, nearest
 from einsearch.grammar.read import plain, read_architecture
+from einsearch.grammar.source import BYTE_ORDER_MARK, SUFFIX, Unreadable, read_source, shorten
 from einsearch.primitives.base import Primitive
 
 
@@ -29,6 +30,7 @@ def load_grammar_text(
     Raises:
         GrammarError: what is wrong, with file, line, column and what was expected.
     """
+    text = text.removeprefix(BYTE_ORDER_MARK)
     loader = ModuleLoader(packaged)
     root = loader.load(text, name, path)
     linker = Linker()
@@ -51,11 +53,13 @@ def load_grammar_text(
 
 def load_grammar_file(path: Path, packaged: Path | None = None) -> Grammar:
     """Reads a grammar file; errors as in `load_grammar_text`."""
+    shown = shorten(str(path), 120)
+    if path.suffix != SUFFIX:
+        raise GrammarError(f"{shown} is no grammar: files of grammars end in {SUFFIX}")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GrammarError(f"cannot read the grammar {path}: {reason}") from None
+        text = read_source(path)
+    except Unreadable as error:
+        raise GrammarError(f"cannot read the grammar {shown}: {error}") from None
     return load_grammar_text(text, path.name, path.resolve(), packaged)
 
 

@@ -13,16 +13,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from einsearch.errors import GrammarError, Location
 from einsearch.grammar import syntax as s
 from einsearch.grammar.read import LANGUAGE_VERSION, locate, read_file
+from einsearch.grammar.source import (
+    SUFFIX,
+    Unreadable,
+    count_words,
+    read_source,
+    reason_of,
+    shorten,
+)
 from einsearch.primitives.base import Primitive, all_primitives, find_primitive
 
 BUILT_IN = frozenset(
     {"each", "repeat", "chain", "tied", "any", "all", "in", "out", "true", "false"}
 )
 """Names with a meaning of their own, which no rule may take."""
+MOST_FILES: Final = 300
+"""Of one grammar; a file that several others change counts once for each of them."""
+MOST_NESTED: Final = 100
+"""Files that import each other in a chain."""
+MOST_NAMES: Final = 200
+"""Parameters of a rule; what its `where` binds; tensors of a block."""
+MOST_RULES: Final = 5_000
+_LONGEST_COMPARED: Final = 60
 
 
 @dataclass(frozen=True)
@@ -76,20 +93,27 @@ class Module:
 
     def fail(self, message: str, at: s.At, hint: str = "") -> GrammarError:
         """A GrammarError at a place of this file."""
-        return GrammarError(message, self.location(at), hint)
+        return GrammarError(shorten(message), self.location(at), hint)
 
     def documentation(self, statement: s.RuleStatement) -> str:
         """The `##` lines directly above a statement that begins its line."""
         lines: list[str] = []
         if not self._begins_line(statement.at):
             return ""
-        wanted = statement.at[0] - 1
-        for comment in reversed(self.source.comments):
-            is_wanted = comment.at[0] == wanted and comment.text.startswith("##")
-            if is_wanted and self._begins_line(comment.at):
-                lines.append(comment.text.lstrip("#").strip())
-                wanted -= 1
+        above = statement.at[0] - 1
+        while above in self._documenting:
+            lines.append(self._documenting[above])
+            above -= 1
         return "\n".join(reversed(lines))
+
+    @cached_property
+    def _documenting(self) -> dict[int, str]:
+        """Lines that are documentation alone, by number."""
+        return {
+            comment.at[0]: comment.text.lstrip("#").strip()
+            for comment in self.source.comments
+            if comment.text.startswith("##") and self._begins_line(comment.at)
+        }
 
     def _begins_line(self, at: s.At) -> bool:
         return not self._lines[at[0] - 1][: at[1] - 1].strip()
@@ -154,7 +178,12 @@ def _extended(base: Meaning, inside: Module | None) -> Meaning:
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """ "did you mean X?", or an empty text."""
-    found = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.6)
+    length = len(name)
+    if length > _LONGEST_COMPARED:
+        return ""
+    # At a ratio of 0.6 the longer one has at most 7/3 times the letters.
+    near = sorted(c for c in candidates if 3 * len(c) <= 7 * length and 3 * length <= 7 * len(c))
+    found = difflib.get_close_matches(name, near, n=1, cutoff=0.6)
     return f"did you mean {found[0]}?" if found else ""
 
 
@@ -173,6 +202,7 @@ class ModuleLoader:
         self._folder: Path | None = None
         self.sources: dict[str, str] = {}
         self.modules: list[Module] = []
+        self._words = 0
 
     def load(self, text: str, name: str, path: Path | None) -> Module:
         """The module of a root file.
@@ -181,8 +211,7 @@ class ModuleLoader:
             GrammarError: a file cannot be read, or an import fails.
         """
         self._folder = path.parent if path else None
-        self.sources[name] = text
-        root = self._module(read_file(text, name), path, None)
+        root = self._module(self._syntax(text, name), path, None)
         stack = [(root, iter(_imports(root)))]
         while stack:
             module, statements = stack[-1]
@@ -196,6 +225,12 @@ class ModuleLoader:
             if len(self.modules) > known:
                 stack.append((imported, iter(_imports(imported))))
         return root
+
+    def _syntax(self, text: str, name: str) -> s.SourceFile:
+        source = read_file(text, name, self._words)
+        self._words += count_words(text)
+        self.sources[name] = text
+        return source
 
     def _module(self, source: s.SourceFile, path: Path | None, importer: Module | None) -> Module:
         module = Module(source, path, importer)
@@ -215,8 +250,18 @@ class ModuleLoader:
             back = next(above.source.name for above in chain if above.path == path)
             circle = " -> ".join([*names, back])
             raise module.fail(f"the imports go in a circle: {circle}", statement.at)
+        if len(chain) >= MOST_NESTED:
+            raise module.fail(
+                f"more than {MOST_NESTED} files import each other in a chain", statement.at
+            )
         importer = module if module.replaced or module.extended else module.importer
         if (path, importer) not in self._known:
+            if len(self.modules) >= MOST_FILES:
+                raise module.fail(
+                    f"more than {MOST_FILES} files are imported",
+                    statement.at,
+                    "a file counts once for each file that changes it by `replace` or `extend`",
+                )
             source = self._source(module, path, statement)
             self._known[path, importer] = self._module(source, path, importer)
         return self._known[path, importer]
@@ -224,15 +269,12 @@ class ModuleLoader:
     def _source(self, module: Module, path: Path, statement: s.ImportStatement) -> s.SourceFile:
         if path not in self._read:
             try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+                text = read_source(path)
+            except Unreadable as error:
                 raise module.fail(
-                    f'cannot read "{statement.path}": {reason}', statement.at
+                    f'cannot read "{statement.path}": {error}', statement.at
                 ) from None
-            name = self._name(path, statement)
-            self._read[path] = read_file(text, name)
-            self.sources[name] = text
+            self._read[path] = self._syntax(text, self._name(path, statement))
         return self._read[path]
 
     def _name(self, path: Path, statement: s.ImportStatement) -> str:
@@ -246,17 +288,29 @@ class ModuleLoader:
         return str(path) if name in self.sources else name
 
     def _find(self, module: Module, statement: s.ImportStatement) -> Path:
+        """The file that an import names; nothing is opened that does not end in .ein."""
+        written = statement.path
+        if not written.endswith(SUFFIX):
+            raise module.fail(f'imports end in {SUFFIX}, "{written}" does not', statement.at)
         folders = [module.path.parent] if module.path else []
         folders += [self._packaged] if self._packaged else []
         for folder in folders:
-            candidate = (folder / statement.path).resolve()
-            if candidate.is_file():
-                return candidate
+            try:
+                found = (folder / written).resolve()
+                exists = found.exists()
+            except (OSError, ValueError, RuntimeError) as error:
+                reason = reason_of(error)
+                raise module.fail(f'cannot read "{written}": {reason}', statement.at) from None
+            if exists:
+                if found.suffix != SUFFIX:
+                    message = f'"{written}" leads to a file that does not end in {SUFFIX}'
+                    raise module.fail(message, statement.at)
+                return found
         beside = sorted(p.name for f in folders for p in f.glob("*.ein"))
-        hint = nearest(statement.path, beside) or (
+        hint = nearest(written, beside) or (
             "it is looked up beside the importing file, then among the packaged grammars"
         )
-        raise module.fail(f'there is no file "{statement.path}" to import', statement.at, hint)
+        raise module.fail(f'there is no file "{written}" to import', statement.at, hint)
 
 
 def _imports(module: Module) -> list[s.ImportStatement]:
@@ -289,6 +343,9 @@ def _add_rule(module: Module, statement: s.RuleStatement) -> None:
     if name in BUILT_IN:
         raise module.fail(f"{name} has a meaning of its own and cannot name a rule", header.at)
     formals = [formal for formal, _ in header.formals]
+    for what, number in (("parameters", len(formals)), ("bindings", len(statement.bindings))):
+        if number > MOST_NAMES:
+            raise module.fail(f"{name} has more than {MOST_NAMES} {what}", header.at)
     for formal in formals:
         if formals.count(formal) > 1:
             raise module.fail(f"{name} has two parameters named {formal}", header.at)

@@ -10,12 +10,13 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from lark import Lark, Token, UnexpectedInput, v_args
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
-from lark.visitors import Transformer_NonRecursive
+from lark import Lark, Token, UnexpectedInput
+from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken, VisitError
 
 from einsearch.errors import GrammarError, LocatedError, Location, ParseError
 from einsearch.grammar import syntax as s
+from einsearch.grammar.build import Refused, TreeBuilder
+from einsearch.grammar.source import BYTE_ORDER_MARK, oversize, shorten
 
 LANGUAGE_VERSION: Final = 1
 
@@ -46,189 +47,6 @@ _TERMINALS: Final = {
     "TARGETS": "(names) =",
     "$END": "the end of the text",
 }
-
-
-def _at(meta: Any) -> s.At:
-    return (meta.line, meta.column) if hasattr(meta, "line") else (1, 1)
-
-
-def _token_at(token: Token) -> s.At:
-    return (token.line or 1, token.column or 1)
-
-
-def _number(text: str) -> int | float:
-    return int(text) if text.isdigit() else float(text)
-
-
-@v_args(meta=True)
-class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
-    """One method a rule of the syntax: makes its node from those of its parts."""
-
-    def number(self, meta: Any, children: list[Any]) -> s.Number:
-        return s.Number(_at(meta), _number(children[0]))
-
-    def string(self, meta: Any, children: list[Any]) -> s.Text:
-        return s.Text(_at(meta), str(children[0])[1:-1])
-
-    def name(self, meta: Any, children: list[Any]) -> s.Name:
-        return s.Name(_at(meta), str(children[0]))
-
-    def call(self, meta: Any, children: list[Any]) -> s.Call:
-        name, *arguments = children
-        positional = tuple(value for key, value in filter(None, arguments) if key is None)
-        named = tuple((str(key), value) for key, value in filter(None, arguments) if key)
-        return s.Call(_at(meta), str(name), positional, named)
-
-    def positional(self, meta: Any, children: list[Any]) -> tuple[None, s.Node]:
-        return (None, children[0])
-
-    def named(self, meta: Any, children: list[Any]) -> tuple[str, s.Node]:
-        return (str(children[0]), children[1])
-
-    def group(self, meta: Any, children: list[Any]) -> Any:
-        return children[0]
-
-    def parallel(self, meta: Any, children: list[Any]) -> s.ParallelLiteral:
-        return s.ParallelLiteral(_at(meta), tuple(filter(None, children)))
-
-    def item(self, meta: Any, children: list[Any]) -> s.DomainItem:
-        return s.DomainItem(children[0], children[1])
-
-    def domain(self, meta: Any, children: list[Any]) -> s.DomainLiteral:
-        return s.DomainLiteral(_at(meta), tuple(filter(None, children)))
-
-    def range(self, meta: Any, children: list[Any]) -> s.RangeLiteral:
-        return s.RangeLiteral(_at(meta), children[0], children[1], is_log=False)
-
-    def log_range(self, meta: Any, children: list[Any]) -> s.RangeLiteral:
-        return s.RangeLiteral(_at(meta), children[0], children[1], is_log=True)
-
-    def plus(self, meta: Any, children: list[Any]) -> s.Arithmetic:
-        return s.Arithmetic(_at(meta), "+", *children)
-
-    def minus(self, meta: Any, children: list[Any]) -> s.Arithmetic:
-        return s.Arithmetic(_at(meta), "-", *children)
-
-    def times(self, meta: Any, children: list[Any]) -> s.Arithmetic:
-        return s.Arithmetic(_at(meta), "*", *children)
-
-    def over(self, meta: Any, children: list[Any]) -> s.Arithmetic:
-        return s.Arithmetic(_at(meta), "/", *children)
-
-    def negative(self, meta: Any, children: list[Any]) -> s.Node:
-        operand = children[0]
-        if isinstance(operand, s.Number):
-            return s.Number(_at(meta), -operand.value)
-        return s.Arithmetic(_at(meta), "-", s.Number(_at(meta), 0), operand)
-
-    def weight(self, meta: Any, children: list[Any]) -> s.Node:
-        return children[0]  # type: ignore[no-any-return]
-
-    def guard(self, meta: Any, children: list[Any]) -> tuple[str, s.Guard]:
-        return ("when", children[0])
-
-    def or_(self, meta: Any, children: list[Any]) -> s.Logic:
-        return s.Logic(_at(meta), "or", tuple(children))
-
-    def and_(self, meta: Any, children: list[Any]) -> s.Logic:
-        return s.Logic(_at(meta), "and", tuple(children))
-
-    def not_(self, meta: Any, children: list[Any]) -> s.Logic:
-        return s.Logic(_at(meta), "not", tuple(children))
-
-    def compare(self, meta: Any, children: list[Any]) -> s.Comparison:
-        left, operator, right = children
-        return s.Comparison(_at(meta), str(operator), left, right)
-
-    def series(self, meta: Any, children: list[Any]) -> s.Node:
-        if len(children) == 1:
-            return children[0]  # type: ignore[no-any-return]
-        items: list[s.Node] = []
-        for child in children:
-            items.extend(child.items if isinstance(child, s.SeriesLiteral) else [child])
-        return s.SeriesLiteral(_at(meta), tuple(items))
-
-    def alternative(self, meta: Any, children: list[Any]) -> s.Option:
-        body, weight, guard = children
-        return s.Option(_at(meta), body, weight, guard[1] if guard else None)
-
-    def alternative_guard_first(self, meta: Any, children: list[Any]) -> s.Option:
-        body, guard, weight = children
-        return s.Option(_at(meta), body, weight, guard[1])
-
-    def choice(self, meta: Any, children: list[Any]) -> s.Node:
-        first = children[0]
-        if len(children) == 1 and first.weight is None and first.guard is None:
-            return first.body  # type: ignore[no-any-return]
-        return s.ChoiceLiteral(_at(meta), tuple(children))
-
-    def assign(self, meta: Any, children: list[Any]) -> s.Assignment:
-        return s.Assignment(_at(meta), (str(children[0]),), False, children[1])
-
-    def assign_bundle(self, meta: Any, children: list[Any]) -> s.Assignment:
-        inside = str(children[0]).rpartition(")")[0].lstrip("( ")
-        names = tuple(name.strip() for name in inside.split(",") if name.strip())
-        return s.Assignment(_at(meta), names, True, children[1])
-
-    def block(self, meta: Any, children: list[Any]) -> s.BlockLiteral:
-        return s.BlockLiteral(_at(meta), tuple(children))
-
-    def formal(self, meta: Any, children: list[Any]) -> tuple[str, s.Node | None]:
-        return (str(children[0]), children[1])
-
-    def header(self, meta: Any, children: list[Any]) -> s.Header:
-        name, *formals = children
-        return s.Header(_at(meta), str(name), tuple(filter(None, formals)))
-
-    def binding(self, meta: Any, children: list[Any]) -> tuple[str, s.Node]:
-        return (str(children[0]), children[1])
-
-    def bindings(self, meta: Any, children: list[Any]) -> tuple[tuple[str, s.Node], ...]:
-        return tuple(children)
-
-    def rule(self, meta: Any, children: list[Any]) -> s.RuleStatement:
-        return self._rule("", meta, children)
-
-    def extend(self, meta: Any, children: list[Any]) -> s.RuleStatement:
-        return self._rule("extend", meta, children)
-
-    def replace(self, meta: Any, children: list[Any]) -> s.RuleStatement:
-        return self._rule("replace", meta, children)
-
-    def seed(self, meta: Any, children: list[Any]) -> s.RuleStatement:
-        header = s.Header(_token_at(children[0]), str(children[0]), ())
-        return self._rule("seed", meta, [header, *children[1:]])
-
-    def _rule(self, keyword: str, meta: Any, children: list[Any]) -> s.RuleStatement:
-        header, body, bindings = children
-        span = (meta.start_pos, meta.end_pos)
-        return s.RuleStatement(_at(meta), keyword, header, body, bindings or (), span)
-
-    def import_(self, meta: Any, children: list[Any]) -> s.ImportStatement:
-        path, *names = children
-        named = tuple((str(n), _token_at(n)) for n in names if n)
-        return s.ImportStatement(_at(meta), str(path)[1:-1], named)
-
-    def start(self, meta: Any, children: list[Any]) -> s.NamesStatement:
-        return self._names("start", meta, children)
-
-    def require(self, meta: Any, children: list[Any]) -> s.NamesStatement:
-        return self._names("require", meta, children)
-
-    def language(self, meta: Any, children: list[Any]) -> s.NamesStatement:
-        return self._names("language", meta, children)
-
-    def _names(self, keyword: str, meta: Any, children: list[Any]) -> s.NamesStatement:
-        named = tuple((str(n), _token_at(n)) for n in children)
-        return s.NamesStatement(_at(meta), keyword, named)
-
-    def file(self, meta: Any, children: list[Any]) -> tuple[s.Statement, ...]:
-        return tuple(children)
-
-    def architecture(
-        self, meta: Any, children: list[Any]
-    ) -> tuple[s.Node, tuple[tuple[str, s.Node], ...]]:
-        return (children[0], children[1] or ())
 
 
 _comments: list[Token] = []
@@ -284,7 +102,9 @@ def _syntax_error(
     elif isinstance(error, UnexpectedToken):
         at = (error.line, error.column)
         keyword = str(error.token) in KEYWORDS
-        found = f"unexpected {str(error.token)!r}" + (" (a keyword)" if keyword else "")
+        found = f"unexpected {shorten(str(error.token), 80)!r}" + (
+            " (a keyword)" if keyword else ""
+        )
     elif isinstance(error, UnexpectedCharacters):
         at = (error.line, error.column)
         found = f"unexpected character {error.char!r}"
@@ -298,17 +118,26 @@ def _syntax_error(
 def _parse(text: str, name: str, start: str, kind: type[LocatedError]) -> Any:
     _comments.clear()
     try:
-        return _TreeBuilder().transform(_parser().parse(text, start=start))
+        return TreeBuilder().transform(_parser().parse(text, start=start))
     except UnexpectedInput as error:
         raise _syntax_error(error, name, text, kind) from None
+    except VisitError as error:
+        refused = error.orig_exc
+        if not isinstance(refused, Refused):
+            raise
+        raise kind(refused.message, locate(name, text, refused.at), refused.hint) from None
 
 
-def read_file(text: str, name: str = "<text>") -> s.SourceFile:
-    """Reads the text of a grammar file.
+def read_file(text: str, name: str = "<text>", words: int = 0) -> s.SourceFile:
+    """Reads the text of a grammar file; `words` have been read for the same grammar before.
 
     Raises:
-        GrammarError: it does not follow the syntax; with line, column and what was expected.
+        GrammarError: it does not follow the syntax, or is too large; with line, column and what
+            was expected.
     """
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    if excess := oversize(text, words):
+        raise GrammarError(excess.message, locate(name, text, excess.at), excess.hint)
     statements = _parse(text, name, "file", GrammarError)
     comments = tuple(
         s.Comment((c.line or 1, c.column or 1), str(c).rstrip()) for c in list(_comments)
@@ -324,4 +153,5 @@ def read_architecture(
     Raises:
         ParseError: it does not follow the syntax; with line, column and what was expected.
     """
+    text = text.removeprefix(BYTE_ORDER_MARK)
     return _parse(text, name, "architecture", ParseError)  # type: ignore[no-any-return]

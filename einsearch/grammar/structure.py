@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
-from einsearch.grammar.modules import nearest
+from einsearch.grammar.modules import MOST_NAMES, nearest
 from einsearch.grammar.scope import Linking, Scope
 from einsearch.grammar.values import fold, link_guard, link_probabilities, link_value, show_node
 from einsearch.primitives.arguments import Kind
@@ -58,6 +58,10 @@ def link_choice(
 def link_block(node: s.BlockLiteral, scope: Scope) -> Linking:
     known: set[str] = set()
     assignments = []
+    if len(node.assignments) > MOST_NAMES:
+        raise scope.module.fail(
+            f"a block has more than {MOST_NAMES} statements", node.assignments[MOST_NAMES].at
+        )
     for assignment in node.assignments:
         for name in assignment.names:
             if name in known:

@@ -1,6 +1,7 @@
 """The syntax tree of a grammar file, as written: names are not resolved yet.
 
-Nodes compare by identity. `at` is the (line, column) where a node starts, counted from 1.
+Nodes compare by identity. `at` is the (line, column) where a node starts, counted from 1. `levels`
+counts how deep values and guards are nested.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Arithmetic:
     operator: str
     left: Node
     right: Node
+    levels: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,7 @@ class DomainLiteral:
 
     at: At
     items: tuple[DomainItem, ...]
+    levels: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,7 @@ class RangeLiteral:
     low: Node
     high: Node
     is_log: bool
+    levels: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +128,7 @@ class Logic:
     at: At
     operator: str
     operands: tuple[Guard, ...]
+    levels: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +137,7 @@ class Comparison:
     operator: str
     left: Node
     right: Node
+    levels: int = 1
 
 
 Node = (

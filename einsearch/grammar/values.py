@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
+from einsearch.grammar.build import LARGEST
 from einsearch.grammar.modules import nearest
 from einsearch.primitives.arguments import Kind, Symbol, show_value
 from einsearch.specs import ATTRIBUTES, Layout
@@ -125,7 +126,7 @@ def _weight(node: s.Node | None, scope: Scope) -> float | None:
     value = constant_of(link_value(node, scope, Kind.NUMBER, "probability", []))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise scope.module.fail("a probability must be a number or arithmetic on numbers", node.at)
-    if value < 0 or not math.isfinite(value):
+    if value < 0:
         raise scope.module.fail(f"the probability {value:g} is negative", node.at)
     return float(value)
 
@@ -183,6 +184,10 @@ def _normalise(
     if len(given) == len(weights):
         if total <= 0:
             raise scope.module.fail(f"every probability of {label} is 0", at)
+        if math.isinf(total):
+            # Weights of any scale: below 1 their sum is finite.
+            given = [w / max(given) for w in given]
+            total = sum(given)
         return tuple(w / total for w in given)
     if total > 1 + 1e-9:
         raise scope.module.fail(
@@ -239,21 +244,26 @@ def _guard_value(node: s.Node | s.Guard, scope: Scope) -> e.Value:
 
 
 def arithmetic(operator: str, left: Any, right: Any) -> Any:
-    """Exact arithmetic; None where a division is not exact, or an operand is no number."""
+    """Exact arithmetic; None where a division is not exact, an operand is no number, or the
+    outcome is larger than the language has numbers."""
     for side in (left, right):
         if isinstance(side, bool) or not isinstance(side, (int, float)):
             return None
     if operator == "+":
-        return left + right
-    if operator == "-":
-        return left - right
-    if operator == "*":
-        return left * right
-    if right == 0:
+        outcome = left + right
+    elif operator == "-":
+        outcome = left - right
+    elif operator == "*":
+        outcome = left * right
+    elif right == 0:
         return None
-    if isinstance(left, int) and isinstance(right, int):
-        return left // right if left % right == 0 else None
-    return left / right
+    elif isinstance(left, int) and isinstance(right, int):
+        outcome = left // right if left % right == 0 else math.inf
+    else:
+        outcome = left / right
+    if isinstance(outcome, int):
+        return outcome if -LARGEST < outcome < LARGEST else None
+    return outcome if math.isfinite(outcome) else None
 
 
 def constant_of(value: e.Argument) -> Any:
@@ -266,7 +276,8 @@ def constant_of(value: e.Argument) -> Any:
             return None
         exact = arithmetic(value.operator, left, right)
         if exact is None and value.operator == "/" and right:
-            return left / right
+            quotient = left / right
+            return quotient if math.isfinite(quotient) else None
         return exact
     return None
 
