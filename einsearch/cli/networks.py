@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from einsearch.cli.options import (
+    AcceptOption,
+    DataOption,
     JsonOption,
     RunArgument,
     RunTrialArgument,
@@ -40,6 +42,8 @@ def train(
         int,
         typer.Option("--seeds", help="Trainings in full, each another seed; 0 for none.", min=0),
     ] = 3,
+    data: DataOption = None,
+    accept_changes: AcceptOption = False,
     json: JsonOption = False,
 ) -> None:
     """Train a network of a run again as the search did, then in full, and test it.
@@ -54,12 +58,13 @@ def train(
 
     opened, chosen = read_named(run, trial)
     scores = opened.scores
-    again = _compared(opened, chosen, train_again(opened, chosen))
+    outcome = train_again(opened, chosen, data, accept_changes=accept_changes)
+    again = _compared(opened, chosen, outcome)
     found: dict[str, Any] = {"number": chosen.number, "again": again}
     facts = {"trial": str(chosen.number), "trained again": _shown_again(again, scores)}
     succeeded = again["same"]
     if seeds:
-        result = train_in_full(opened, chosen, epochs, seeds)
+        result = train_in_full(opened, chosen, epochs, seeds, data, accept_changes=accept_changes)
         failures = [r.outcome.reason for r in result.runs if not r.is_complete]
         found |= _as_row(result, seeds) | {"failures": failures}
         facts |= final_facts(found, next(iter(opened.directions)))

@@ -34,6 +34,22 @@ RunTrialArgument = Annotated[
 TrialOption = Annotated[
     int | None, typer.Option("--trial", "-t", help="Number of a trial.", show_default="the best")
 ]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Where the data are now.",
+        show_default="where they were, or beside the moved folder",
+    ),
+]
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on though data, or the source of a plug-in or objective, are not those that the "
+        "run began with.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 InputOption = Annotated[
     str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from einsearch.cli.options import JsonOption, read_run
+from einsearch.cli.options import AcceptOption, DataOption, JsonOption, read_run
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.submit import OnInterrupt, submit_search
 from einsearch.cli.terminal import say
@@ -149,6 +149,8 @@ def search(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
     trials: AllTrialsOption = None,
+    data: DataOption = None,
+    accept_changes: AcceptOption = False,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
@@ -170,7 +172,14 @@ def resume(
         from einsearch.study.launch import resume
 
         where = _where(executor, workers, address, cpus, gpus, memory)
-        return resume(run, callbacks=callbacks, trials=trials, **where)
+        return resume(
+            run,
+            callbacks=callbacks,
+            trials=trials,
+            data=data,
+            accept_changes=accept_changes,
+            **where,
+        )
 
     _drive(go_on, f"Going on with {run}", run, run / SPACE, json=json)
 

@@ -84,11 +84,10 @@ def program_of(run: Run, trial: Trial) -> Program | None:
 def architecture_of(run: Run, trial: Trial) -> Architecture | None:
     """The network of a trial, or None where the run does not say on which tensor it works."""
     from einsearch.api import architecture
-    from einsearch.study.trained import folder_of, space_of, task_of
+    from einsearch.study.trained import folder_of, input_of
 
     try:
-        folder = folder_of(run)
-        spec = space_of(folder).objective_input or task_of(folder).input
+        spec = input_of(folder_of(run))
     except EinsearchError:
         return None
     return architecture(trial.text, spec)

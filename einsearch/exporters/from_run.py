@@ -25,7 +25,8 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
         "trial": found.trial.number,
         "hash": found.trial.hash,
     }
-    examples = torch.from_numpy(found.task.valid.x[:EXAMPLES])
+    found_examples = found.examples(EXAMPLES)
+    examples = None if found_examples is None else torch.from_numpy(found_examples)
     return TrainedModel(found.program, found.task.output, found.network, metadata, examples)
 
 

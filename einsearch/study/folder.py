@@ -4,6 +4,7 @@
 | ----------------------------- | --------------------------------------------------------- |
 | space.yaml                    | the search-space file as used, or what took its place     |
 | grammar.ein, and its imports  | the grammar as used                                       |
+| task.json                     | what networks need of the task, and a fingerprint of data |
 | versions.json                 | versions of all that matters, and where the record is     |
 | journal.log                   | the record, unless it is in a database                    |
 | weights/trial-N.safetensors   | weights of the best trials                                |
@@ -113,6 +114,7 @@ class RunFolder:
             "name": f"run-{uuid4().hex[:12]}",
             "storage": written,
             "study": study,
+            "path": str(path),
             **current_versions(),
         }
         with _writing(path):
@@ -156,6 +158,12 @@ class RunFolder:
         """Of the run, where files of several runs lie side by side; it moves with the folder."""
         name: str = self.info.get("name", self.study)
         return name
+
+    @property
+    def origin(self) -> Path | None:
+        """Where the folder was when data were found last; None where nothing tells."""
+        path = self.info.get("path")
+        return Path(path) if isinstance(path, str) else None
 
     @property
     def weights(self) -> Path:
@@ -215,7 +223,17 @@ class RunFolder:
 
     def read_final(self) -> dict[str, Any] | None:
         """The results of the full training; None where there was none. Raises RunError."""
-        return _read_json(self.path / FINAL) if (self.path / FINAL).exists() else None
+        return self.read_json(FINAL) if (self.path / FINAL).exists() else None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file of the folder. Raises RunError."""
+        return _read_json(self.path / name)
+
+    def settle(self) -> None:
+        """Notes that the folder lies here now. Raises RunError."""
+        if self.origin != self.path:
+            self.info = {**self.info, "path": str(self.path)}
+            self.write(VERSIONS, _json(self.info))
 
 
 def current_versions() -> dict[str, Any]:

@@ -32,7 +32,7 @@ from einsearch.study.events import Callbacks, StopReason, StudyEnd
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
-from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.folder import SPACE, TASK, RunFolder
 from einsearch.study.grammarcopy import copied_files, copied_name
 from einsearch.study.learned import keep_learned
 from einsearch.study.loop import Options, run_study
@@ -52,6 +52,12 @@ from einsearch.study.run import Run, open_run
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import VERSION as SPACE_VERSION
 from einsearch.study.spacefile import SpaceFile, load_space_file
+from einsearch.study.taskfile import (
+    check_unchanged,
+    located,
+    recorded_fingerprint,
+    task_text,
+)
 from einsearch.study.weights import WeightStore
 from einsearch.study.yamltext import write_yaml
 
@@ -183,6 +189,7 @@ def search_grammar(
         files={SPACE: settings, **copied_files(grammar)},
         constraints=constraints,
         epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
+        objective=objective,
     )
     return start(plan, directory, callbacks or Callbacks(), storage)
 
@@ -191,7 +198,8 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
     """Starts a new run. Raises EinsearchError."""
     folder = None
     if directory is not None:
-        folder = RunFolder.create(Path(directory), plan.files, storage, new_study(storage))
+        files = {**plan.files, TASK: task_text(plan.spec, plan.task, plan.fingerprint())}
+        folder = RunFolder.create(Path(directory), files, storage, new_study(storage))
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
@@ -199,6 +207,8 @@ def resume(
     directory: str | Path,
     *,
     objective: Objective | None = None,
+    data: str | Path | None = None,
+    accept_changes: bool = False,
     callbacks: Callbacks | None = None,
     **changes: Any,
 ) -> Run:
@@ -208,19 +218,30 @@ def resume(
         directory: the run folder.
         objective: of a run that was started with one; needed where it cannot be imported by its
             name, as a lambda.
+        data: where the data are now, if not where they were or beside the folder, as then.
+        accept_changes: goes on though data, a plug-in's or the objective's source are not those
+            that the run began with; from then on these count.
         callbacks: are told what happens.
         changes: `trials`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or `memory`,
             in place of what the run was started with. `trials` and `hours` hold from then on.
 
     Raises:
-        RunError: there is no such run, or it is being driven by another process.
+        RunError: there is no such run, it is being driven by another process, its data are not
+            there, or something that its scores hang on has changed.
         SpaceFileError: its objective cannot be imported.
     """
     folder = RunFolder(Path(directory))
-    file = load_space_file(folder.path / SPACE)
+    written = load_space_file(folder.path / SPACE)
+    file = located(folder, written, data)
     plan = plan_file(changed_file(file, changes), objective)
-    budget = changed_file(file, {name: changes.get(name) for name in ("trials", "hours")})
-    return _go_on(plan, folder, callbacks or Callbacks(), None, None if budget is file else budget)
+    found = plan.fingerprint()
+    if not accept_changes:
+        check_unchanged(folder, found)
+    kept = changed_file(file, {name: changes.get(name) for name in ("trials", "hours")})
+    files = {} if kept is written else {SPACE: kept.text}
+    if recorded_fingerprint(folder) != found:
+        files[TASK] = task_text(plan.spec, plan.task, found)
+    return _go_on(plan, folder, callbacks or Callbacks(), None, files)
 
 
 def _go_on(
@@ -228,16 +249,18 @@ def _go_on(
     folder: RunFolder | None,
     callbacks: Callbacks,
     storage: str | None,
-    changed: SpaceFile | None = None,
+    changed: Mapping[str, str] | None = None,
 ) -> Run:
-    """Drives a run; `changed` takes the place of its search-space file."""
+    """Drives a run; `changed` are texts that take the place of files of its folder."""
     driving = drive(folder, plan.directions, storage)
     read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
     for note in (*driving.notes, *read):
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
-        if folder is not None and changed is not None:
-            folder.write(SPACE, changed.text.encode())
+        if folder is not None:
+            for name, text in (changed or {}).items():
+                folder.write(name, text.encode())
+            folder.settle()
         with _vanishing(folder, driving.record):
             store = _checkpoints(plan, folder)
             executor = plan.executor(folder)

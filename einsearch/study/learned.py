@@ -14,7 +14,6 @@ from einsearch.study.record import Record
 from einsearch.study.resuming import recalled
 from einsearch.study.searchspace import search_space
 from einsearch.study.spacefile import load_space_file
-from einsearch.tasks.registry import make_task
 
 if TYPE_CHECKING:
     from einsearch.study.plan import Plan
@@ -37,9 +36,10 @@ def learned_in(folder: RunFolder, record: Record) -> str | None:
         EinsearchError: the grammar, the task or the searcher of the run cannot be made again.
     """
     from einsearch.study.plan import load_file_grammar, required
+    from einsearch.study.trained import task_of
 
     file = load_space_file(folder.path / SPACE)
-    task = None if file.objective is not None else make_task(file.task, file.base)
+    task = None if file.objective is not None else task_of(folder)
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     grammar = load_file_grammar(file)

@@ -27,6 +27,7 @@ from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
+from einsearch.tasks.fingerprint import data_fingerprint, function_fingerprint
 from einsearch.tasks.registry import make_task
 
 DEFAULT_OBJECTIVE = {"value": "maximize"}
@@ -52,6 +53,7 @@ class Plan:
         is_inline: whether candidates are evaluated in the calling process.
         files: texts that go into the run folder.
         file, task: of a search-space file; None for an objective.
+        objective: of the user's; None for a task.
     """
 
     grammar: Grammar
@@ -69,6 +71,13 @@ class Plan:
     epochs: tuple[EpochsSection, int] | None = None
     file: SpaceFile | None = None
     task: Task | None = None
+    objective: Objective | None = None
+
+    def fingerprint(self) -> dict[str, str]:
+        """Of the data and the sources that scores hang on. Raises TaskError."""
+        if self.task is not None and self.file is not None:
+            return data_fingerprint(self.task, self.file.task, self.file.base)
+        return {} if self.objective is None else function_fingerprint(self.objective)
 
 
 def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
@@ -85,6 +94,7 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     task = None if file.objective is not None else make_task(file.task, file.base)
     spec = file.objective_input if task is None else task.input
     assert spec is not None
+    scores: Objective | None = None
     directions = file.objectives or _own_directions(task)
     require = required(file, grammar, task)
     seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
@@ -132,6 +142,7 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         epochs=None if epochs is None else (epochs, file.full_training.epochs),
         file=file,
         task=task,
+        objective=scores,
     )
 
 
