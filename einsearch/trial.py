@@ -63,6 +63,9 @@ class Trial:
             at most 0 where it is kept. Empty without constraints.
         reason: why it failed, was rejected or pruned, which trial it repeats, or which constraint
             it breaks.
+        traceback: of what a failed one raised, cut to the user's frames and to a bounded length;
+            empty where nothing was raised. Its characters are as they came: escape what controls a
+            terminal before it is shown.
         directory: run folder that it was read from; empty for a run in memory. Not recorded.
     """
 
@@ -83,6 +86,7 @@ class Trial:
     timings: Mapping[str, float] = field(default_factory=dict)
     excess: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    traceback: str = field(default="", compare=False)
     directory: str = field(default="", compare=False)
 
     @property

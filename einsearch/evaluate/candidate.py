@@ -38,6 +38,7 @@ from einsearch.evaluate.network import Weights, build_network, read_program
 from einsearch.evaluate.training import Evaluation, Report, check_training, train
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
+from einsearch.traces import user_trace
 from einsearch.trial import FailureKind, TrialState
 
 _PROBE: Final = 8
@@ -89,6 +90,7 @@ class Outcome:
         weights: those that gave `metrics`; None after a failure, or if they are not kept.
         start: epochs that were trained before, as the checkpoint had them.
         checkpoint: what training goes on from; None unless it halted on the way.
+        traceback: of what a failed one raised, as `user_trace` gives it.
     """
 
     state: TrialState
@@ -100,6 +102,7 @@ class Outcome:
     weights: Weights | None = None
     start: int = 0
     checkpoint: bytes | None = None
+    traceback: str = ""
 
     @property
     def epochs(self) -> int:
@@ -142,7 +145,7 @@ class _Candidate:
         try:
             return self._build_and_train()
         except Exception as error:  # any of them is the candidate's: it becomes a value
-            fault = self._describe(error)
+            fault, trace = self._describe(error), user_trace(error)
         # Outside of the handler, whose exception holds on to the memory that ran out.
         self.network = None
         release_memory()
@@ -154,6 +157,7 @@ class _Candidate:
             seconds=time.monotonic() - self.began,
             timings=self.timings,
             start=self.start,
+            traceback=trace,
         )
 
     def _build_and_train(self) -> Outcome:

@@ -97,7 +97,9 @@ class Entry:
 
     def promoted(self, budget: float) -> Entry:
         """Running again, to another budget."""
-        trial = replace(self.trial, state=TrialState.RUNNING, reason="", budget=budget)
+        trial = replace(
+            self.trial, state=TrialState.RUNNING, reason="", traceback="", budget=budget
+        )
         return replace(self, trial=trial, is_open=False)
 
 
@@ -158,7 +160,8 @@ def _encode_telling(telling: Telling) -> dict[str, Any]:
         "told_as": telling.position,
         "elapsed": telling.elapsed,
     }
-    return result | {"excess": trial.excess} if trial.excess else result
+    extras = {"excess": trial.excess, "traceback": trial.traceback}
+    return result | {name: value for name, value in extras.items() if value}
 
 
 def encode_promotion(entry: Entry) -> dict[str, Any]:
@@ -212,6 +215,7 @@ def decode_result(entry: Entry, result: Mapping[str, Any]) -> Entry:
             budget=restore(told["budget"]),
             timings=restore(told["timings"]),
             excess=restore(told.get("excess", {})),
+            traceback=told.get("traceback", ""),
         )
         is_open = told.get("open", False)
         entry = entry.finished(trial, told["told_as"], told["elapsed"], is_open=is_open)

@@ -7,12 +7,15 @@ candidate does raises in the driver, and no job is forgotten.
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, NoReturn, Protocol, runtime_checkable
 
 from einsearch.errors import EinsearchError
+from einsearch.traces import user_trace
 from einsearch.trial import FailureKind
 
 Failure = tuple[FailureKind, str]
@@ -54,6 +57,7 @@ class Finished:
         is_machine_fault: whether the failure may not be the candidate's, so that another attempt
             is worth it.
         seconds: wall-clock time that it ran.
+        traceback: of what it raised, as `user_trace` gives it; empty where nothing was.
     """
 
     number: int
@@ -61,6 +65,7 @@ class Finished:
     failure: Failure | None
     is_machine_fault: bool
     seconds: float
+    traceback: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,53 @@ class Executor(Protocol):
     def close(self) -> None:
         """Stops everything; jobs under way are lost. May be called twice."""
         ...
+
+
+def attempt(
+    work: Work,
+    job: Job,
+    report: ReportBack,
+    caught: tuple[type[BaseException], ...] = (BaseException,),
+) -> Finished:
+    """Runs a job in this process.
+
+    A process that the work has forked, and that comes back from it, ends here: it is a copy of
+    this one, and would go on with everything that this one does.
+
+    Args:
+        work: what is done with it.
+        job: what to run.
+        report: takes what it reports, in this process alone.
+        caught: what becomes a failure of the job; anything else is raised.
+    """
+    home = os.getpid()
+
+    def report_here(epoch: int, metrics: Mapping[str, Any]) -> bool:
+        if os.getpid() != home:
+            raise EinsearchError(
+                "a process that the objective has forked reports an epoch: expected reports from "
+                "the process that calls the objective"
+            )
+        return report(epoch, metrics)
+
+    began = time.monotonic()
+    result, failure, trace = None, None, ""
+    try:
+        result = work(job, report_here)
+    except BaseException as error:  # SystemExit is the candidate's failure like any other
+        if os.getpid() == home and not isinstance(error, caught):
+            raise
+        failure, trace = describe_failure(error), user_trace(error)
+    if os.getpid() != home:
+        _leave(trace or getattr(result, "traceback", ""))
+    return Finished(job.number, result, failure, False, time.monotonic() - began, trace)
+
+
+def _leave(trace: str) -> NoReturn:
+    """Ends a forked process at once: buffers, and what happens at exit, are its parent's."""
+    if trace:
+        os.write(2, f"in a process that the objective has forked:\n{trace}\n".encode())
+    os._exit(1 if trace else 0)
 
 
 def describe_failure(error: BaseException) -> Failure:

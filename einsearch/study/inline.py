@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from einsearch.study.executor import Finished, Job, Judge, Report, Work, describe_failure
+from einsearch.study.executor import Finished, Job, Judge, Report, Work, attempt
 
 
 class InlineExecutor:
@@ -52,11 +51,5 @@ class InlineExecutor:
             self._arrived.append(event)
             return job.waits and self.judge is not None and self.judge(event)
 
-        began = time.monotonic()
-        result, failure = None, None
-        try:
-            result = self._work(job, report)
-        except (Exception, SystemExit) as error:
-            failure = describe_failure(error)
-        seconds = time.monotonic() - began
-        self._arrived.append(Finished(job.number, result, failure, False, seconds))
+        # Ctrl-C is the driver's.
+        self._arrived.append(attempt(self._work, job, report, (Exception, SystemExit)))

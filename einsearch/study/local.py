@@ -158,29 +158,32 @@ class LocalExecutor:
         if worker not in self._workers:
             return  # it was killed meanwhile
         match message:
-            case Ready():
-                worker.is_ready = True
+            case Ready(pid):
+                worker.ready(pid)
                 self._failed_starts = 0
             case Broken(error):
                 self.close()
                 raise error
-            case Parcel(is_last, content):
-                self._receive(worker, is_last, content)
+            case Parcel() as parcel:
+                self._receive(worker, parcel)
             case None:
                 self._bury(worker)
 
-    def _receive(self, worker: WorkerProcess, is_last: bool, content: bytes) -> None:
-        if worker.job is None:
+    def _receive(self, worker: WorkerProcess, parcel: Parcel) -> None:
+        """Takes in what a worker says of its job; nothing else is anybody's, whoever sent it."""
+        if worker.job is None or worker.job.number != parcel.number:
             return
         try:
-            self._arrived.append(pickle.loads(content))
+            event = pickle.loads(parcel.content)
+            if isinstance(event, (Finished, Report)) and event.number == parcel.number:
+                self._arrived.append(event)
         except Exception as error:  # whatever a class of the candidate's does when it is rebuilt
-            if is_last:
+            if parcel.is_last:
                 message = (
                     f"its result cannot be read by the driver: {type(error).__name__}: {error}"
                 )
                 self._fail(worker, (FailureKind.ERROR, shorten(message)))
-        if is_last:
+        if parcel.is_last:
             worker.release()
 
     def _hire(self) -> None:

@@ -252,6 +252,8 @@ class _Study:
             if not self.scheduler.judges:
                 self._note(event)
             self.callbacks.on_report(event.number, event.epoch, event.metrics)
+        elif event.number not in self.running:
+            return  # of no job that was asked for
         elif event.is_machine_fault and self.attempts[event.number] < self.options.retries:
             self._retry(event)
         else:

@@ -15,6 +15,7 @@ from einsearch.errors import Reject, SpaceFileError
 from einsearch.study.executor import Job, ReportBack, describe_failure
 from einsearch.study.result import Result, failed
 from einsearch.study.stage import Stage, as_number
+from einsearch.traces import user_trace
 from einsearch.trial import FailureKind, Trial, TrialState
 
 NAMELESS: Final = "nameless:objective"
@@ -76,7 +77,7 @@ def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Resu
     except Reject as error:
         return Result(TrialState.REJECTED, reason=str(error) or "by the objective")
     except Exception as error:
-        return failed(*describe_failure(error))
+        return failed(*describe_failure(error), user_trace(error))
     named = returned if isinstance(returned, Mapping) else {main: returned}
     values = {}
     for name, value in named.items():

@@ -10,17 +10,21 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from einsearch.study.executor import Failure, Job
+from einsearch.study.keeper import has_keeper
+from einsearch.study.mainmodule import without_main
 from einsearch.study.worker import Answer, Message, Settings, run_worker
 from einsearch.trial import FailureKind
 
 _SECONDS_TO_END: Final = 1.0
 """For a process whose pipe is closed."""
+_SECONDS_TO_CLEAR: Final = 10.0
+"""For a keeper that ends all that is below it; it takes milliseconds."""
 _FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 """Signals that no candidate gets for what it computes."""
 _KERNEL_COUNTERS: Final = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
@@ -48,6 +52,7 @@ class WorkerProcess:
     Attributes:
         process: the process.
         is_ready: whether it has built its work.
+        pid: of the process that works, below `process`; None until it is ready.
         job: what it runs, or None.
         began: `time.monotonic()` when the job was sent.
         deadline: when the job must have ended.
@@ -58,10 +63,11 @@ class WorkerProcess:
         self.connection, theirs = context.Pipe()
         # No daemon, which could not have children: data loaders want some.
         self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=False)
-        with _ctrl_c_held():
+        with _ctrl_c_held(), nullcontext() if settings.factory.needs_main else without_main():
             self.process.start()
         theirs.close()
         self.is_ready = False
+        self.pid: int | None = None
         self.job: Job | None = None
         self.began = math.inf
         self.deadline = math.inf
@@ -73,6 +79,11 @@ class WorkerProcess:
             while True:
                 events.put((self, self.connection.recv()))
         events.put((self, None))
+
+    def ready(self, pid: int) -> None:
+        """It has built its work."""
+        self.is_ready = True
+        self.pid = pid
 
     def take(self, job: Job, seconds: float) -> None:
         """Sends a job. To a dead worker too: its death is an event under way."""
@@ -103,12 +114,15 @@ class WorkerProcess:
     def memory(self) -> int:
         """Bytes that the process holds in memory; 0 where the system does not tell."""
         with suppress(OSError, ValueError, IndexError):
-            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
             return int(pages) * os.sysconf("SC_PAGE_SIZE")
         return 0
 
     def kill(self) -> None:
-        """Ends the process and its children at once."""
+        """Ends the process, its children, and theirs, at once."""
+        if has_keeper():
+            self.process.terminate()
+            self.process.join(_SECONDS_TO_CLEAR)
         if self.process.pid is not None and hasattr(os, "killpg"):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -29,6 +29,7 @@ class Result:
         weights: of the trained network, by name; kept if the trial is among the best.
         checkpoint: what the work can go on from with a larger budget.
         trained: first and last epoch that were paid for: (0, 3), (3, 9) after a checkpoint.
+        traceback: of what a failed one raised, as `user_trace` gives it.
     """
 
     state: TrialState
@@ -40,11 +41,13 @@ class Result:
     weights: Mapping[str, Any] | None = None
     checkpoint: bytes | None = None
     trained: tuple[int, int] | None = None
+    traceback: str = ""
 
 
-def failed(kind: FailureKind, message: str) -> Result:
+def failed(kind: FailureKind, message: str, traceback: str = "") -> Result:
     """A failure."""
-    return Result(TrialState.FAILED, reason=f"{kind}: {message}" if message else str(kind))
+    reason = f"{kind}: {message}" if message else str(kind)
+    return Result(TrialState.FAILED, reason=reason, traceback=traceback)
 
 
 def from_outcome(outcome: Outcome) -> Result:
@@ -59,6 +62,7 @@ def from_outcome(outcome: Outcome) -> Result:
         weights=outcome.weights,
         checkpoint=outcome.checkpoint,
         trained=(outcome.start, outcome.epochs),
+        traceback=outcome.traceback,
     )
 
 
@@ -69,7 +73,7 @@ def result_of(finished: Finished) -> Result:
         TypeError: the work returned something else than a `Result`.
     """
     if finished.failure is not None:
-        return failed(*finished.failure)
+        return failed(*finished.failure, finished.traceback)
     if not isinstance(finished.result, Result):
         raise TypeError(f"work returns a Result, not {type(finished.result).__name__}")
     return finished.result
@@ -119,6 +123,7 @@ def finish_trial(
         seconds=trial.seconds + seconds,
         budget=trial.budget if result.budget is None else result.budget,
         excess=excess,
+        traceback=result.traceback if state is TrialState.FAILED else "",
     )
 
 

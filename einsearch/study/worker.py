@@ -6,42 +6,45 @@ a failure of its job, not of the worker.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
-import multiprocessing
 import os
 import pickle
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
 from einsearch.errors import EinsearchError
 from einsearch.files import open_append
+from einsearch.shown import shown
 from einsearch.study.executor import (
-    Finished,
     Job,
     Report,
     Work,
+    attempt,
     describe_failure,
     shorten,
 )
-from einsearch.study.packing import Packed
+from einsearch.study.keeper import end_strays, split
+from einsearch.study.packing import Packed, dumps
 from einsearch.trial import FailureKind
 
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The work is built; jobs may come."""
+    """The work is built; jobs may come.
+
+    Attributes:
+        pid: of the process that works.
+    """
+
+    pid: int
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class Parcel:
     """A pickled message, so that one which cannot be unpickled is still attributed.
 
     Attributes:
+        number: of the job.
         is_last: whether it is the job's `Finished`.
         content: pickled `Finished` or `Report`.
     """
 
+    number: int
     is_last: bool
     content: bytes
 
@@ -92,19 +97,21 @@ class Settings:
 def run_worker(connection: Connection, settings: Settings) -> None:
     """The main function of a worker process; returns when the driver closes its end."""
     _leave_terminal(settings.log)
-    _die_with_driver()
+    split(connection.close)
+    if settings.log is not None:
+        faulthandler.enable(file=2)
     try:
         work = _build_work(settings)
     except BaseException as error:
         connection.send(Broken(_startup_error(error)))
         return
-    connection.send(Ready())
+    connection.send(Ready(os.getpid()))
     while True:
         try:
             job = connection.recv()
         except (EOFError, OSError):
             return
-        _run(connection, job, work)
+        _run(connection, job, work, settings.log)
 
 
 def _leave_terminal(log: Path | None) -> None:
@@ -117,23 +124,6 @@ def _leave_terminal(log: Path | None) -> None:
         with open_append(log) as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        faulthandler.enable(file=2)
-
-
-def _die_with_driver() -> None:
-    """Ends this process when the driver dies, however it dies and whatever goes on here."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    if sys.platform == "linux":
-        # The kernel does it even while a candidate never lets another thread run.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _build_work(settings: Settings) -> Work:
@@ -168,23 +158,21 @@ def _startup_error(error: BaseException) -> EinsearchError:
     return explained
 
 
-def _run(connection: Connection, job: Job, work: Work) -> None:
+def _run(connection: Connection, job: Job, work: Work, log: Path | None) -> None:
     def report(epoch: int, metrics: Mapping[str, Any]) -> bool:
-        content = pickle.dumps(Report(job.number, epoch, dict(metrics)))
-        connection.send(Parcel(False, content))
+        content = dumps(Report(job.number, epoch, dict(metrics)))
+        connection.send(Parcel(job.number, False, content))
         return job.waits and connection.recv().stops
 
-    began = time.monotonic()
-    result, failure = None, None
+    finished = attempt(work, job, report)
+    end_strays()
+    trace = finished.traceback or getattr(finished.result, "traceback", "")
+    if trace and log is not None:
+        print(f"trial {job.number}:\n{shown(trace)}", file=sys.stderr, flush=True)
     try:
-        result = work(job, report)
-    except BaseException as error:  # SystemExit is the candidate's failure like any other
-        failure = describe_failure(error)
-    seconds = time.monotonic() - began
-    try:
-        content = pickle.dumps(Finished(job.number, result, failure, False, seconds))
+        content = dumps(finished)
     except Exception as error:
         message = f"its result cannot be sent to the driver: {type(error).__name__}: {error}"
-        lost = (FailureKind.ERROR, shorten(message))
-        content = pickle.dumps(Finished(job.number, None, lost, False, seconds))
-    connection.send(Parcel(True, content))
+        lost = replace(finished, result=None, failure=(FailureKind.ERROR, shorten(message)))
+        content = pickle.dumps(lost)
+    connection.send(Parcel(job.number, True, content))

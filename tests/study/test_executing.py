@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import sys
+import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(EinsearchError, match="cannot be sent to worker processes"):
         search(
             grammar,
-            lambda derivation: 0.0,
+            partial(max, threading.Lock()),
             input=vector(4),
             trials=1,
             workers=1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +209,13 @@ def test_an_objective_that_cannot_be_sent_leaves_nothing(
         raise AssertionError("a folder was made")
 
     monkeypatch.setattr(RunFolder, "create", never)
-    message = r"cannot be sent to worker processes: .*lambda.*Define it at the top of a module"
+    message = (
+        r"cannot be sent to worker processes: .*_thread\.lock.* Make inside of the objective what"
+    )
     with pytest.raises(EinsearchError, match=message):
         search_grammar(
             GRAMMAR,
-            lambda derivation: 1.0,
+            partial(max, threading.Lock()),
             input=image(3, 8, 8),
             workers=1,
             directory=tmp_path / "run",

@@ -57,6 +57,7 @@ def trials(draw: st.DrawFn) -> Trial:
         budget=draw(st.none() | FINITE),
         timings=draw(st.dictionaries(NAMES, FINITE, max_size=3)),
         reason=draw(st.text(max_size=20)),
+        traceback=draw(st.text(max_size=20)),
     )
 
 

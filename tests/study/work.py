@@ -85,6 +85,55 @@ def start_child_then_hang(job: Job, report: ReportBack) -> NoReturn:
     hang()
 
 
+def start_sessions(job: Job, report: ReportBack) -> str:
+    """Starts a child with a session of its own, an orphan, and one that stays a child."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    own = subprocess.Popen(sleep, start_new_session=True, env={})
+    orphan = subprocess.run(["sh", "-c", "sleep 600 >&- & echo $!"], stdout=-1, check=True)
+    child = subprocess.Popen(sleep)
+    report(1, {"own": own.pid, "orphan": int(orphan.stdout), "child": child.pid})
+    return "started"
+
+
+def start_sessions_then_hang(job: Job, report: ReportBack) -> NoReturn:
+    start_sessions(job, report)
+    hang()
+
+
+def start_sessions_then_die(job: Job, report: ReportBack) -> NoReturn:
+    start_sessions(job, report)
+    die(signal.SIGKILL)
+    raise AssertionError
+
+
+def own_session_then_hang(job: Job, report: ReportBack) -> NoReturn:
+    own = subprocess.Popen(["sleep", "600"], start_new_session=True, env={})
+    report(1, {"pid": own.pid})
+    hang()
+
+
+def fork_and_come_back(job: Job, report: ReportBack) -> int:
+    """Its child returns too, and says something of its own."""
+    if os.fork() == 0:
+        return -1
+    os.wait()
+    return job.number
+
+
+def fork_and_raise(job: Job, report: ReportBack) -> int:
+    if os.fork() == 0:
+        raise RuntimeError("the child's own failure")
+    os.wait()
+    return job.number
+
+
+def fork_and_report(job: Job, report: ReportBack) -> int:
+    """What its child ended with: it reports, which it may not."""
+    if os.fork() == 0:
+        report(1, {"accuracy": 0.0})
+    return os.waitstatus_to_exitcode(os.wait()[1])
+
+
 def leave_orphan(job: Job, report: ReportBack) -> NoReturn:
     """Dies, while a child out of reach keeps the pipe to the driver open."""
     child = os.fork()
@@ -123,6 +172,7 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "reports": report_epochs,
     "obey": obey,
     "error": lambda job, report: raise_it(ValueError("wrong\nsizes")),
+    "escape": lambda job, report: raise_it(ValueError("\x1b[31mred")),
     "task-error": lambda job, report: raise_it(TaskError("no such column")),
     "memory": lambda job, report: raise_it(MemoryError()),
     "exit": lambda job, report: sys.exit(3),
@@ -134,6 +184,14 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "hang": lambda job, report: hang(),
     "report-hang": report_then_hang,
     "child": start_child_then_hang,
+    "sessions": start_sessions,
+    "sessions-hang": start_sessions_then_hang,
+    "sessions-die": start_sessions_then_die,
+    "own-session-hang": own_session_then_hang,
+    "fork": fork_and_come_back,
+    "fork-raise": fork_and_raise,
+    "fork-exit": lambda job, report: sys.exit(3) if os.fork() == 0 else os.wait()[1],
+    "fork-report": fork_and_report,
     "sigkill": lambda job, report: die(signal.SIGKILL),
     "sigsegv": lambda job, report: die(signal.SIGSEGV),
     "stop": lambda job, report: die(signal.SIGSTOP),

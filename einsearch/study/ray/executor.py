@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import time
 from collections import deque
 from typing import Final
 
 import ray
 import ray.exceptions
-from ray import cloudpickle
 
 from einsearch.errors import EinsearchError
 from einsearch.study.executor import (
@@ -89,12 +89,12 @@ class RayExecutor:
         self._unanswered = 0
         self._is_lost = False
         self._surveyed = -math.inf
-        packed = pack(factory, cloudpickle.dumps)
+        packed = pack(factory, travels=address is not None)
         self._owns_cluster = connect(address)
         try:
             self._head = ray.get_runtime_context().gcs_address
             arrays = [ray.put(array) for array in packed.arrays]
-            self._arguments = (packed.content, arrays, seconds)
+            self._arguments = (packed.content, arrays, seconds, tuple(sys.path))
             self._class = actor_class(self._resources)
             self._room_since = time.monotonic()
             self._survey()
@@ -239,11 +239,11 @@ class RayExecutor:
         match said:
             case Unable(error):
                 raise error
-            case Finished() | Report() if worker.job is not None:
+            case Finished() | Report() if _is_of(said, worker.job):
                 self._arrived.append(said)
             case None if worker.job is not None:
                 raise ray.exceptions.RayError("its worker ended without a result")
-        if said is None or isinstance(said, Finished):
+        if said is None or (isinstance(said, Finished) and _is_of(said, worker.job)):
             worker.release()
 
     def _bury(self, worker: Worker, error: Exception) -> None:
@@ -276,6 +276,11 @@ class RayExecutor:
         self._workers.remove(worker)
         self._arrived.append(Resized(self.capacity))
         self._surveyed = -math.inf
+
+
+def _is_of(said: Finished | Report, job: Job | None) -> bool:
+    """Whether a worker speaks of the job that it has."""
+    return job is not None and said.number == job.number
 
 
 def is_memory_kill(error: Exception) -> bool:

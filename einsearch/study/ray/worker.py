@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, cast
 
 import ray
@@ -23,7 +25,11 @@ def actor_class(resources: Resources) -> Any:
     """The remote side: a `Supervisor` over the factory's arrays as the node's store holds them."""
 
     class Actor:
-        def __init__(self, content: bytes, arrays: list[Any], seconds: float | None) -> None:
+        def __init__(
+            self, content: bytes, arrays: list[Any], seconds: float | None, path: tuple[str, ...]
+        ) -> None:
+            # Where this machine has the driver's folders, its modules are found in them.
+            sys.path += [place for place in path if place not in sys.path and Path(place).is_dir()]
             factory = Packed(content, tuple(ray.get(arrays)))
             threads, memory = resources.threads, resources.memory
             self.supervisor = Supervisor(factory, seconds, threads, memory)

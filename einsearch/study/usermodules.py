@@ -1,0 +1,89 @@
+"""Which modules are the user's, and which of them another process could not import."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+_OWN = "einsearch"
+
+
+def users_modules() -> list[ModuleType]:
+    """Modules that are loaded and belong to no installation: not Python's, no package's."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        is_main = name in ("__main__", "__mp_main__")
+        if is_main or not isinstance(module, ModuleType) or name.partition(".")[0] == _OWN:
+            continue
+        if module.__name__ == name and _is_users(module):
+            found.append(module)
+    return found
+
+
+def lost_modules() -> list[ModuleType]:
+    """Those of the user's modules that a process with the same path would not find, or would
+    take another file for."""
+    return [module for module in users_modules() if not _is_found(module)]
+
+
+@contextmanager
+def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    """What is pickled in here carries these modules' functions and classes along."""
+    known = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in known]
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in added:
+            with suppress(ValueError):
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_users(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    if file is None:
+        # A package without __init__.py has a spec; one made by hand has nothing.
+        return getattr(module, "__spec__", None) is None and not _is_builtin(module.__name__)
+    path = Path(file)
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    return not any(path.is_relative_to(folder) for folder in _python_folders())
+
+
+def _is_builtin(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top in sys.stdlib_module_names or top in sys.builtin_module_names
+
+
+@cache
+def _python_folders() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({Path(paths[name]) for name in ("stdlib", "platstdlib")})
+
+
+def _is_found(module: ModuleType) -> bool:
+    """Whether the finders of Python, as another process has them, come to the same file."""
+    spec: Any = None
+    parent = sys.modules.get(module.__name__.rpartition(".")[0])
+    path = None if parent is None else getattr(parent, "__path__", None)
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        with suppress(Exception):  # a finder of others'
+            spec = None if find is None else find(module.__name__, path)
+        if spec is not None:
+            break
+    origin = getattr(spec, "origin", None)
+    file = getattr(module, "__file__", None)
+    if origin is None or file is None:
+        return False
+    return Path(origin).resolve() == Path(file).resolve()
