@@ -14,12 +14,18 @@ from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
 from einsearch.numbers import Scores, count, memory, plural
 from einsearch.report.history import counts_by_reason, counts_by_state
+from einsearch.study.events import StopReason
+from einsearch.trial import TrialState
 
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Architecture
     from einsearch.primitives.program import Program
     from einsearch.study.run import Run
     from einsearch.trial import Trial
+
+
+SMALL = 100
+"""After more trials than these, nobody counts whether the space has twice as many networks."""
 
 
 def summary(
@@ -161,9 +167,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
         print_drawing(run, best)
         say()
         facts = trial_facts(run, best)
-    states = counts_by_state(run.trials).items()
-    counted = ", ".join(f"{number} {state.lower()}" for state, number in states)
-    facts["trials"] = f"{len(run.trials)}: {counted}"
+    facts["trials"] = _counted(run)
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")
     print_facts(facts | {"run folder": str(run.directory)})
@@ -174,6 +178,15 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
             for command, meaning in next_commands(run, is_whole=is_whole).items()
         }
     )
+
+
+def _counted(run: Run) -> str:
+    """How many trials there were, by state; duplicates apart, which cost nothing."""
+    states = counts_by_state(run.trials)
+    duplicates = states.pop(TrialState.DUPLICATE, 0)
+    counted = ", ".join(f"{number} {state.lower()}" for state, number in states.items())
+    also = f"; {plural(duplicates, 'duplicate')}, at no cost" if duplicates else ""
+    return f"{sum(states.values())}: {counted}{also}"
 
 
 def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
@@ -190,8 +203,22 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
         return {f"{program} resume {folder}": "go on with the search"} | (more if run.best else {})
     if run.best is None:
         return {f"{program} trials {folder}": "why each trial failed"}
-    total = 2 * len(run.trials)
-    return more | {f"{program} resume {folder} --trials {total}": "search on"}
+    total = _more_trials(run)
+    return more | ({f"{program} resume {folder} --trials {total}": "search on"} if total else {})
+
+
+def _more_trials(run: Run) -> int | None:
+    """To how many trials it is worth going on: twice as many, or all that there can be; None where
+    all networks were tried."""
+    from einsearch.study.duplicates import count_spent
+    from einsearch.study.plan import networks_of
+
+    spent = count_spent(run.trials)
+    if run.state == StopReason.EXHAUSTED or run.folder is None:
+        return None
+    known = networks_of(run.folder, at_most=2 * spent) if spent <= SMALL else None
+    total = 2 * spent if known is None else min(2 * spent, known)
+    return total if total > spent else None
 
 
 def _taking_away(run: Run, program: str) -> dict[str, str]:

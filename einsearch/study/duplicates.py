@@ -22,6 +22,10 @@ class Known:
         for trial in trials:
             self.note(trial)
 
+    def __contains__(self, hash: object) -> bool:
+        """Whether an architecture of that hash was proposed."""
+        return hash in self._originals
+
     @property
     def originals(self) -> int:
         return len(self._originals)

@@ -21,6 +21,7 @@ from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executor import Executor, Finished, Job, Report, Resized
+from einsearch.study.exhausting import Untried
 from einsearch.study.objective import decisions_payload
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
@@ -157,6 +158,7 @@ class _Study:
     def _search(self) -> StopReason:
         self.callbacks.on_start(self.record.trials, self.record.directions, self.budget)
         self.searcher, note = rebuild(self.make_searcher, self.record.entries)
+        self.untried = Untried(self.searcher.space, self._hash_of)
         if note:
             self.callbacks.on_note(note)
         self.scheduler.restore(self.record.entries)
@@ -196,9 +198,15 @@ class _Study:
             return StopReason.HOURS
         if self.left == 0:
             return StopReason.TRIALS
-        if self.known.in_a_row >= self.options.max_duplicates:
-            return StopReason.EXHAUSTED
-        return None
+        return StopReason.EXHAUSTED if self._is_exhausted() else None
+
+    def _is_exhausted(self) -> bool:
+        """Whether all networks were tried, or the searcher finds no other."""
+        if not self.known.in_a_row and not self.untried.looks_small():
+            return False
+        if self.known.originals and self.untried.is_nothing(self.known):
+            return True
+        return self.known.in_a_row >= self.options.max_duplicates
 
     def _propose(self) -> None:
         began = time.perf_counter()
@@ -216,6 +224,9 @@ class _Study:
         trial = self.record.propose(trial)
         self.callbacks.on_proposal(trial)
         self._admit(trial, proposal.derivation)
+
+    def _hash_of(self, derivation: Any) -> str:
+        return self.options.describe(derivation).hash
 
     def _finished(self, number: int) -> Trial | None:
         """The trial of that number if it has finished."""
@@ -318,6 +329,11 @@ class _Study:
             return f"the budget of {self.budget.hours:g} hours is spent"
         if reason is StopReason.INTERRUPTED:
             return f"interrupted; under way and run again on resume: {_counted(len(self.running))}"
+        if self.untried.is_nothing(self.known):
+            number = self.known.originals
+            return (
+                f"all {number} networks were tried" if number != 1 else "the one network was tried"
+            )
         return (
             f"nothing new is left: {self.known.in_a_row} proposals in a row repeated one of the "
             f"{self.known.originals} architectures seen"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.api import Derivation, image, load_grammar, open_run, search
+from einsearch.api import Derivation, image, load_grammar, open_run, parse_grammar, search
 from einsearch.cli.results import lineage
 from einsearch.numbers import memory
 from einsearch.trial import Trial, TrialState
@@ -238,3 +238,24 @@ def test_a_searcher_that_learns_no_grammar_is_no_mistake(cli: Command, failed: P
     result = cli("learned", failed)
     assert result.status == 1
     assert result.err == "the searcher of this run learns no grammar\n"
+
+
+def test_duplicates_are_left_out_unless_asked_for(cli: Command, tmp_path: Path) -> None:
+    grammar = parse_grammar("start x\nx = relu | gelu | tanh\n")
+    folder = tmp_path / "run"
+    search(
+        grammar,
+        lambda _: 1.0,
+        input=image(1, 8, 8),
+        trials=3,
+        searcher="random",
+        directory=folder,
+    )
+    everything = json.loads(cli("trials", folder, "--json").out)
+    repeated = [trial for trial in everything if trial["state"] == "DUPLICATE"]
+    assert repeated
+    status, out, err = cli("trials", folder)
+    assert len(out.splitlines()) == 2 + 3
+    assert err.strip() == f"{len(repeated)} duplicates left out: --duplicates shows them too"
+    assert len(cli("trials", folder, "--duplicates").out.splitlines()) == 2 + len(everything)
+    assert len(cli("trials", folder, "--state", "duplicate").out.splitlines()) == 2 + len(repeated)
