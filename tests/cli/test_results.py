@@ -254,7 +254,7 @@ def test_duplicates_are_left_out_unless_asked_for(cli: Command, tmp_path: Path) 
     everything = json.loads(cli("trials", folder, "--json").out)
     repeated = [trial for trial in everything if trial["state"] == "DUPLICATE"]
     assert repeated
-    status, out, err = cli("trials", folder)
+    _, out, err = cli("trials", folder)
     assert len(out.splitlines()) == 2 + 3
     assert err.strip() == f"{len(repeated)} duplicates left out: --duplicates shows them too"
     assert len(cli("trials", folder, "--duplicates").out.splitlines()) == 2 + len(everything)
