@@ -47,6 +47,11 @@ class CheckpointStore:
             self.numbers.discard(number)
             self._place.remove(file_name(number))
 
+    def leave_others(self, numbers: Iterable[int]) -> None:
+        """Leaves the checkpoints of all other trials alone from here on, as of trials whose record
+        was lost: nothing here reads or removes them."""
+        self.numbers &= set(numbers)
+
     def retain(self, numbers: Iterable[int]) -> None:
         """Removes the checkpoints of all other trials, which a crash may have left."""
         for number in self.numbers - set(numbers):

@@ -92,7 +92,7 @@ def _keep(trial: Trial, result: FinalResult, folder: RunFolder) -> str | None:
     from safetensors.numpy import save
 
     name = f"{WEIGHTS}/final-{trial.number}.safetensors"
-    folder.write(name, save(dict(result.weights), {"text": trial.text, "hash": trial.hash}))
+    folder.add(name, save(dict(result.weights), {"text": trial.text, "hash": trial.hash}))
     return name
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -30,7 +30,7 @@ from einsearch import files as system
 from einsearch.errors import RunError
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
-from einsearch.study.founding import Founding, check_vacant
+from einsearch.study.founding import Begin, Founding, check_vacant
 from einsearch.study.storageurl import remember, whole
 from einsearch.version import __version__
 
@@ -57,7 +57,6 @@ _OWN_FILES: Final = (
     TASK,
     WORKERS_LOG,
     "driver.lock",
-    "driver.txt",
 )
 _OWN_FOLDERS: Final = (WEIGHTS, CHECKPOINTS)
 """What a run that made no trial may have in its folder, beside what it was made with."""
@@ -82,6 +81,7 @@ class RunFolder:
         self.path = system.user_path(path)
         self.info = _read_info(self.path)
         self._founding: Founding | None = None
+        self._added: set[str] = set()
 
     @classmethod
     def create(
@@ -90,6 +90,7 @@ class RunFolder:
         files: Mapping[str, str] | None = None,
         storage: str | None = None,
         study: str = "einsearch",
+        begin: Callable[[Path], None] | None = None,
     ) -> RunFolder:
         """Makes a new run folder, which is there whole or not at all.
 
@@ -99,6 +100,7 @@ class RunFolder:
             storage: URL of an Optuna storage for the record, whose password is not written; None
                 for a journal in the folder.
             study: name of the study in it.
+            begin: makes the journal in the folder that it is given, while nobody sees it.
 
         Raises:
             RunError: it holds a run or anything else already, or cannot be written.
@@ -120,7 +122,8 @@ class RunFolder:
         with _writing(path):
             founding = Founding(path)
             texts = {name: text.encode() for name, text in files.items()}
-            founding.build({**texts, VERSIONS: _json(info)})
+            made_by = None if begin is None else Begin(begin, (JOURNAL, f"{JOURNAL}.lock"))
+            founding.build({**texts, VERSIONS: _json(info)}, made_by)
         made = cls(path)
         made._founding = founding
         return made
@@ -195,6 +198,19 @@ class RunFolder:
             target.parent.mkdir(exist_ok=True)
             system.replace_file(target, data)
         return target
+
+    def add(self, name: str, data: bytes) -> Path:
+        """Writes a file of the folder. What another session has written under its name is kept
+        beside it, as "NAME.earlier-1". Raises RunError."""
+        target = self.inside(name)
+        with _writing(self.path):
+            if name not in self._added and target.is_file() and target.read_bytes() != data:
+                number = 1
+                while (kept := target.with_name(f"{target.name}.earlier-{number}")).exists():
+                    number += 1
+                target.rename(kept)
+        self._added.add(name)
+        return self.write(name, data)
 
     def inside(self, name: str) -> Path:
         """The place of a file in the folder.

@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,19 @@ from einsearch.errors import FolderTaken, RunError
 
 _NAMED: Final = 3
 """So many files of a folder that is not empty are named."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What makes further files of a new folder.
+
+    Attributes:
+        make: is given the folder.
+        files: names of what it makes.
+    """
+
+    make: Callable[[Path], None]
+    files: tuple[str, ...]
 
 
 class Founding:
@@ -33,18 +47,21 @@ class Founding:
         self._path = path
         self._folders: list[Path] = []
         self._names: list[str] = []
+        self._begin: Begin | None = None
 
-    def build(self, files: Mapping[str, bytes]) -> None:
+    def build(self, files: Mapping[str, bytes], begin: Begin | None = None) -> None:
         """Makes the folder with its files.
 
         Args:
             files: relative name -> content; the last one makes it a run.
+            begin: makes further files of the folder that it is given, before the last one; what
+                it does is known by the names that it gives.
 
         Raises:
             FolderTaken: something has taken the place meanwhile.
             OSError: it cannot be written; nothing is left then.
         """
-        self._names = list(files)
+        self._begin = begin
         if self._path.exists():
             self._fill(self._path, files)
             return
@@ -55,7 +72,7 @@ class Founding:
             self._fill(draft, files)
             _rename(draft, self._path)
         except BaseException:
-            _empty(draft, files)
+            _empty(draft, self._names)
             system.remove_empty([draft, *self._folders])
             raise
         self._folders.insert(0, self._path)
@@ -72,10 +89,13 @@ class Founding:
         system.remove_empty(self._folders)
 
     def _fill(self, folder: Path, files: Mapping[str, bytes]) -> None:
-        made: list[str] = []
+        made = self._names
         inner: list[Path] = []
         try:
-            for name, data in files.items():
+            for place, (name, data) in enumerate(files.items(), start=1):
+                if place == len(files) and self._begin is not None:
+                    made += self._begin.files
+                    self._begin.make(folder)
                 inner = system.make_folder((folder / name).parent) + inner
                 system.add_file(folder / name, data)
                 made.append(name)

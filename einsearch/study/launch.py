@@ -43,7 +43,7 @@ from einsearch.study.objective import (
     name_of,
     objective_work,
 )
-from einsearch.study.opening import drive, new_study
+from einsearch.study.opening import begin_journal, drive, new_study
 from einsearch.study.places import find_place
 from einsearch.study.plan import Plan, changed_file, check_stage, plan_file
 from einsearch.study.pruning import epochs_section, make_scheduler
@@ -52,6 +52,7 @@ from einsearch.study.run import Run, open_run
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import VERSION as SPACE_VERSION
 from einsearch.study.spacefile import SpaceFile, load_space_file
+from einsearch.study.storageurl import absolute_storage
 from einsearch.study.taskfile import (
     check_unchanged,
     located,
@@ -199,7 +200,9 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
     folder = None
     if directory is not None:
         files = {**plan.files, TASK: task_text(plan.spec, plan.task, plan.fingerprint())}
-        folder = RunFolder.create(Path(directory), files, storage, new_study(storage))
+        storage = None if storage is None else absolute_storage(storage)
+        begin = partial(begin_journal, directions=plan.directions) if storage is None else None
+        folder = RunFolder.create(Path(directory), files, storage, new_study(storage), begin)
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
@@ -252,7 +255,7 @@ def _go_on(
     changed: Mapping[str, str] | None = None,
 ) -> Run:
     """Drives a run; `changed` are texts that take the place of files of its folder."""
-    driving = drive(folder, plan.directions, storage)
+    driving = drive(folder, plan.directions, storage, is_begun=changed is not None)
     read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
     for note in (*driving.notes, *read):
         callbacks.on_note(note)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import socket
-import time
-import weakref
 from pathlib import Path
 from typing import Final
 
+from filelock import FileLock, Timeout
+
 from einsearch.errors import RunError
+from einsearch.files import open_changing
 
 LOCK_FILE: Final = "driver.lock"
-"""Name of the lock file. It stays; an empty one means that the last driver ended in order."""
+"""Name of the lock file, which names the process. It stays; an empty one means that the last
+driver ended in order."""
 
 _BUSY: Final = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
-_ATTEMPTS: Final = 5
+_PATIENCE: Final = 0.1
+"""Seconds to wait for it: `is_locked` of another process holds it for some microseconds."""
 _PAUSE: Final = 0.02
 """Seconds between attempts."""
 
@@ -38,27 +42,46 @@ class DriverLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK_FILE
+        self._process = os.getpid()
+        if not folder.is_dir():  # the lock would make it
+            raise RunError(f"cannot write in the run folder {folder}: No such folder")
+        if self.path.is_symlink():
+            raise RunError(
+                f"{self.path} is a link: a run folder has its own files alone; remove it"
+            )
+        self._lock = FileLock(
+            self.path, timeout=_PATIENCE, mode=0o644, poll_interval=_PAUSE, thread_local=False
+        )
         try:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire()
+            self._is_held = True
+            self.after_crash = self._name(f"{os.getpid()} {socket.gethostname()}\n")
+        except Timeout:
+            raise RunError(
+                f"the run folder {folder} is in use by {describe_holder(folder)}; "
+                "wait until it ends, or stop it"
+            ) from None
         except OSError as error:
+            self._lock.release(force=True)
             raise RunError(f"cannot write in the run folder {folder}: {error.strerror}") from None
-        try:
-            _lock(self._descriptor)
-        except OSError as error:
-            os.close(self._descriptor)
-            raise _refusal(folder, error) from None
-        self._is_held = True
-        self.after_crash = os.fstat(self._descriptor).st_size > 0
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
-        _release_in_forks(self)
 
     def close(self) -> None:
-        """Lets go, and leaves word that this driver ended in order. Twice is once."""
-        if self._is_held:
+        """Lets go, and leaves word that this driver ended in order. Twice is once; in a process
+        that was forked off it does nothing."""
+        if self._is_held and os.getpid() == self._process:
             self._is_held = False
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):
+                self._name("")
+            self._lock.release(force=True)
+
+    def _name(self, text: str) -> bool:
+        """Writes who holds the lock; whether somebody was named before."""
+        with open_changing(self.path) as file:
+            was_named = bool(file.read(1))
+            file.seek(0)
+            file.truncate()
+            file.write(text.encode())
+        return was_named
 
     def __enter__(self) -> DriverLock:
         return self
@@ -66,60 +89,24 @@ class DriverLock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _forget(self) -> None:
-        """Closes a forked child's copy, so that the lock ends with the driver itself."""
-        if self._is_held:
-            self._is_held = False
-            os.close(self._descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    """Takes the lock; `is_locked` of another process may hold it for some microseconds."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _BUSY or attempt == _ATTEMPTS - 1:
-                raise
-        time.sleep(_PAUSE)
-    return None
-
-
-def _refusal(folder: Path, error: OSError) -> RunError:
-    if error.errno not in _BUSY:
-        return RunError(f"cannot lock the run folder {folder}: {error.strerror}")
-    return RunError(
-        f"the run folder {folder} is in use by {describe_holder(folder)}; "
-        "wait until it ends, or stop it"
-    )
-
-
-def _release_in_forks(lock: DriverLock) -> None:
-    reference = weakref.ref(lock)
-
-    def release() -> None:
-        if (held := reference()) is not None:
-            held._forget()
-
-    os.register_at_fork(after_in_child=release)
-
 
 def describe_holder(folder: Path) -> str:
-    """The process that the lock file names: "process 4711", with its machine if another."""
+    """The process that the folder names: "process 4711", with its machine if another."""
     try:
         words = (folder / LOCK_FILE).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         words = []
-    if not words:
+    if not words or not words[0].isdecimal():
         return "another process"
     elsewhere = len(words) > 1 and words[1] != socket.gethostname()
     return f"process {words[0]}" + (f" on {words[1]}" if elsewhere else "")
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a driver is at work in the folder. Needs no right to write there."""
+    """Whether a driver is at work in the folder. Needs no right to write there, and writes
+    nothing, as taking the lock would."""
     try:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY)
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

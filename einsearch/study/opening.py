@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
 from einsearch.errors import RunError
-from einsearch.study.folder import RunFolder
+from einsearch.study.folder import JOURNAL, RunFolder
 from einsearch.study.lock import DriverLock
 from einsearch.study.record import Record
 from einsearch.study.storage import journal_storage, memory_storage, repair_journal, url_storage
@@ -47,8 +48,19 @@ class Driving:
         self.close()
 
 
+def begin_journal(folder: Path, directions: Mapping[str, str]) -> None:
+    """Makes the record of a new run in its folder: a study without trials. Raises RunError."""
+    path = folder / JOURNAL
+    storage = journal_storage(path, is_driver=True)
+    Record(storage, new_study(None), directions, str(path)).close()
+
+
 def drive(
-    folder: RunFolder | None, directions: Mapping[str, str], storage: str | None = None
+    folder: RunFolder | None,
+    directions: Mapping[str, str],
+    storage: str | None = None,
+    *,
+    is_begun: bool = False,
 ) -> Driving:
     """Opens the record of a run to write to it.
 
@@ -56,6 +68,7 @@ def drive(
         folder: of the run; None keeps the record in memory, or in `storage`.
         directions: objective name -> "maximize" or "minimize".
         storage: URL of an Optuna storage, where there is no folder to name it.
+        is_begun: whether the run has its record already; it is not made again.
 
     Raises:
         RunError: another driver is at work there, the record cannot be written, is damaged, or
@@ -67,13 +80,20 @@ def drive(
     lock = DriverLock(folder.path)
     try:
         if folder.storage is not None:
-            place = f"study {folder.study}"
+            kept = url_storage(folder.storage, is_begun=is_begun)
+            place = f"study {folder.study} of {folder.path}"
             return Driving(
-                Record(url_storage(folder.storage), folder.study, directions, place), (), lock
+                Record(kept, folder.study, directions, place, is_begun=is_begun), (), lock
+            )
+        if is_begun and not folder.journal.exists():
+            raise RunError(
+                f"the record of the run {folder.path} is lost: it has no {JOURNAL}. Put it back "
+                "from a copy, or start a new run in another folder"
             )
         note = repair_journal(folder.journal)
         kept = journal_storage(folder.journal, is_driver=True, after_crash=lock.after_crash)
-        record = Record(kept, folder.study, directions, str(folder.journal))
+        place = str(folder.journal)
+        record = Record(kept, folder.study, directions, place, is_begun=is_begun)
     except BaseException:
         lock.close()
         raise
@@ -87,7 +107,11 @@ def read_record(folder: RunFolder) -> Record:
         RunError: it is missing or damaged.
     """
     if folder.storage is not None:
-        return Record(url_storage(folder.storage), folder.study, place=f"study {folder.study}")
+        place = f"study {folder.study} of {folder.path}"
+        return Record(url_storage(folder.storage, reads=True), folder.study, place=place)
     if not folder.journal.exists():
-        raise RunError(f"the run folder {folder.path} has no record yet: no trial was made")
+        raise RunError(
+            f"the run folder {folder.path} has no record yet: no trial was made, or its "
+            f"{JOURNAL} was lost"
+        )
     return Record(journal_storage(folder.journal), folder.study, place=str(folder.journal))

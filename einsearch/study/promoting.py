@@ -52,6 +52,7 @@ class PromotingScheduler(Scheduler):
                 running.append(entry.trial.number)
             elif not entry.is_open:
                 self._ladder.drop(entry.trial.number)
+        self._store.leave_others(entry.trial.number for entry in entries)
         self._store.retain({*self._ladder.open, *running})
 
     def start(self, trial: Trial) -> Mapping[str, Any]:

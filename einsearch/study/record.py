@@ -66,6 +66,8 @@ class Record:
         name: str = "einsearch",
         directions: Mapping[str, str] | None = None,
         place: str = "memory",
+        *,
+        is_begun: bool = False,
     ) -> None:
         """Opens the study `name`.
 
@@ -74,6 +76,7 @@ class Record:
             name: of the study; one storage may hold many.
             directions: given by a driver, who makes the study where it is missing; None to read.
             place: for messages.
+            is_begun: whether the study must be there; an error says that it was lost.
         """
         self.storage = storage
         self.name = name
@@ -83,7 +86,7 @@ class Record:
         self._is_broken = False
         self._told = 0
         with self._guarded():
-            self._study_id = self._find(directions)
+            self._study_id = self._find(directions, is_begun)
             self.directions = self._check(directions)
             self._load(is_driver=directions is not None)
 
@@ -206,10 +209,15 @@ class Record:
         """Gives back connections to a database. A journal has none."""
         self.storage.remove_session()
 
-    def _find(self, directions: Mapping[str, str] | None) -> int:
+    def _find(self, directions: Mapping[str, str] | None, is_begun: bool) -> int:
         try:
             return self.storage.get_study_id_from_name(self.name)
         except KeyError:
+            if is_begun:
+                raise RunError(
+                    f"the record {self.place} is lost: it holds no study {self.name}, which the "
+                    "run began with. Put it back from a copy, or start a new run in another folder"
+                ) from None
             if directions is None:
                 raise RunError(f"the record {self.place} has no study {self.name}") from None
         with quiet():
@@ -251,7 +259,10 @@ class Record:
                     f"einsearch: {type(error).__name__}: {error}"
                 ) from None
             self.entries.append(entry)
-            self._ids.append(frozen._trial_id)
+            if is_driver:
+                number = frozen.number
+                found = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+                self._ids.append(found)
             self._told += len(entry.tellings)
             if is_driver and _is_final(entry) and not frozen.state.is_finished():
                 self._set_state(entry.trial)

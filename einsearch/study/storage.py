@@ -15,32 +15,33 @@ from typing import Any, Final
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import (
-    BaseJournalBackend,
-    JournalFileBackend,
-    JournalFileSymlinkLock,
-)
-from optuna.storages.journal._storage import JournalOperation
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from einsearch.errors import RunError
-from einsearch.study.storageurl import without_password
+from einsearch.files import add_file, open_append, open_changing
+from einsearch.study.journallock import JournalLock
+from einsearch.study.storageurl import read_only, sqlite_file, without_password
 
 CUT_SUFFIX: Final = ".cut"
 """What is cut off `journal.log` is kept in `journal.log.cut`."""
 
+CREATE_TRIAL: Final = 4
+SET_TRIAL_STATE_VALUES: Final = 6
+SET_TRIAL_INTERMEDIATE_VALUE: Final = 7
+SET_TRIAL_USER_ATTR: Final = 8
+SET_TRIAL_SYSTEM_ATTR: Final = 9
+"""Kinds of entries, as Optuna's journals have them in `op_code`."""
+
 _PLAIN: Final = frozenset(
     {
-        JournalOperation.CREATE_TRIAL,
-        JournalOperation.SET_TRIAL_STATE_VALUES,
-        JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE,
-        JournalOperation.SET_TRIAL_USER_ATTR,
-        JournalOperation.SET_TRIAL_SYSTEM_ATTR,
+        CREATE_TRIAL,
+        SET_TRIAL_STATE_VALUES,
+        SET_TRIAL_INTERMEDIATE_VALUE,
+        SET_TRIAL_USER_ATTR,
+        SET_TRIAL_SYSTEM_ATTR,
     }
 )
 """Entries that a record writes exactly as JSON gives them back."""
-
-_LOCK_SUFFIX: Final = ".lock"
-"""Optuna's lock on single writes to a journal, which it shares with dashboards."""
 
 
 class MemoryBackend(BaseJournalBackend):
@@ -56,33 +57,52 @@ class MemoryBackend(BaseJournalBackend):
         self._logs += logs
 
 
-class DriverJournal(JournalFileBackend):
+class DriverJournal(BaseJournalBackend):
     """Optuna's journal file, whose writer says what is flushed to the disk, and when.
 
     What it wrote last is given back without reading the file, as long as nobody else has written.
     """
 
     def __init__(self, path: Path) -> None:
+        """Opens the file, which is made where it is missing. Raises OSError."""
         self._path = path
-        self._file_lock = JournalFileSymlinkLock(str(path))
+        self._file_lock = JournalLock(path)
         self._held: list[dict[str, Any]] | None = None
         self._flushes = True
+        self._offsets = {0: 0}
         self._own: list[tuple[dict[str, Any], int]] = []
         self._begin = self._end = -1
-        super().__init__(str(path), self._file_lock)
+        with contextlib.suppress(FileExistsError):
+            add_file(path, b"")
+        with open_changing(path):  # a link, or a file that cannot be written, is refused now
+            pass
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        offsets = self._log_number_offset
+        offsets = self._offsets
         offset, size = offsets.get(log_number_from), self._path.stat().st_size
         if offset == size:
             return
         if offset != self._begin or size != self._end:
-            yield from super().read_logs(log_number_from)
+            yield from self._read_file(log_number_from, size)
             return
         own, self._own, self._begin = self._own, [], self._end
         for number, (log, length) in enumerate(own, start=log_number_from):
             offsets[number + 1] = offsets[number] + length
             yield log
+
+    def _read_file(self, log_number_from: int, size: int) -> Iterator[dict[str, Any]]:
+        """Entries of the file up to `size`, but for a torn last one."""
+        known = max(number for number in self._offsets if number <= log_number_from)
+        with self._path.open("rb") as file:
+            file.seek(self._offsets[known])
+            for number, line in enumerate(file, start=known):
+                end = self._offsets[number] + len(line)
+                if end > size or not line.endswith(b"\n"):
+                    return
+                log = json.loads(line)
+                self._offsets[number + 1] = end
+                if number >= log_number_from:
+                    yield log
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         if self._held is None:
@@ -95,8 +115,8 @@ class DriverJournal(JournalFileBackend):
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         self._file_lock.acquire()
         try:
-            with self._path.open("ab") as file:
-                start = file.tell()
+            with open_append(self._path) as file:
+                start = file.seek(0, os.SEEK_END)
                 file.write(b"".join(lines))
                 file.flush()
                 if self._flushes:
@@ -170,7 +190,7 @@ def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = Fal
     Args:
         path: the file; a driver makes it where it is missing.
         is_driver: whether to write to it. The journal has been repaired then.
-        after_crash: a driver that died may have left Optuna's lock; it is removed.
+        after_crash: a driver that died may have left Optuna's lock; it is removed at once.
 
     Raises:
         RunError: it cannot be opened, or a line in its middle is damaged (which one is said).
@@ -179,7 +199,7 @@ def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = Fal
         raise RunError(f"there is no record {path}")
     try:
         if after_crash:
-            path.with_name(path.name + _LOCK_SUFFIX).unlink(missing_ok=True)
+            JournalLock(path).remove()
         if is_driver:
             return DriverStorage(DriverJournal(path))
         return JournalStorage(JournalFileBackend(str(path)))
@@ -192,14 +212,27 @@ def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = Fal
         ) from None
 
 
-def url_storage(url: str) -> BaseStorage:
+def url_storage(url: str, *, reads: bool = False, is_begun: bool = False) -> BaseStorage:
     """Any storage that Optuna knows by a URL: "sqlite:///runs.db", "postgresql://...".
+
+    Args:
+        url: of the storage.
+        reads: nothing is written: no file, no tables.
+        is_begun: whether a run has its record there, so that a file must be there.
 
     Raises:
         RunError: it cannot be opened; the message does not repeat the URL, which may hold a
             password.
     """
+    file = sqlite_file(url)
+    if (reads or is_begun) and file is not None and not file.is_file():
+        raise RunError(
+            f"there is no record {file}: put it back, or say where it is with --storage URL "
+            "(storage=URL from Python)"
+        )
     try:
+        if reads and not url.startswith("redis"):
+            return optuna.storages.RDBStorage(read_only(url), skip_table_creation=True)
         return optuna.storages.get_storage(url)
     except Exception as error:
         kind = url.split(":", 1)[0]
@@ -230,7 +263,7 @@ def repair_journal(path: Path) -> str | None:
             return None
         kept = path.with_name(path.name + CUT_SUFFIX)
         _append(kept, line if line.endswith(b"\n") else line + b"\n")
-        with path.open("rb+") as file:
+        with open_changing(path) as file:
             file.truncate(start)
             os.fsync(file.fileno())
     except OSError as error:
@@ -276,7 +309,7 @@ def _is_entry(line: bytes) -> bool:
 
 
 def _append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
+    with open_append(path) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.taskfile import check_unchanged, located, recorded_input, recorded_task
-from einsearch.study.weights import read_weights
+from einsearch.study.weights import read_weights, read_weights_file
 from einsearch.tasks.base import Task
 from einsearch.tasks.fingerprint import data_fingerprint
 from einsearch.tasks.registry import make_task
@@ -186,9 +186,7 @@ def loaded_task(folder: RunFolder) -> Task:
 def _final_weights(run: Run, folder: RunFolder, trial: Trial) -> Mapping[str, Any] | None:
     for row in (run.final or {}).get("networks", ()):
         if row["number"] == trial.number and row["weights"]:
-            from safetensors.numpy import load_file
-
-            return load_file(folder.path / row["weights"])
+            return read_weights_file(folder, str(row["weights"]))
     return None
 
 

@@ -1,4 +1,9 @@
-"""`WeightStore`: weights of the best trials, in the run folder, a bounded number of them."""
+"""`WeightStore`: weights of the best trials, in the run folder.
+
+A session keeps a bounded number of those that it has trained. What lies in the folder from before
+stays, whether the record lists its trial or not: a record can be lost, weights cannot be had
+again.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +26,8 @@ class WeightStore:
     Args:
         folder: of the run.
         directions: objective name -> "maximize" or "minimize".
-        trials: those recorded so far; files of others, which a crash left, are removed.
-        keep: how many at most.
+        trials: those recorded so far.
+        keep: a trial whose weights are kept is among so many best ones.
     """
 
     def __init__(
@@ -40,9 +45,8 @@ class WeightStore:
         for trial in trials:
             if trial.number in stored and best_first([trial], directions):
                 self._kept.append(trial)
-        for number in stored - {trial.number for trial in self._kept}:
-            self._remove(number)
-        self._trim()
+        self._kept = best_first(self._kept, directions)[:keep]
+        self._added: set[int] = set()
 
     def offer(self, trial: Trial, weights: Mapping[str, Any]) -> None:
         """Keeps the weights if the trial is among the best; then the worst of the others goes.
@@ -60,7 +64,8 @@ class WeightStore:
         from safetensors.numpy import save
 
         name = f"{WEIGHTS}/{file_name(trial.number)}"
-        self._folder.write(name, save(dict(weights), {"text": trial.text, "hash": trial.hash}))
+        self._folder.add(name, save(dict(weights), {"text": trial.text, "hash": trial.hash}))
+        self._added.add(trial.number)
         self._kept.append(trial)
         self._trim()
 
@@ -71,6 +76,10 @@ class WeightStore:
             self._remove(trial.number)
 
     def _remove(self, number: int) -> None:
+        """Removes weights that this session has written, and no others."""
+        if number not in self._added:
+            return
+        self._added.discard(number)
         try:
             (self._folder.weights / file_name(number)).unlink(missing_ok=True)
         except OSError as error:
@@ -97,18 +106,28 @@ def read_weights(folder: RunFolder, number: int) -> dict[str, Any]:
     Raises:
         RunError: they were not kept (the message says whose were), or the file is damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    path = folder.weights / file_name(number)
-    try:
-        weights: dict[str, Any] = load(path.read_bytes())
-    except FileNotFoundError:
+    name = f"{WEIGHTS}/{file_name(number)}"
+    if not folder.inside(name).exists():
         kept = ", ".join(map(str, sorted(stored_numbers(folder)))) or "none"
         raise RunError(
             f"the weights of trial {number} were not kept in {folder.path}; "
             f"those of these trials were: {kept}"
-        ) from None
+        )
+    return read_weights_file(folder, name)
+
+
+def read_weights_file(folder: RunFolder, name: str) -> dict[str, Any]:
+    """The weights in a file of a run folder: name -> NumPy array.
+
+    Raises:
+        RunError: the name leads out of the folder, the file is missing, or it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder.inside(name)
+    try:
+        weights: dict[str, Any] = load(path.read_bytes())
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
     except (SafetensorError, KeyError, ValueError) as error:

@@ -188,7 +188,7 @@ def test_a_password_serves_the_search_and_is_not_written(
 ) -> None:
     asked: list[str] = []
 
-    def connect(url: str) -> Any:
+    def connect(url: str, **_: bool) -> Any:
         asked.append(url)
         return url_storage(f"sqlite:///{tmp_path}/all.db")
 

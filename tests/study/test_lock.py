@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from einsearch.errors import RunError
+from einsearch.study import lock
 from einsearch.study.lock import LOCK_FILE, DriverLock, describe_holder, is_locked
 
 HOLD = """
 import sys
 from pathlib import Path
+from einsearch.study import lock
 from einsearch.study.lock import DriverLock
 lock = DriverLock(Path(sys.argv[1]))
 print("held", flush=True)
@@ -109,6 +112,36 @@ def test_holder_without_a_name_and_on_another_machine(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_missing_gives_one_clear_message(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"cannot write in the run folder .*No such file"):
+    with pytest.raises(RunError, match=r"cannot write in the run folder .*No such folder"):
         DriverLock(tmp_path / "missing")
     assert not is_locked(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_link_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "run" / LOCK_FILE).symlink_to(tmp_path / "thesis.txt")
+    with pytest.raises(RunError, match=r"driver\.lock is a link"):
+        DriverLock(tmp_path / "run")
+    assert not is_locked(tmp_path / "run")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_full_disk_is_one_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(lock, "open_changing", full)
+    with pytest.raises(RunError, match=r"cannot write in the run folder .*: No space left on dev"):
+        DriverLock(tmp_path)
+    assert not is_locked(tmp_path)
+    monkeypatch.undo()
+    with DriverLock(tmp_path) as second:
+        assert not second.after_crash
+
+
+def test_the_lock_file_says_whose_it_is_while_it_is_held(tmp_path: Path) -> None:
+    with DriverLock(tmp_path) as held:
+        assert held.path.read_text().split()[0] == str(os.getpid())
+    assert held.path.read_text() == ""

@@ -213,14 +213,15 @@ class TestResuming:
             stored = {int(p.stem.removeprefix("trial-")) for p in folder.checkpoints.iterdir()}
             assert stored == {n for n in may if record.entries[n].tellings}
             assert any(e.is_finished and not e.is_open for e in record.entries)
-        folder.write("checkpoints/trial-99.ckpt", b"left by a crash")
+        folder.write("checkpoints/trial-99.ckpt", b"of a trial that the record does not list")
         with drive(folder, DIRECTIONS) as driving:
             search(
                 driving.record,
                 Interrupting(Staged(), 1),
                 store=CheckpointStore(FolderPlace(folder)),
             )
-        assert not (folder.checkpoints / "trial-99.ckpt").exists()
+        kept = (folder.checkpoints / "trial-99.ckpt").read_bytes()
+        assert kept == b"of a trial that the record does not list"
 
     def test_more_trials_later_begin_with_those_that_are_open(self) -> None:
         record = memory()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from einsearch.errors import RunError
+from einsearch.study import storage
 from einsearch.study.record import Record
 from einsearch.study.storage import CUT_SUFFIX, journal_storage, repair_journal, url_storage
 from einsearch.trial import TrialState
@@ -109,3 +114,63 @@ def test_a_url_that_cannot_be_opened_is_not_repeated() -> None:
     with pytest.raises(RunError, match="cannot open the nosuch storage") as caught:
         url_storage("nosuch://user:secret@host/db")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["nowhere/journal.log", "journal.log"])
+def test_a_lock_that_is_left_though_the_driver_ended_in_order_is_not_waited_for(
+    tmp_path: Path, target: str
+) -> None:
+    path = tmp_path / "journal.log"
+    write_journal(path)
+    lock = tmp_path / "journal.log.lock"
+    lock.symlink_to(target)
+    os.utime(lock, (1, 1), follow_symlinks=False)
+    record = Record(journal_storage(path, is_driver=True), directions=DIRECTIONS)
+    record.propose(trial(3))
+    assert len(record.trials) == 4
+    assert not lock.is_symlink()
+
+
+def test_the_kinds_of_entries_are_those_of_the_optuna_that_is_installed() -> None:
+    operations = importlib.import_module("optuna.storages.journal._storage").JournalOperation
+    ours = {
+        name: getattr(storage, name) for name in operations.__members__ if name in vars(storage)
+    }
+    assert len(ours) == 5
+    assert ours == {name: int(operations[name]) for name in ours}
+
+
+def test_a_journal_that_is_a_link_is_not_written_to(tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere.txt"
+    real.write_text("")
+    (tmp_path / "journal.log").symlink_to(real)
+    with pytest.raises(RunError, match="cannot open the record"):
+        journal_storage(tmp_path / "journal.log", is_driver=True)
+    assert real.read_text() == ""
+
+
+class TestReading:
+    """Reading a storage makes nothing."""
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(RunError, match=r"there is no record .*made\.db: put it back, or say"):
+            url_storage(f"sqlite:///{tmp_path}/made.db", reads=True)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_tables(self, tmp_path: Path) -> None:
+        other = tmp_path / "addresses.db"
+        with contextlib.closing(sqlite3.connect(other)) as base:
+            base.execute("create table people (name text)")
+            base.commit()
+        before = other.read_bytes()
+        with pytest.raises(RunError, match=r"cannot (open the sqlite storage|use the record)"):
+            Record(url_storage(f"sqlite:///{other}", reads=True))
+        assert other.read_bytes() == before
+
+    def test_a_record(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/a b%.db"
+        record = Record(url_storage(url), directions=DIRECTIONS)
+        record.propose(trial(0))
+        before = (tmp_path / "a b%.db").read_bytes()
+        assert len(Record(url_storage(url, reads=True)).trials) == 1
+        assert (tmp_path / "a b%.db").read_bytes() == before
