@@ -3,7 +3,8 @@
 | file         | commands                                    |
 | ------------ | ------------------------------------------- |
 | main.py      | the program, its errors and exit status     |
-| grammar.py   | check, analyse, primitives, sample, show    |
+| checks.py    | check                                       |
+| grammar.py   | analyse, primitives, sample, show           |
 | language.py  | format, why                                 |
 | diagrams.py  | draw                                        |
 | search.py    | search, resume                              |
@@ -11,6 +12,7 @@
 | networks.py  | train, export, report                       |
 | board.py     | state of a search while it runs             |
 | progress.py  | the live table, and lines where no terminal |
+| kinds.py     | whether a path is grammar, space or run     |
 | output.py    | JSON, tables, numbers, wrong calls          |
 
 Everything heavy is imported inside the commands, so that `einsearch --help` answers at once.

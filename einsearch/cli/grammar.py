@@ -1,4 +1,4 @@
-"""Commands on grammars and networks: check, analyse, primitives, sample, show."""
+"""Commands on grammars and networks: analyse, primitives, sample, show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from einsearch.cli.kinds import Kind, refuse_other
 from einsearch.cli.options import (
     DEFAULT_INPUT,
     GrammarArgument,
@@ -31,7 +32,6 @@ from einsearch.cli.output import (
 )
 from einsearch.cli.summary import network_of_run, shown_size
 from einsearch.cli.terminal import console, say
-from einsearch.errors import GrammarError
 from einsearch.numbers import plural
 
 if TYPE_CHECKING:
@@ -48,64 +48,6 @@ class Format(StrEnum):
     SVG = "svg"
     SOURCE = "source"
     FORMULA = "formula"
-
-
-def check(
-    grammar: GrammarArgument,
-    input: Annotated[
-        str | None,
-        typer.Option(
-            "--input", "-i", metavar="SPEC", help="A tensor to derive the seeds and one network on."
-        ),
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Look for mistakes in a grammar, and count the networks that it derives.
-
-    Derivations are counted exactly, shapes ignored. With a tensor, shapes are checked too: every
-    seed is derived on it, and one network. Status 1 where there are errors.
-
-    Example: [cyan]einsearch check einspace --input image:3x64x64[/]
-    """
-    from einsearch.derivation.counts import count as count_derivations
-    from einsearch.derivation.counts import describe_counts
-
-    spec = None if input is None else read_input(input)
-    try:
-        loaded = read_grammar(grammar)
-    except GrammarError as error:
-        if not json:
-            raise
-        print_json({"grammar": grammar, "problems": [_as_problem(error)]})
-        raise typer.Exit(1) from None
-    problems = loaded.check(spec)
-    failed = any(problem.severity == "error" for problem in problems)
-    counts = count_derivations(loaded) if loaded.start is not None else None
-    if json:
-        found = {"grammar": grammar, "problems": [asdict(p) for p in problems]}
-        print_json(found | {"counts": None if counts is None else asdict(counts)})
-    else:
-        for problem in problems:
-            say(f"{problem}\n")
-        size = f"{plural(len(loaded.rules), 'rule')}, {plural(len(loaded.seeds), 'seed')}"
-        verdict = plural(len(problems), "problem") if problems else "no problems"
-        if counts is not None:
-            say("\n".join(f"{what}: {number}" for what, number in describe_counts(counts).items()))
-        say(f"{grammar}: {size}, {verdict}")
-    raise typer.Exit(1 if failed else 0)
-
-
-def _as_problem(error: GrammarError) -> dict[str, Any]:
-    place = error.location
-    return {
-        "severity": "error",
-        "message": error.message,
-        "file": place.file if place else "",
-        "line": place.line if place else 0,
-        "column": place.column if place else 0,
-        "hint": error.hint,
-        "source_line": place.source_line if place else "",
-    }
 
 
 def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
@@ -298,6 +240,8 @@ def _read_network(network: str, input: str | None, grammar: str | None) -> Any:
     if is_run(split_trial(network)[0]):
         found = network_of_run(network)
         return found if input is None else architecture(found.text, read_input(input))
+    if network != "-" and Path(network).is_file():
+        refuse_other(network, Kind.RUN)
     spec, text = read_input(input or DEFAULT_INPUT), read_text(network)
     loaded = None if grammar is None else read_grammar(grammar)
     if loaded is not None and text in loaded.seeds:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from einsearch.cli.kinds import Kind, refuse_other
 from einsearch.cli.options import (
     DEFAULT_INPUT,
     JsonOption,
@@ -147,6 +148,7 @@ def _expand(files: list[str]) -> Iterator[str]:
     for name in files:
         path = Path(name)
         if name == STDIN or path.is_file():
+            refuse_other(name, Kind.GRAMMAR)
             found[name] = None
         elif path.is_dir():
             inside = sorted(str(item) for item in path.rglob("*.ein") if item.is_file())

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from einsearch.cli import diagrams, grammar, language, networks, results, search, searchers
+from einsearch.cli import checks, diagrams, grammar, language, networks, results, search, searchers
 from einsearch.cli.faults import DEBUG, INTERRUPTED, explain, explain_usage, is_usage_error
 from einsearch.cli.terminal import flush_streams, prepare_streams, say
 from einsearch.version import __version__
@@ -39,7 +39,7 @@ app.command(rich_help_panel=RESULTS)(results.learned)
 app.command(rich_help_panel=RESULTS)(networks.train)
 app.command(rich_help_panel=RESULTS)(networks.export)
 app.command(rich_help_panel=RESULTS)(networks.report)
-app.command(rich_help_panel=GRAMMARS)(grammar.check)
+app.command(rich_help_panel=GRAMMARS)(checks.check)
 app.command(rich_help_panel=GRAMMARS)(language.format)
 app.command(rich_help_panel=GRAMMARS)(language.why)
 app.command(rich_help_panel=GRAMMARS)(diagrams.draw)

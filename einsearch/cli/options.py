@@ -79,7 +79,9 @@ def read_grammar(source: str) -> Any:
         GrammarError: there is, and it cannot be used.
     """
     from einsearch.api import load_grammar
+    from einsearch.cli.kinds import Kind, refuse_other
 
+    refuse_other(source, Kind.GRAMMAR)
     try:
         return load_grammar(source)
     except GrammarError as error:
@@ -96,7 +98,9 @@ def read_text(argument: str) -> str:
 def read_run(folder: Path) -> Run:
     """The run in a folder. Raises WrongCall where there is none, RunError where it is damaged."""
     from einsearch.api import open_run
+    from einsearch.cli.kinds import Kind, refuse_other
 
+    refuse_other(str(folder), Kind.RUN)
     if not folder.is_dir():
         named, number = split_trial(str(folder))
         hint = "" if number is None or not named.is_dir() else f"; the run is {named}"

@@ -163,8 +163,10 @@ def resume(
 
     Example: [cyan]einsearch resume runs/digits-1 --trials 100[/]
     """
+    from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.study.folder import SPACE
 
+    refuse_other(str(run), Kind.RUN)
     if not run.is_dir():
         raise WrongCall(f"there is no run folder {run}")
 
@@ -205,8 +207,10 @@ def _where(
 
 def find_space(name: str) -> Path:
     """The search-space file that an argument names. Raises WrongCall."""
+    from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.resources import find_resource, resource_names
 
+    refuse_other(name, Kind.SPACE)
     path = Path(name)
     if path.is_file():
         return path

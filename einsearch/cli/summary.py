@@ -211,7 +211,7 @@ def _more_trials(run: Run) -> int | None:
     """To how many trials it is worth going on: twice as many, or all that there can be; None where
     all networks were tried."""
     from einsearch.study.duplicates import count_spent
-    from einsearch.study.plan import networks_of
+    from einsearch.study.ground import networks_of
 
     spent = count_spent(run.trials)
     if run.state == StopReason.EXHAUSTED or run.folder is None:

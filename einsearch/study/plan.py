@@ -10,14 +10,12 @@ from typing import Any
 from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
-from einsearch.graph.canonical import canonical_hash
 from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
 from einsearch.study.events import Budget
 from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
-from einsearch.study.exhausting import count_networks
-from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
 from einsearch.study.objective import (
     Objective,
@@ -26,7 +24,7 @@ from einsearch.study.objective import (
     takes_stage,
 )
 from einsearch.study.searchspace import search_space, seed_derivations
-from einsearch.study.spacefile import EpochsSection, SpaceFile, load_space_file
+from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
 from einsearch.tasks.fingerprint import data_fingerprint, function_fingerprint
@@ -97,7 +95,7 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     scores: Objective | None = None
-    directions = file.objectives or _own_directions(task)
+    directions = directions_of(file, task)
     require = required(file, grammar, task)
     seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
@@ -146,23 +144,6 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         task=task,
         objective=scores,
     )
-
-
-def networks_of(folder: RunFolder, at_most: int) -> int | None:
-    """How many networks the space of a run has, if it is small: None where it has more than
-    `at_most`, or cannot be made again. No objective is imported."""
-    try:
-        file = load_space_file(folder.path / SPACE)
-        grammar = load_file_grammar(file)
-        task = None if file.objective is not None else make_task(file.task, file.base)
-        spec = file.objective_input if task is None else task.input
-        assert spec is not None
-        require = required(file, grammar, task)
-        limits, directions = file.limits, file.objectives or _own_directions(task)
-        space = search_space(grammar, spec, directions=directions, limits=limits, require=require)
-    except EinsearchError:
-        return None
-    return count_networks(space, lambda d: canonical_hash(d.program), at_most)
 
 
 def required(file: SpaceFile, grammar: Grammar, task: Task | None) -> tuple[str, ...]:
@@ -230,7 +211,10 @@ def check_stage(objective: Objective, epochs: EpochsSection | None) -> None:
         )
 
 
-def _own_directions(task: Task | None) -> dict[str, str]:
+def directions_of(file: SpaceFile, task: Task | None) -> Mapping[str, str]:
+    """The objectives of a search: those of the file, or the task's own."""
+    if file.objectives:
+        return file.objectives
     if task is None:
         return dict(DEFAULT_OBJECTIVE)
     main = task.metrics[0]

@@ -1,0 +1,72 @@
+"""`Ground`: what a search-space file searches, loaded; the objective of a user is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from einsearch.derivation.derivation import Derivation
+from einsearch.errors import EinsearchError
+from einsearch.grammar.model import Grammar
+from einsearch.graph.canonical import canonical_hash
+from einsearch.searchers.base import SearchSpace
+from einsearch.specs import TensorSpec
+from einsearch.study.exhausting import count_networks
+from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.plan import directions_of, load_file_grammar, required
+from einsearch.study.searchspace import search_space, seed_derivations
+from einsearch.study.spacefile import SpaceFile, load_space_file
+from einsearch.tasks.base import Task
+from einsearch.tasks.registry import make_task
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is searched.
+
+    Attributes:
+        file: that says so.
+        grammar, spec: what is derived, on which tensor.
+        task: with its data; None for an objective of the user's.
+        directions: objective name -> direction.
+        require: what every candidate must have.
+        seeds: how the grammar derives the start architectures.
+        space: what a searcher draws from.
+    """
+
+    file: SpaceFile
+    grammar: Grammar
+    spec: TensorSpec
+    task: Task | None
+    directions: Mapping[str, str]
+    require: Sequence[str]
+    seeds: Sequence[Derivation]
+    space: SearchSpace
+
+
+def ground_of(file: SpaceFile) -> Ground:
+    """Loads and checks what a file names.
+
+    Raises:
+        EinsearchError: the grammar, the data or a seed cannot be used.
+    """
+    grammar = load_file_grammar(file)
+    task = None if file.objective is not None else make_task(file.task, file.base)
+    spec = file.objective_input if task is None else task.input
+    assert spec is not None
+    directions, require = directions_of(file, task), required(file, grammar, task)
+    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
+    space = search_space(
+        grammar, spec, directions=directions, limits=file.limits, require=require, seeds=seeds
+    )
+    return Ground(file, grammar, spec, task, directions, require, seeds, space)
+
+
+def networks_of(folder: RunFolder, at_most: int) -> int | None:
+    """How many networks the space of a run has, if it is small: None where it has more than
+    `at_most`, or cannot be made again. No objective is imported."""
+    try:
+        space = ground_of(load_space_file(folder.path / SPACE)).space
+    except EinsearchError:
+        return None
+    return count_networks(space, lambda found: canonical_hash(found.program), at_most)
