@@ -5,6 +5,8 @@
 | loop.py                      | `run_study`: ask, submit, record, tell, until it is spent    |
 | events.py                    | `Budget`, `StudyEnd`, and `Callbacks`, who hear of it        |
 | describing.py, duplicates.py | a proposal as a trial; which proposals repeat earlier ones   |
+| exhausting.py, ground.py     | whether a space is used up; what a file searches, loaded     |
+| checkspace.py, scores.py     | checks of a search-space file; how values are written        |
 | resuming.py                  | `rebuild`: a searcher as it was when the record ends         |
 | executor.py                  | `Executor`, the contract: `Job` in, `Finished`, `Report` out |
 | inline.py, local.py          | in the calling process; in worker processes of this machine  |
