@@ -1,15 +1,16 @@
 """Task `arrays`: one's own data from an `.npz` file, a folder of `.npy` files, or a CSV or TSV.
 
-Looked for are train_x, train_y, valid_x, valid_y, test_x, test_y (the Unseen NAS layout). Without
-valid arrays, a part of training is cut off for them, in proportion to the classes; without test
-arrays there is no final test. Integer y are class numbers from 0, floats are targets of a
-regression. `layouts.py` says how the axes of x are understood, `tables.py` what a table must be.
+Looked for are train_x, train_y, valid_x, valid_y, test_x, test_y (the Unseen NAS layout), and what
+others call them. Without valid arrays, a part of training is cut off for them, in proportion to the
+classes; without test arrays there is a final test only where `test` cuts a part off.
+
+`targets.py` says what answers are, `layouts.py` how the axes of x are understood, `tables.py` what
+a table must be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,20 +20,27 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from einsearch.errors import TaskError
-from einsearch.specs import Layout, TensorSpec, vector
+from einsearch.specs import Layout, tokens, vector
 from einsearch.tasks import checking
-from einsearch.tasks.base import Loss, Split, Statistics, Task
+from einsearch.tasks.base import Loss, Statistics, Task
 from einsearch.tasks.checking import Pair
 from einsearch.tasks.files import StoredArray, find_arrays
-from einsearch.tasks.layouts import Arrangement, Channels, arrange
-from einsearch.tasks.preparing import cut, measure, prepare
+from einsearch.tasks.gaps import PRESENT, told_of_gaps
+from einsearch.tasks.layouts import Channels, arrange
+from einsearch.tasks.preparing import apart, measure, prepare
+from einsearch.tasks.rawdata import Raw, RawReader, TestReader, learn_to_read
 from einsearch.tasks.registry import register_task
-from einsearch.tasks.tables import find_table_arrays, is_table
+from einsearch.tasks.tables import TABLE_OPTIONS, TableOptions, find_table_arrays, is_table
+from einsearch.tasks.tabletext import Decimal, Separator
+from einsearch.tasks.targets import Missing, TargetKind
+from einsearch.tasks.telling import Reading
+from einsearch.tasks.telling import names as names_of
 
 VALID_FRACTION: Final = 0.15
+_TEST_SEED: Final = 1
+"""Apart from the seed of the cut for validation."""
 
-Raw = tuple[NDArray[Any], NDArray[Any]]
-"""x (n, *spec.shape), and y (n,) class numbers or (n, dims) targets; not yet normalised."""
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 @register_task("arrays")
@@ -43,8 +51,15 @@ def arrays(
     channels: Channels | None = None,
     classes: Annotated[int, Field(ge=2)] | None = None,
     target: str | None = None,
+    target_kind: TargetKind | None = None,
     regression: bool = False,
-    valid: Annotated[float, Field(gt=0, lt=1)] = VALID_FRACTION,
+    missing: Missing | None = None,
+    ignore: list[str] | None = None,
+    header: bool | None = None,
+    separator: Separator | None = None,
+    decimal: Decimal | None = None,
+    valid: Fraction = VALID_FRACTION,
+    test: Fraction | None = None,
     seed: Annotated[int, Field(ge=0)] = 0,
     base: Path,
 ) -> Task:
@@ -54,107 +69,158 @@ def arrays(
         path: the `.npz`, `.csv` or `.tsv` file, or the folder.
         layout: image, tokens or vector, where the shape of train_x does not say it.
         channels: first or last: where channels or features stand.
-        classes: number of classes; the highest label + 1 if it is not given.
+        classes: number of classes; as many as training has labels if it is not given.
         target: of a table, the column that is to be told: its name, `first` or `last`.
-        regression: of a table, whether whole numbers in that column are amounts, and no classes.
+        target_kind: classes or number: what the answers are, where their type does not say it.
+        regression: the same as `target_kind: number`.
+        missing: drop or class: what is done with examples whose answer is missing.
+        ignore: of a table, names of columns that are left out.
+        header: of a table, whether its first row names the columns.
+        separator: of a table, what stands between cells: comma, semicolon, tab.
+        decimal: of a table, what stands before the decimals of a number: point, comma.
         valid: fraction of training to cut off when there are no valid arrays.
-        seed: of that cut.
+        test: fraction to keep back for the final test when there are no test arrays.
+        seed: of these cuts.
         base: folder that a relative `path` starts from.
 
     Raises:
         TaskError: the data cannot be used; the message says what is wrong and what to do.
     """
     place = base / path
-    stored = _find(place, target, regression, classes)
-    train, held_out, test = (
-        checking.find_pair(stored, split, place) for split in ("train", "valid", "test")
-    )
-    if train is None:
-        raise TaskError(f"{place} has no train_x and train_y: a task needs at least these")
-    checking.check_target_shape(train[1], classes)
-    for other in (held_out, test):
-        if other is not None:
-            checking.check_like_training(other, train)
+    if regression and target_kind == "classes":
+        raise TaskError("regression: true and target_kind: classes contradict: leave one out")
+    kind: TargetKind | None = "number" if regression else target_kind
+    ignored = None if ignore is None else tuple(ignore)
+    is_series = layout is Layout.TOKENS
+    table = TableOptions(target, ignored, header, separator, decimal, is_series)
+    stored = find_table_arrays(place, table) if is_table(place) else _find(place, table)
+    train, held_out, held_back = _pairs(stored, place)
+    if held_back is not None and test is not None:
+        raise TaskError(f"{place} has test data: leave the option test out, which cuts some off")
     is_pixels = train[0].dtype == np.uint8 or train[0].dtype == np.bool_
     arrangement = arrange(str(train[0]), train[0].shape[1:], is_pixels, layout, channels)
-    raw = _read(train, arrangement, classes)
-    if checking.is_whole(train[1]) and classes is None:
-        classes = checking.count_classes(train[1], raw[1])
-    if held_out is None:
-        raw_valid, raw = _cut_off(raw, valid, seed, place)
+    reader, raw = learn_to_read(train, arrangement, kind, classes, missing)
+    rows: tuple[int, ...] | None = None
+    if test is not None:
+        held_back, kept, back = train, *_cut_off(raw, test, (seed, _TEST_SEED), place, "test")
+        raw, rows = raw.rows(kept), tuple(back.tolist())
+    if held_out is not None:
+        raw_valid = reader.read(held_out)
     else:
-        raw_valid = _read(held_out, arrangement, classes)
-    return _assemble(raw, raw_valid, test, arrangement, classes)
+        kept, back = _cut_off(raw, valid, seed, place, "valid")
+        raw_valid, raw = raw.rows(back), raw.rows(kept)
+    fraction = valid if held_out is None else None
+    tests = None if held_back is None else len(rows or ()) or held_back[0].shape[0]
+    reading = _reading(train, reader, (raw, raw_valid), fraction, tests)
+    return _assemble(train, reader, (raw, raw_valid), (held_back, rows), reading)
 
 
-def _find(
-    place: Path, target: str | None, regression: bool, classes: int | None
-) -> Mapping[str, StoredArray]:
-    if is_table(place):
-        return find_table_arrays(place, target, regression, classes)
+def _find(place: Path, table: TableOptions) -> Mapping[str, StoredArray]:
     stored = find_arrays(place)
-    if target is not None or regression:
+    given = [name for name in TABLE_OPTIONS if getattr(table, name) is not None]
+    if given:
         raise TaskError(
-            f"{place} holds arrays, where train_y is what is to be told: leave target and "
-            "regression out, which are for CSV and TSV files"
+            f"{place} holds arrays, where train_y is what is to be told: leave "
+            f"{' and '.join(given)} out, for CSV and TSV files alone"
         )
     return stored
 
 
-def _cut_off(raw: Raw, fraction: float, seed: int, place: Path) -> tuple[Raw, Raw]:
-    count = round(len(raw[0]) * fraction)
-    if not 0 < count < len(raw[0]):
+def _pairs(stored: Mapping[str, StoredArray], place: Path) -> tuple[Pair, Pair | None, Pair | None]:
+    """Training, validation and test data, as far as they are there."""
+    train, *others = (checking.find_pair(stored, s, place) for s in ("train", "valid", "test"))
+    if train is None:
+        raise TaskError(f"{place} has no train_x and train_y: a task needs at least these")
+    for other in others:
+        if other is not None:
+            checking.check_like_training(other, train)
+    return train, others[0], others[1]
+
+
+def _cut_off(
+    raw: Raw, fraction: float, seed: Any, place: Path, split: str
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of the examples that stay, and of those that are cut off."""
+    count = round(len(raw) * fraction)
+    if not 0 < count < len(raw):
         raise TaskError(
-            f"{place} has no valid arrays, and {len(raw[0])} training examples are too few to cut "
-            f"{fraction:.0%} off for them: add valid_x and valid_y"
+            f"{place} has no {split} data, and {len(raw)} training example"
+            f"{'' if len(raw) == 1 else 's'} are too few to cut {fraction:.0%} off for them: add "
+            f"{split}_x and {split}_y, or examples, or say another fraction, {split}: 0.3"
         )
-    return cut(*raw, count, seed)
+    back, kept = apart(raw.y, count, seed)
+    return kept, back
 
 
-def _read(pair: Pair, arrangement: Arrangement, classes: int | None) -> Raw:
-    """Data of one split, checked. Labels become (n,), targets (n, dims)."""
-    x, y = (array.read() for array in pair)
-    for array, values in zip(pair, (x, y), strict=True):
-        if values.shape != array.shape or values.dtype != array.dtype:
-            raise TaskError(f"{array} has changed since the run began: start a new run")
-        checking.check_finite(array, values)
-    if not checking.is_whole(pair[1]):
-        return arrangement.apply(x), y.reshape(len(y), -1)
-    labels = y.reshape(-1)
-    highest = int(labels.max()) + 1 if classes is None else classes
-    checking.check_labels(pair[1], labels, highest)
-    return arrangement.apply(x), labels.astype(np.int64)
+def _reading(
+    train: Pair,
+    reader: RawReader,
+    parts: tuple[Raw, Raw],
+    fraction: float | None,
+    tests: int | None,
+) -> Reading:
+    """What is told of how the data were read."""
+    arrangement, coding = reader.arrangement, reader.coding
+    remarks = [arrangement.remark] if arrangement.remark else []
+    notes = [note for note in (*train[0].notes, arrangement.note, *coding.notes) if note]
+    if reader.has_gaps:
+        x = parts[0].x if fraction is None else np.concatenate([part.x for part in parts])
+        remark, note = told_of_gaps(x)
+        remarks += [remark] if remark else []
+        notes += [note]
+    if coding.names:
+        notes += _untrained(coding.names, parts[0].y)
+    if reader.dropped:
+        remarks.append(f"{reader.dropped:,} without a target left out")
+    return Reading(
+        tuple(remarks), tuple(notes), fraction, tests, "test: 0.2 keeps a fifth of them back"
+    )
 
 
-@dataclass(frozen=True)
-class _TestReader:
-    """Reads the test split from its files when it is called."""
-
-    pair: Pair
-    arrangement: Arrangement
-    classes: int | None
-    prepare: partial[Split]
-
-    def __call__(self) -> Split:
-        return self.prepare(*_read(self.pair, self.arrangement, self.classes))
+def _untrained(names: Sequence[str], y: NDArray[Any]) -> list[str]:
+    counts = np.bincount(y, minlength=len(names))
+    lacking = [name for name, count in zip(names, counts, strict=True) if not count]
+    if not lacking:
+        return []
+    shown = names_of(lacking)
+    return [f"no example to train on has the class {shown}: no network can learn it"]
 
 
 def _assemble(
-    raw: Raw, raw_valid: Raw, test: Pair | None, arrangement: Arrangement, classes: int | None
+    train: Pair,
+    reader: RawReader,
+    parts: tuple[Raw, Raw],
+    test: tuple[Pair | None, tuple[int, ...] | None],
+    reading: Reading,
 ) -> Task:
-    spec: TensorSpec = arrangement.spec
-    statistics = measure(raw[0], spec.feature_axis)
-    is_regression = classes is None
-    targets: Statistics | None = measure(raw[1], 0) if is_regression else None
-    prepared = partial(prepare, spec=spec, statistics=statistics, target_statistics=targets)
+    raw, raw_valid = parts
+    spec, names = reader.arrangement.spec, reader.coding.names
+    statistics = measure(raw.x, spec.feature_axis)
+    columns = train[0].columns if spec.layout is Layout.VECTOR else ()
+    if reader.has_gaps:
+        spec = tokens(spec.shape[0], spec.features + 1)
+        statistics = Statistics((*statistics.mean, 0.0), (*statistics.deviation, 1.0))
+        columns = (*map(str, range(spec.features - 1)), PRESENT)
+    targets = None if names else measure(raw.y, 0)
+    prepared = partial(
+        prepare,
+        spec=spec,
+        statistics=statistics,
+        target_statistics=targets,
+        flags_gaps=reader.has_gaps,
+    )
     return Task(
         name="arrays",
         input=spec,
-        output=vector(raw[1].shape[1] if classes is None else classes),
-        loss=Loss.MEAN_SQUARED_ERROR if is_regression else Loss.CROSS_ENTROPY,
-        train=prepared(*raw),
-        valid=prepared(*raw_valid),
-        read_test=None if test is None else _TestReader(test, arrangement, classes, prepared),
+        output=vector(len(names) or raw.y.shape[1]),
+        loss=Loss.CROSS_ENTROPY if names else Loss.MEAN_SQUARED_ERROR,
+        train=prepared(raw.x, raw.y),
+        valid=prepared(raw_valid.x, raw_valid.y),
+        read_test=None if test[0] is None else TestReader(test[0], reader, prepared, test[1]),
         statistics=statistics,
         target_statistics=targets,
+        classes=names,
+        columns=columns,
+        targets=() if names else train[1].columns,
+        reading=reading,
     )

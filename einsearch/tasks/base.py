@@ -180,11 +180,12 @@ class Task:
         return tell(self.input, sizes, self.has_test, answers, self.reading)
 
     def raw_targets(self) -> NDArray[Any]:
-        """Answers of training as the data have them: class numbers, or targets in their unit."""
-        y = self.train.y
+        """Answers of training, and of what was cut off it for validation, as the data have them:
+        class numbers, or targets in their unit, as exactly as float32 keeps them."""
+        is_cut = self.reading.valid_fraction is not None
+        y = np.concatenate([self.train.y, self.valid.y]) if is_cut else self.train.y
         if self.target_statistics is None:
-            cut = self.reading.valid_fraction is not None
-            return np.concatenate([y, self.valid.y]) if cut else y
+            return y
         mean, deviation = self.target_statistics.mean, self.target_statistics.deviation
         raw: NDArray[Any] = y.astype(np.float64) * np.asarray(deviation) + np.asarray(mean)
         return raw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,25 @@ from einsearch.tasks.files import StoredArray
 Pair = tuple[StoredArray, StoredArray]
 """x and y of one split."""
 
-
-def is_whole(array: StoredArray) -> bool:
-    """Whether the elements are class numbers: integers or booleans, not floats."""
-    return array.dtype.kind in "iub"
+_KINDS: Final = {"x": "iubf", "y": "iubfUS"}
+"""What x and y may hold, by the kinds of NumPy's types."""
+_ADVICE: Final = {
+    "c": "save real and imaginary parts as two features",
+    "M": "dates become numbers with .astype('datetime64[s]').astype(float)",
+    "m": "durations become numbers with .astype('timedelta64[s]').astype(float)",
+    "V": "records become an array with numpy.lib.recfunctions.structured_to_unstructured",
+    "U": "turn words into numbers, a feature for each",
+    "S": "turn words into numbers, a feature for each",
+}
+_EXACT: Final = 2**53
+"""Whole numbers up to here are all different as float64."""
 
 
 def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> Pair | None:
     """x and y of a split, checked as far as their headers go; None where there is neither.
 
     Raises:
-        TaskError: one of the two is missing, they differ in length, or hold no numbers.
+        TaskError: one of the two is missing, they differ in length, or hold nothing of use.
     """
     names = (f"{split}_x", f"{split}_y")
     missing = [name for name in names if name not in stored]
@@ -34,8 +42,10 @@ def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> P
         raise TaskError(f"{place} has {split} data, but no {missing[0]}: add it")
     x, y = (stored[name] for name in names)
     for array in (x, y):
-        if array.dtype.kind not in "iubf":
-            raise TaskError(f"{array} holds no real numbers: save it as integers or floats")
+        kind = array.dtype.kind
+        if kind not in _KINDS[array.name[-1]]:
+            advice = _ADVICE.get(kind, "save it as integers or floats")
+            raise TaskError(f"{array} holds no real numbers: {advice}")
         if not array.shape or array.shape[0] == 0:
             raise TaskError(f"{array} is empty: its first axis must count the examples")
     if x.shape[0] != y.shape[0]:
@@ -46,68 +56,64 @@ def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> P
 def check_like_training(pair: Pair, train: Pair) -> None:
     """Raises TaskError where a split's arrays differ from those of training in shape or kind."""
     for array, model in zip(pair, train, strict=True):
-        if array.shape[1:] != model.shape[1:]:
+        # A column of answers is the same as a row.
+        if array.shape[1:] != model.shape[1:] and {array.shape[1:], model.shape[1:]} != {(), (1,)}:
             raise TaskError(f"{array} does not fit {model}: examples must have the same shape")
-    if is_whole(pair[1]) != is_whole(train[1]):
-        raise TaskError(
-            f"{pair[1]} does not fit {train[1]}: one holds class numbers, the other real targets"
-        )
+    kinds = [pair[1].dtype.kind in "US", train[1].dtype.kind in "US"]
+    if kinds[0] != kinds[1]:
+        words, numbers = (pair[1], train[1]) if kinds[0] else (train[1], pair[1])
+        raise TaskError(f"{words} holds words, {numbers} holds numbers: save both alike")
 
 
-def check_target_shape(y: StoredArray, classes: int | None) -> None:
-    """Raises TaskError unless y can be class numbers (n,), or targets (n,) or (n, dims)."""
-    if is_whole(y):
-        if len(y.shape) > 2 or (len(y.shape) == 2 and y.shape[1] != 1):
-            raise TaskError(
-                f"{y} holds integers, which are class numbers: expected shape (n,); "
-                "of one-hot rows take the argmax, and save targets of a regression as floats"
-            )
-        return
-    if classes is not None:
-        raise TaskError(
-            f"{y} holds floats, but classes: {classes} is given: save class numbers as integers, "
-            "or leave classes out for a regression"
-        )
-    if len(y.shape) > 2 or 0 in y.shape:
-        raise TaskError(f"{y} cannot be targets of a regression: expected (n,) or (n, dims)")
+def check_numbers(array: StoredArray, values: NDArray[Any], allows_gaps: bool, hint: str) -> None:
+    """Raises TaskError where a number is infinite, too large for float32, or missing.
 
-
-def check_finite(array: StoredArray, values: NDArray[Any]) -> None:
-    """Raises TaskError where a float is NaN or infinite, also once it is a float32."""
+    Args:
+        array: says in messages where the numbers come from.
+        values: what it holds, (n, ...).
+        allows_gaps: whether NaN may stand for what is missing.
+        hint: what to do about NaN.
+    """
+    if values.dtype.kind in "iu":
+        _check_exact(array, values)
     if values.dtype.kind != "f":
         return
     with np.errstate(over="ignore"):
-        bad = ~np.isfinite(values.astype(np.float32, copy=False))
+        bad = np.isinf(values.astype(np.float32, copy=False))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise TaskError(
-            f"{array}: {int(bad.sum())} of its {values.size} numbers are NaN or infinite as "
-            f"float32, the first at {at}: remove those examples or fill the gaps"
+            f"{array}: {int(bad.sum())} of its {values.size} numbers are infinite as float32, the "
+            f"first at {at}: remove those examples, or make their numbers smaller"
         )
-
-
-def check_labels(array: StoredArray, labels: NDArray[Any], classes: int) -> None:
-    """Raises TaskError unless all labels are at least 0 and below `classes`."""
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
+    bad = np.isnan(values)
+    if bad.any() and not allows_gaps:
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise TaskError(
-            f"{array} has labels from {low} to {high}, expected 0 to {classes - 1} for {classes} "
-            "classes: number the classes from 0, or correct the option classes"
+            f"{array}: {int(bad.sum())} of its {values.size} numbers are NaN, the first at {at}: "
+            f"remove those examples or fill the gaps{hint}"
         )
 
 
-def count_classes(array: StoredArray, labels: NDArray[Any]) -> int:
-    """Number of classes, where it is not given: the highest label + 1.
+def _check_exact(array: StoredArray, values: NDArray[Any]) -> None:
+    if values.dtype.itemsize < 8:
+        return
+    if int(values.max()) > _EXACT or int(values.min()) < -_EXACT:
+        raise TaskError(
+            f"{array} has whole numbers beyond 2^53, which a float cannot tell apart: leave them "
+            "out if they are identifiers, or take an offset off all of them"
+        )
 
-    Raises:
-        TaskError: that would be one class, or more than there are examples.
+
+def check_gaps(array: StoredArray, x: NDArray[Any]) -> None:
+    """Raises TaskError where a series, or a feature of all series, holds nothing.
+
+    Args:
+        x: (n, length, features), NaN where something is missing.
     """
-    classes = int(labels.max()) + 1
-    if classes < 2:
-        raise TaskError(f"{array} has no label above 0: a task needs at least 2 classes")
-    if classes > len(labels):
-        raise TaskError(
-            f"{array} has labels up to {classes - 1} for {len(labels)} examples: number the "
-            f"classes from 0, or say classes: {classes} if that is right"
-        )
-    return classes
+    missing = np.isnan(x)
+    empty = np.flatnonzero(missing.all(axis=(1, 2)))
+    if len(empty):
+        raise array.refusal(int(empty[0]), "every number of it is missing: remove it")
+    for feature in np.flatnonzero(missing.all(axis=(0, 1))):
+        raise TaskError(f"{array}: every number of feature {int(feature)} is missing: leave it out")

@@ -41,11 +41,15 @@ class Arrangement:
         spec: of the examples that come out.
         add_axis: where an axis of size 1 is put in, counted with the examples; None for nowhere.
         order: order of all axes after that.
+        remark: what was turned round, for people.
+        note: what it was taken for, where it may have been meant otherwise.
     """
 
     spec: TensorSpec
     add_axis: int | None
     order: tuple[int, ...]
+    remark: str = ""
+    note: str = ""
 
     def apply(self, x: NDArray[Any]) -> NDArray[Any]:
         """Raw (n, ...) to (n, *spec.shape); a view."""
@@ -72,13 +76,14 @@ def arrange(
     Raises:
         TaskError: the array has the wrong number of axes, or it cannot be told which is which.
     """
+    is_given = layout is not None
     layout = layout or _infer_layout(what, shape, is_pixels)
     if len(shape) not in _RANKS[layout] or not all(shape):
         raise TaskError(f"{what} cannot be {layout}: expected {_WANTED[layout]}, no axis empty")
     if layout is Layout.VECTOR:
         return Arrangement(TensorSpec(layout, shape), None, (0, 1))
     if layout is Layout.TOKENS:
-        return _arrange_tokens(what, shape, channels)
+        return _arrange_tokens(what, shape, channels, is_given)
     return _arrange_image(what, shape, channels)
 
 
@@ -92,7 +97,9 @@ def _infer_layout(what: str, shape: tuple[int, ...], is_pixels: bool) -> Layout:
     return by_rank[len(shape)]
 
 
-def _arrange_tokens(what: str, shape: tuple[int, ...], channels: Channels | None) -> Arrangement:
+def _arrange_tokens(
+    what: str, shape: tuple[int, ...], channels: Channels | None, is_given: bool
+) -> Arrangement:
     if len(shape) == 1:
         return Arrangement(TensorSpec(Layout.TOKENS, (*shape, 1)), 2, (0, 1, 2))
     first, last = shape
@@ -102,8 +109,21 @@ def _arrange_tokens(what: str, shape: tuple[int, ...], channels: Channels | None
             f"{last} tokens with 1 feature, or channels: last if it is right as it stands"
         )
     if channels == "first":
-        return Arrangement(TensorSpec(Layout.TOKENS, (last, first)), None, (0, 2, 1))
-    return Arrangement(TensorSpec(Layout.TOKENS, (first, last)), None, (0, 1, 2))
+        spec = TensorSpec(Layout.TOKENS, (last, first))
+        return Arrangement(spec, None, (0, 2, 1), "features were first")
+    note = ""
+    if channels is None and not is_given:
+        note = (
+            f"{what} is read as series of {first} steps with {last} features; layout: image makes "
+            f"images of it, channels: first series of {last} steps with {first} features"
+        )
+    elif channels is None and last > first:
+        note = (
+            f"{what} is read as {first} steps with {last} features; channels: first makes "
+            f"{last} steps with {first} features of it"
+        )
+    spec = TensorSpec(Layout.TOKENS, (first, last))
+    return Arrangement(spec, None, (0, 1, 2), note=note)
 
 
 def _arrange_image(what: str, shape: tuple[int, ...], channels: Channels | None) -> Arrangement:
@@ -116,4 +136,5 @@ def _arrange_image(what: str, shape: tuple[int, ...], channels: Channels | None)
         )
     if channels == "first" or (channels is None and first < min(middle, last)):
         return Arrangement(TensorSpec(Layout.IMAGE, shape), None, (0, 1, 2, 3))
-    return Arrangement(TensorSpec(Layout.IMAGE, (last, first, middle)), None, (0, 3, 1, 2))
+    spec = TensorSpec(Layout.IMAGE, (last, first, middle))
+    return Arrangement(spec, None, (0, 3, 1, 2), "channels were last")

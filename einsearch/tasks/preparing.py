@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from einsearch.specs import TensorSpec
 from einsearch.tasks.base import Split, Statistics
+from einsearch.tasks.gaps import flagged
 
 _CHUNK: Final = 4096
 """Examples that one step converts to float64, which bounds its memory."""
@@ -35,14 +36,25 @@ def stratified_order(labels: NDArray[Any], rng: np.random.Generator) -> NDArray[
     return shuffled[np.argsort((rank + 0.5) / np.repeat(counts, counts), kind="stable")]
 
 
-def cut(
-    x: NDArray[Any], y: NDArray[Any], first: int, seed: int
-) -> tuple[tuple[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
-    """Two disjoint parts, the first of `first` examples; stratified where y are class numbers."""
+def apart(y: NDArray[Any], first: int, seed: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of the examples of two parts, the first of `first` of them, each in order.
+
+    Stratified where y are class numbers.
+
+    Args:
+        seed: whatever `numpy.random.default_rng` takes.
+    """
     rng = np.random.default_rng(seed)
     is_classes = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
     order = stratified_order(y, rng) if is_classes else rng.permutation(len(y))
-    one, other = np.sort(order[:first]), np.sort(order[first:])
+    return np.sort(order[:first]), np.sort(order[first:])
+
+
+def cut(
+    x: NDArray[Any], y: NDArray[Any], first: int, seed: Any
+) -> tuple[tuple[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+    """Two disjoint parts, the first of `first` examples; `apart` says which."""
+    one, other = apart(y, first, seed)
     return (x[one], y[one]), (x[other], y[other])
 
 
@@ -109,9 +121,10 @@ def normalise(x: NDArray[Any], statistics: Statistics, feature_axis: int) -> NDA
     axis = feature_axis + 1
     shape = [1] * x.ndim
     shape[axis] = -1
-    deviation = np.reshape(np.asarray(statistics.deviation, np.float64), shape)
+    features = x.shape[axis]
+    deviation = np.reshape(np.asarray(statistics.deviation[:features], np.float64), shape)
     normal = np.empty(x.shape, np.float32)
-    centre = np.asarray(statistics.mean, np.float64)
+    centre = np.asarray(statistics.mean[:features], np.float64)
     for step, part in enumerate(_centred(x, axis, centre)):
         normal[step * _CHUNK : step * _CHUNK + len(part)] = part / deviation
     return normal
@@ -123,14 +136,17 @@ def prepare(
     spec: TensorSpec,
     statistics: Statistics,
     target_statistics: Statistics | None,
+    flags_gaps: bool = False,
 ) -> Split:
     """A split from raw arrays: x normalised; y as class numbers, or as standardised targets.
 
     Args:
-        x: (n, *spec.shape) raw data.
+        x: (n, *spec.shape) raw data; with gaps a feature less, and NaN where something is missing.
         y: (n,) class numbers, or (n, dims) targets when there are `target_statistics`.
+        flags_gaps: whether the last feature of `spec` says what is missing, see `gaps.py`.
     """
     normal = normalise(x, statistics, spec.feature_axis)
+    normal = flagged(normal) if flags_gaps else normal
     if target_statistics is None:
         return Split(normal, np.ascontiguousarray(y, np.int64))
     return Split(normal, normalise(y, target_statistics, 0))

@@ -69,19 +69,26 @@ def check_task(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, _checked(name, factories[name], options)
 
 
-def make_task(config: str | Mapping[str, Any], base: Path | None = None) -> Task:
+def make_task(
+    config: str | Mapping[str, Any], base: Path | None = None, *, checks_test: bool = True
+) -> Task:
     """The task that a search-space file asks for.
 
     Args:
         config: as `check_task` takes it.
         base: folder that relative paths start from; the current one if None.
+        checks_test: whether test data are read once, to see whether they can be used, and dropped;
+            where they cannot, the mistake is told before hours of training and not after.
 
     Raises:
         TaskError: as `check_task` raises it, or the data cannot be used.
     """
     name, options = check_task(config)
     factory = all_tasks()[name]
-    return factory(**options, **_base_argument(factory, base))
+    task = factory(**options, **_base_argument(factory, base))
+    if checks_test and task.has_test:
+        task.test()
+    return task
 
 
 def _base_argument(factory: Factory, base: Path | None) -> dict[str, Path]:

@@ -5,15 +5,15 @@
 | with a header            | the column of that name                                            |
 | without                  | the `first` or the `last` column; of a `.tsv` the first, as in UCR |
 
-Whole numbers and words in the target column are classes, numbered in their order from 0; numbers
-with a point are targets of a regression. What stands in the other columns must be numbers.
+`tabletext.py` finds out how a file is written, `headers.py` whether its first row names the
+columns, and `targets.py` what the answers are. The other columns must be numbers.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,46 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.tasks.files import StoredArray
+from einsearch.tasks.headers import is_header, weigh
+from einsearch.tasks.labels import is_missing, is_number, is_whole
+from einsearch.tasks.tabletext import (
+    SEPARATORS,
+    Decimal,
+    Dialect,
+    Row,
+    Separator,
+    dialect_of,
+    regular_rows,
+)
 
 SUFFIXES: Final = (".csv", ".tsv")
 _SPLITS: Final = ("train", "valid", "test")
-_FEW: Final = 20
-"""So many classes are nothing unusual, however few examples there are."""
+_SHOWN: Final = 20
+_DIGITS: Final = 15
+"""So many digits of a whole number are all kept by a float."""
 
-Row = tuple[int, list[str]]
-"""Line in the file, from 1, and the cells."""
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What is said of tables; None where they are to be looked at.
+
+    Attributes:
+        target: name of the column that is to be told, `first` or `last`.
+        ignore: names of columns that are left out.
+        header: whether the first row names the columns.
+        separator, decimal: how the text is written.
+        has_gaps: whether features may be missing.
+    """
+
+    target: str | None = None
+    ignore: tuple[str, ...] | None = None
+    header: bool | None = None
+    separator: Separator | None = None
+    decimal: Decimal | None = None
+    has_gaps: bool = False
+
+
+TABLE_OPTIONS: Final = ("target", "ignore", "header", "separator", "decimal")
 
 
 @dataclass(frozen=True)
@@ -40,24 +72,34 @@ class Table:
 
     Attributes:
         path: of the file.
+        dialect: how it is written.
         header: names of the columns, or none.
         rows: examples.
-        columns: cells of a row.
         target: number of the column that is to be told.
+        features: numbers of the others.
     """
 
     path: Path
+    dialect: Dialect
     header: tuple[str, ...]
     rows: int
-    columns: int
     target: int
+    features: tuple[int, ...]
 
-    def examples(self) -> list[Row]:
+    def examples(self) -> Iterator[Row]:
         """The rows below the header. Raises TaskError where there are more or fewer than before."""
-        rows = [*rows_of(self.path)][bool(self.header) :]
-        if len(rows) != self.rows or len(rows[0][1]) != self.columns:
+        count = 0
+        for count, row in enumerate(regular_rows(self.path, self.dialect), 1 - bool(self.header)):
+            if count > self.rows:
+                break
+            if count:
+                yield row
+        if count != self.rows:
             raise TaskError(f"{self.path} has changed since the run began: start a new run")
-        return rows
+
+    def named(self, column: int) -> str:
+        """Name of a column, or its number from 1."""
+        return self.header[column] if self.header else str(column + 1)
 
     def refusal(self, line: int, column: int, reason: str) -> TaskError:
         """An error that says where a cell stands."""
@@ -67,98 +109,77 @@ class Table:
 
 @dataclass(frozen=True)
 class TableFeatures(StoredArray):
-    """x of a table, (rows, columns without the target)."""
+    """x of a table, (rows, features)."""
 
     table: Table
+    has_gaps: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.table.header[n] for n in self.table.features if self.table.header)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(_notes(self.table))
 
     def read(self) -> NDArray[Any]:
         made = np.empty(self.shape)
-        target = self.table.target
         for place, (line, cells) in enumerate(self.table.examples()):
-            try:
-                made[place] = cells[:target] + cells[target + 1 :]
-                finite = bool(np.isfinite(made[place]).all())
-            except ValueError:
-                finite = False
-            if not finite:
-                raise self._refusal(line, cells)
+            for at, column in enumerate(self.table.features):
+                made[place, at] = self._number(cells[column], line, column)
         return made
 
-    def _refusal(self, line: int, cells: list[str]) -> TaskError:
-        bad = next(n for n, c in enumerate(cells) if n != self.table.target and not is_number(c))
-        told = f'"{cells[bad]}" is no finite number' if cells[bad].strip() else "it is empty"
-        return self.table.refusal(
-            line, bad, f"{told}: fill gaps, and turn words into numbers, a column for each"
-        )
+    def _number(self, cell: str, line: int, column: int) -> float:
+        if is_number(cell):
+            if len(cell) > _DIGITS and is_whole(cell) and int(cell) != float(cell):
+                raise self.table.refusal(
+                    line, column, f"a number does not keep all digits of {cell}: leave an "
+                    f"identifier out, ignore: [{self.table.named(column)}]"
+                )  # fmt: skip
+            return float(cell)
+        if self.has_gaps and is_missing(cell):
+            return math.nan
+        told = f'"{cell}" is no finite number' if cell else "it is empty"
+        raise self.table.refusal(
+            line, column, f"{told}: fill gaps, and turn words into numbers, a column for each, or "
+            f"leave the column out, ignore: [{self.table.named(column)}]"
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TableTarget(StoredArray):
-    """y of a table, (rows,).
-
-    Attributes:
-        classes: labels as they are written, in the order of their numbers; none for a regression.
-    """
+    """y of a table, (rows,) text."""
 
     table: Table
-    classes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.table.header[self.table.target],) if self.table.header else ()
 
     def read(self) -> NDArray[Any]:
-        numbers = {label: number for number, label in enumerate(self.classes)}
-        made = np.empty(self.shape, self.dtype)
-        for place, (line, cells) in enumerate(self.table.examples()):
-            cell = cells[self.table.target].strip()
-            if self.classes and as_label(cell) not in numbers:
-                known = ", ".join(self.classes[:_FEW])
-                reason = f'"{cell}" is no class of training, which has {known}'
-                raise self.table.refusal(line, self.table.target, reason)
-            if not self.classes and not is_number(cell):
-                reason = f'"{cell}" is no number, as other targets are'
-                raise self.table.refusal(line, self.table.target, reason)
-            made[place] = numbers[as_label(cell)] if self.classes else float(cell)
-        return made
+        return np.array([cells[self.table.target] for _, cells in self.table.examples()], dtype=str)
+
+    def refusal(self, index: int, reason: str) -> TaskError:
+        lines = (line for n, (line, _) in enumerate(self.table.examples()) if n == index)
+        return self.table.refusal(next(lines), self.table.target, reason)
+
+    def __str__(self) -> str:
+        return f"column {self.table.named(self.table.target)} of {self.path}"
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number."""
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
-def as_label(cell: str) -> str:
-    """A class as it is known by: a whole number without a point, or the words."""
-    return str(int(float(cell))) if is_number(cell) and float(cell).is_integer() else cell
-
-
-def rows_of(path: Path) -> Iterator[Row]:
-    """Rows that are not empty.
-
-    Raises:
-        TaskError: the file is no text, or a row has more or fewer cells than the first.
-    """
-    width = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            separator = max(",;\t", key=stream.readline().count)
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=separator)
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                width = width or len(cells)
-                if len(cells) != width:
-                    raise TaskError(
-                        f"{path}, line {reader.line_num}: {len(cells)} cells, where the first row "
-                        f"has {width}: every row needs as many, apart by {_NAMES[separator]}"
-                    )
-                yield reader.line_num, cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TaskError(f"cannot read {path} as a table: {error}; save it as CSV, UTF-8") from None
-
-
-_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
+def _notes(table: Table) -> Iterator[str]:
+    """What was understood of a file where it might have been meant otherwise."""
+    if table.dialect.note:
+        yield f"{table.path.name} {table.dialect.note}"
+    doubled = [name for name, count in Counter(table.header).items() if count > 1]
+    if doubled:
+        yield f"several columns of {table.path.name} are named {', '.join(doubled[:_SHOWN])}"
+    unnamed = table.named(0)
+    if table.header and unnamed in ("column 1", "Unnamed: 0") and 0 in table.features:
+        yield (
+            f"the first column of {table.path.name} has no name, and is read as a feature; "
+            f'ignore: ["{unnamed}"] leaves it out'
+        )
 
 
 def is_table(path: Path) -> bool:
@@ -203,111 +224,120 @@ def _names(folder: Path) -> Sequence[str]:
     return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
-def open_table(path: Path, target: str | None) -> Table:
-    """Goes through a file once.
+def open_table(path: Path, options: TableOptions, like: Table | None = None) -> Table:
+    """Goes through a file to see how it is written and what its columns are.
 
     Args:
         path: of the file.
-        target: name of a column, `first`, `last`, or None.
+        options: what is said of it.
+        like: training data, which it must be like.
 
     Raises:
         TaskError: it has no examples, no features, no such column, or rows of different lengths.
     """
-    rows = (cells for _, cells in rows_of(path))
-    first, second = next(rows, []), next(rows, [])
-    if len(first) < 2:
-        raise TaskError(f"{path} has no features beside a target: at least two columns are needed")
-    first = [cell.strip() for cell in first]
-    place = _place(path, first, target)
-    header = first if _is_header(first, second, place, target) else []
-    count = sum(1 for _ in rows) + 1 + bool(second) - bool(header)
-    if not count:
+    if like is None:
+        dialect = dialect_of(path, options.separator, options.decimal)
+    else:
+        # Few rows say less than those of training.
+        own = dialect_of(path, SEPARATORS[like.dialect.separator], "point")
+        dialect = Dialect(own.encoding, own.separator, own.width, like.dialect.has_comma)
+    rows = (cells for _, cells in regular_rows(path, dialect))
+    first = next(rows)
+    columns, count = weigh(rows, dialect.width)
+    if like is not None:
+        return _like(path, dialect, first, count, like)
+    target = _place(path, first, options.target)
+    has_header = options.header
+    if has_header is None:
+        has_header = options.target in first or is_header(path, first, columns, count, target)
+    header = _header(first) if has_header else ()
+    if not count and header:
         raise TaskError(f"{path} has a header, but no examples")
-    return Table(path, tuple(header), count, len(first), place)
+    features = _features(path, header, dialect.width, target, options.ignore or ())
+    return Table(path, dialect, header, count + (not header), target, features)
+
+
+def _like(path: Path, dialect: Dialect, first: list[str], count: int, like: Table) -> Table:
+    """A table whose columns are those of training."""
+    header = _header(first) if like.header else ()
+    if header != like.header or dialect.width != like.dialect.width:
+        lacking = [name for name in like.header if name not in header]
+        told = f": it has no column {', '.join(lacking)}" if lacking else ""
+        hint = ""
+        if lacking == [like.named(like.target)]:
+            hint = "; rows without answers are no test data: rename the file, or move it away"
+        raise TaskError(
+            f"{path} and {like.path} differ in the names of their columns{told}{hint}"
+            if like.header
+            else f"{path} has {dialect.width} columns, {like.path} has {like.dialect.width}"
+        )
+    if not count and header:
+        raise TaskError(f"{path} has a header, but no examples")
+    return Table(path, dialect, header, count + (not header), like.target, like.features)
+
+
+def _header(first: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cell or f"column {place}" for place, cell in enumerate(first, 1))
+
+
+def _features(
+    path: Path, header: Sequence[str], width: int, target: int, ignore: Sequence[str]
+) -> tuple[int, ...]:
+    known = header or [str(number + 1) for number in range(width)]
+    for name in ignore:
+        if name not in known:
+            raise _no_column(path, name, known, "ignore")
+        if name == known[target]:
+            raise TaskError(f"{path}: the column {name} is to be told, and cannot be ignored")
+    features = tuple(n for n in range(width) if n != target and known[n] not in ignore)
+    if not features:
+        raise TaskError(f"{path} has no features beside a target: ignore leaves none")
+    return features
+
+
+def _no_column(path: Path, name: str, known: Sequence[str], option: str) -> TaskError:
+    shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    place = "Its first row is" if option == "target" else "Its columns are"
+    return TaskError(f"{path} has no column {name}{hint} {place} {shown}")
 
 
 def _place(path: Path, first: list[str], target: str | None) -> int:
     """Number of the target column."""
+    if target is not None and first.count(target) > 1:
+        places = " and ".join(str(n) for n, cell in enumerate(first, 1) if cell == target)
+        raise TaskError(f"{path}: columns {places} are both named {target}: rename one of them")
     if target in first:
         return first.index(target)
     if target == "last":
         return len(first) - 1
     if target == "first" or (target is None and path.suffix.lower() == ".tsv"):
         return 0
-    shown = ", ".join(first[:_FEW]) + (", ..." if len(first) > _FEW else "")
-    if target is None:
-        raise TaskError(
-            f"{path}: which column is to be told? Say target: first, target: last, or the name of "
-            f"a column; its first row is {shown}"
-        )
-    near = difflib.get_close_matches(target, first, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    raise TaskError(f"{path} has no column {target}{hint} Its first row is {shown}")
+    if target is not None:
+        raise _no_column(path, target, first, "target")
+    shown = ", ".join(first[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
+    raise TaskError(
+        f"{path}: which column is to be told? Say target: first, target: last, or the name of "
+        f"a column; its first row is {shown}"
+    )
 
 
-def _is_header(first: list[str], second: list[str], place: int, target: str | None) -> bool:
-    """Whether a row names columns: by words where features are, or above a target in numbers."""
-    if target in first or any(not is_number(c) for n, c in enumerate(first) if n != place and c):
-        return True
-    return not is_number(first[place]) and bool(second) and is_number(second[place])
-
-
-def find_table_arrays(
-    path: Path, target: str | None, regression: bool, classes: int | None
-) -> Mapping[str, StoredArray]:
-    """What tables hold, as `find_arrays` has it of arrays. Only training targets are read.
+def find_table_arrays(path: Path, options: TableOptions) -> Mapping[str, StoredArray]:
+    """What tables hold, as `find_arrays` has it of arrays. Every file is gone through.
 
     Args:
         path: a file, or a folder with one for each split.
-        target: name of the column that is to be told, `first` or `last`.
-        regression: whether whole numbers are amounts, and no classes.
-        classes: number of classes, if it is given: targets are classes then.
+        options: what is said of them.
     """
     files = find_tables(path)
-    tables = {split: open_table(file, target) for split, file in files.items()}
-    train = tables["train"]
-    for table in tables.values():
-        if table.header != train.header:
-            raise TaskError(f"{table.path} and {train.path} differ in the names of their columns")
-    labels = labels_of(train, regression, classes)
+    train = open_table(files["train"], options)
     found: dict[str, StoredArray] = {}
-    for split, table in tables.items():
+    for split, file in files.items():
+        table = train if split == "train" else open_table(file, options, train)
         x, y = f"{split}_x", f"{split}_y"
-        shape = (table.rows, table.columns - 1)
-        found[x] = TableFeatures(table.path, x, shape, np.dtype(float), table)
-        kind = np.dtype(np.int64 if labels else float)
-        found[y] = TableTarget(table.path, y, shape[:1], kind, table, labels)
+        shape = (table.rows, len(table.features))
+        kind = np.dtype(float)
+        found[x] = TableFeatures(table.path, x, shape, kind, table, options.has_gaps)
+        found[y] = TableTarget(table.path, y, shape[:1], np.dtype(str), table)
     return found
-
-
-def labels_of(table: Table, regression: bool, classes: int | None) -> tuple[str, ...]:
-    """The classes of a target column, in order; none for a regression.
-
-    Raises:
-        TaskError: nearly every example has a class of its own.
-    """
-    rows = table.examples()
-    cells = [row[table.target].strip() for _, row in rows]
-    if "" in cells:
-        line = rows[cells.index("")][0]
-        raise table.refusal(line, table.target, "it is empty: every example needs a target")
-    is_words = not all(map(is_number, cells))
-    if regression or (classes is None and not is_words and not all(map(_is_whole, cells))):
-        return ()
-    labels = {as_label(cell) for cell in cells}
-    if classes is None and len(labels) > max(_FEW, len(cells) // 2):
-        hint = "" if is_words else ": say regression: true if they are amounts"
-        raise TaskError(
-            f"{table.path} has {len(labels)} classes in {len(cells)} rows{hint}; "
-            f"classes: {len(labels)} if that is right, or correct the option target"
-        )
-    return tuple(sorted(labels, key=lambda label: (*_order(label), label)))
-
-
-def _order(label: str) -> tuple[bool, float]:
-    """Numbers first, by size."""
-    return (False, float(label)) if is_number(label) else (True, 0.0)
-
-
-def _is_whole(cell: str) -> bool:
-    return cell.lstrip("+-").isdigit()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -124,10 +125,19 @@ def _answers(answers: Answers) -> str:
         classes = _plural(len(answers.classes), "class", "classes")
         noun = "example" if high == 1 else "examples"
         return f"{classes} {names(answers.classes)}, {each} {noun} each"
-    least, most = float(answers.y.min()), float(answers.y.max())
+    least, most = _range(answers.y)
     dims = answers.y.shape[1]
     of = f" {names(answers.targets)}" if answers.targets else f" of {dims}" if dims > 1 else ""
-    return f"{'numbers' if dims > 1 else 'a number'}{of} from {least:.6g} to {most:.6g}"
+    return f"{'numbers' if dims > 1 else 'a number'}{of} from {least:.10g} to {most:.10g}"
+
+
+def _range(y: NDArray[Any]) -> tuple[float, float]:
+    """Least and greatest number, without the digits that standardising to float32 made up."""
+    least, most = float(y.min()), float(y.max())
+    if least == most:
+        return least, most
+    decimals = 5 - math.floor(math.log10(most - least))
+    return round(least, decimals) + 0.0, round(most, decimals) + 0.0
 
 
 def _test(has_test: bool, reading: Reading) -> str:

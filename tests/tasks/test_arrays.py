@@ -78,14 +78,60 @@ def test_without_test_arrays_only_the_final_test_fails(tmp_path: Path) -> None:
         task.test()
 
 
-def test_test_data_are_read_when_asked_and_not_before(tmp_path: Path) -> None:
-    folder = save_folder(tmp_path / "d", sample_arrays())
+def test_test_data_are_looked_at_before_a_search_and_read_again_for_the_test(
+    tmp_path: Path,
+) -> None:
+    arrays = sample_arrays()
+    folder = save_folder(tmp_path / "d", arrays)
+    task = load(folder)
+    np.save(folder / "test_x.npy", arrays["test_x"] + 1)
+    shift = 1 / np.array(task.statistics.deviation)
+    raw = (arrays["test_x"] - task.statistics.mean) / task.statistics.deviation
+    assert np.allclose(task.test().x, raw + shift, atol=1e-5)
     size = (folder / "test_x.npy").stat().st_size
     with (folder / "test_x.npy").open("r+b") as file:
         file.truncate(size - 8)
-    task = load(folder)
     with pytest.raises(TaskError, match=r"cannot read test_x in .*test_x\.npy"):
         task.test()
+    with pytest.raises(TaskError, match=r"cannot read test_x in .*test_x\.npy"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_y": np.arange(20)}, r'test_y .* example 2: "2" is no class of training, which has'),
+        ({"test_y": np.array(["a"] * 20)}, "test_y .* holds words, train_y .* holds numbers"),
+        ({"test_y": np.where(np.arange(20) == 3, np.nan, 1)}, "test_y .* example 3: .*no target"),
+        ({"test_x": np.full((20, 4), np.nan)}, "test_x .* are NaN, the first at"),
+        ({"test_x": np.full((20, 4), np.inf)}, "test_x .* are infinite"),
+        ({"test_x": np.zeros((20, 5))}, "test_x .* does not fit train_x"),
+        ({"test_x": np.zeros((19, 4))}, "test_x .* and test_y .* differ in length"),
+    ],
+)
+def test_bad_test_data_are_told_before_anything_is_trained(
+    tmp_path: Path, changes: Arrays, message: str
+) -> None:
+    path = save_archive(tmp_path / "d.npz", sample_arrays() | changes)
+    with pytest.raises(TaskError, match=message):
+        load(path)
+
+
+def test_workers_do_not_read_test_data(tmp_path: Path) -> None:
+    arrays = sample_arrays() | {"test_y": np.full(20, 7)}
+    path = save_archive(tmp_path / "d.npz", arrays)
+    task = make_task({"name": "arrays", "path": str(path)}, checks_test=False)
+    with pytest.raises(TaskError, match="is no class of training"):
+        task.test()
+
+
+def test_values_of_test_data_steer_nothing(tmp_path: Path) -> None:
+    arrays = sample_arrays()
+    one = load(save_archive(tmp_path / "a.npz", arrays))
+    other = load(save_archive(tmp_path / "b.npz", arrays | {"test_x": arrays["test_x"] * 100}))
+    assert np.array_equal(one.train.x, other.train.x)
+    assert np.array_equal(one.valid.x, other.valid.x)
+    assert one.statistics == other.statistics
 
 
 def test_test_data_that_change_during_a_run_are_refused(tmp_path: Path) -> None:
@@ -93,13 +139,6 @@ def test_test_data_that_change_during_a_run_are_refused(tmp_path: Path) -> None:
     task = load(save_archive(tmp_path / "d.npz", arrays))
     save_archive(tmp_path / "d.npz", arrays | {"test_x": arrays["test_x"][:, :2]})
     with pytest.raises(TaskError, match=r"test_x .* has changed since the run began"):
-        task.test()
-
-
-def test_test_labels_are_checked_too(tmp_path: Path) -> None:
-    arrays = sample_arrays() | {"test_y": np.arange(20)}
-    task = load(save_archive(tmp_path / "d.npz", arrays))
-    with pytest.raises(TaskError, match=r"test_y .* labels from 0 to 19, expected 0 to 1"):
         task.test()
 
 
@@ -171,25 +210,40 @@ MISTAKES: list[tuple[Arrays, dict[str, Any], str]] = [
     ),
     (_change(train_x=_FLOATS[:0], train_y=np.arange(0)), {}, "train_x .* is empty: its first axis"),
     (_change(train_x=np.float64(3)), {}, r"train_x \(a single number, float64\) .* is empty"),
-    (_change(train_x=_FLOATS.astype(complex)), {}, "holds no real numbers: save it as integers"),
-    (_change(train_y=np.array(["a"] * 20)), {}, "train_y .* holds no real numbers"),
+    (
+        _change(train_x=_FLOATS.astype(complex)),
+        {},
+        "holds no real numbers: save real and imaginary parts as two",
+    ),
+    (_change(train_x=_FLOATS.astype(str)), {}, "train_x .* holds no real numbers: turn words into"),
+    (
+        _change(train_y=np.array(["a", "b"] * 10)),
+        {},
+        "train_y .* holds words, valid_y .* holds num",
+    ),
     (_change(valid_x=_FLOATS[:, :3]), {}, "valid_x .* does not fit train_x .*the same shape"),
-    (_change(test_y=np.zeros(20)), {}, "one holds class numbers, the other real targets"),
+    (_change(test_y=np.full(20, 0.5)), {}, 'test_y .* example 0: "0.5" is no class of training'),
     (
         _change(train_x=np.where(_FLOATS > 1, np.nan, _FLOATS)),
         {},
-        r"train_x .* are NaN .*first at \(",
+        r"train_x .* are NaN, the first at \(1, 2\): .*; layout: tokens reads series of diff",
     ),
     (_change(valid_x=_FLOATS * 1e300), {}, "valid_x .* infinite as float32"),
-    (_change(train_y=np.eye(2, dtype=int)[np.arange(20) % 2]), {}, "one-hot rows take the argmax"),
-    (_change(train_y=np.zeros(20, int)), {}, "has no label above 0: a task needs at least 2"),
-    (_change(train_y=np.arange(20) - 1), {}, "train_y .* labels from -1 to 18, expected 0 to"),
     (
-        _change(train_y=np.arange(20) * 9),
+        _change(**{f"{s}_y": np.arange(40).reshape(20, 2) for s in ("train", "valid", "test")}),
         {},
-        "labels up to 171 for 20 examples: number the classes",
+        "cannot be classes: expected .* one-hot rows.*; target_kind: number takes",
     ),
-    (_change(valid_y=np.arange(20)), {}, "valid_y .* labels from 0 to 19, expected 0 to 1 for 2"),
+    (
+        _change(train_y=np.zeros(20, int)),
+        {},
+        "has one label, 0, for all examples: a task needs at least 2",
+    ),
+    (
+        _change(valid_y=np.arange(20)),
+        {},
+        'valid_y .* example 2: "2" is no class of training, which has 0, 1',
+    ),
     (_change(), {"classes": 1}, "classes is 1: input should be greater than or equal to 2"),
     (_change(), {"layout": "image"}, r"train_x \(20x4, float64\) .* cannot be image: expected"),
     (
@@ -210,15 +264,18 @@ def test_each_mistake_has_its_message(
         load(save_archive(tmp_path / "data.npz", arrays), **options)
 
 
-def _as_floats(shape: tuple[int, ...]) -> Arrays:
-    return {f"{s}_y": np.ones(shape) for s in ("train", "valid", "test")}
-
-
 def test_mistakes_of_a_regression(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="holds floats, but classes: 2 is given"):
-        load(save_archive(tmp_path / "a.npz", _change(**_as_floats((20,)))), classes=2)
-    with pytest.raises(TaskError, match=r"cannot be targets .*: expected \(n,\) or \(n, dims\)"):
-        load(save_archive(tmp_path / "b.npz", _change(**_as_floats((20, 2, 2)))))
+    half = {f"{s}_y": np.arange(20) / 2 for s in ("train", "valid", "test")}
+    with pytest.raises(TaskError, match=r"20 different labels, 0, 0.5, .* but classes: 2 is given"):
+        load(save_archive(tmp_path / "a.npz", _change(**half)), classes=2)
+    with pytest.raises(TaskError, match="classes: 2 and target_kind: number contradict"):
+        load(tmp_path / "a.npz", classes=2, target_kind="number")
+    cubes = {f"{s}_y": np.ones((20, 2, 2)) for s in ("train", "valid", "test")}
+    with pytest.raises(TaskError, match=r"cannot be targets: expected \(n,\), or \(n, dims\)"):
+        load(save_archive(tmp_path / "b.npz", _change(**cubes)))
+    bad = {"train_y": np.where(np.arange(20) == 4, np.inf, 0.5)}
+    with pytest.raises(TaskError, match=r"train_y .* example 4: its target is no finite number"):
+        load(save_archive(tmp_path / "c.npz", _change(**bad)))
 
 
 def test_pickled_objects_are_never_read(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from einsearch.errors import TaskError
 from einsearch.tasks.base import Loss, Task
 from einsearch.tasks.preparing import measure
 from einsearch.tasks.registry import make_task
-from einsearch.tasks.tables import as_label, find_table_arrays
+from einsearch.tasks.tables import TableOptions, find_table_arrays
+from einsearch.tasks.targets import decide
 
 HOUSES = "area,rooms,price\n" + "".join(f"{50 + n},{n % 4},{1000.5 + n}\n" for n in range(20))
 
@@ -91,45 +92,49 @@ def test_a_column_of_a_header_is_the_target(tmp_path: Path, separator: str) -> N
 )
 def test_words_are_classes_in_their_order(tmp_path: Path, header: str, target: str) -> None:
     rows = "".join(f'{n},0.5,"{["cat", "ant, red", "bee"][n % 3]}"\n' for n in range(30))
-    stored = find_table_arrays(save(tmp_path / "d.csv", header + rows), target, False, None)
-    assert stored["train_y"].read().tolist() == [[2, 0, 1][n % 3] for n in range(30)]
+    stored = find_table_arrays(save(tmp_path / "d.csv", header + rows), TableOptions(target))
+    words = stored["train_y"].read()
+    coding = decide(stored["train_y"], words, None, None)
+    assert coding.names == ("ant, red", "bee", "cat")
+    assert coding.apply(stored["train_y"], words).tolist() == [[2, 0, 1][n % 3] for n in range(30)]
     assert stored["train_x"].read()[:, 0].tolist() == [*range(30)]
 
 
 def test_names_that_are_numbers_are_a_header_above_a_target_in_numbers(tmp_path: Path) -> None:
     path = save(tmp_path / "d.csv", "label,0,1\n" + "1,2,3\n0,4,5\n" * 5)
-    assert find_table_arrays(path, "first", False, None)["train_x"].shape == (10, 2)
+    assert find_table_arrays(path, TableOptions("first"))["train_x"].shape == (10, 2)
 
 
 @settings(max_examples=40)
-@given(labels=st.lists(st.integers(-30, 30), min_size=1, max_size=20))
+@given(labels=st.lists(st.integers(-30, 30), min_size=2, max_size=20, unique=True))
 def test_labels_are_numbered_by_size(
     tmp_path_factory: pytest.TempPathFactory, labels: list[int]
 ) -> None:
-    path = save(tmp_path_factory.mktemp("d") / "d.tsv", "".join(f"{n}\t0.5\n" for n in labels))
-    found = find_table_arrays(path, None, False, None)["train_y"].read()
-    assert np.array_equal(found, np.unique(labels, return_inverse=True)[1])
+    text = "".join(f"{n}\t0.5\n" for n in labels)
+    found = find_table_arrays(save(tmp_path_factory.mktemp("d") / "d.tsv", text), TableOptions())
+    words = found["train_y"].read()
+    coding = decide(found["train_y"], words, None, None)
+    assert coding.names == tuple(map(str, sorted(labels)))
+    numbers = coding.apply(found["train_y"], words)
+    assert np.array_equal(numbers, np.unique(labels, return_inverse=True)[1])
 
 
-def test_labels_are_the_same_with_and_without_a_point() -> None:
-    assert [as_label(c) for c in ("1", "1.0", "1.0000000e+00", "-2", "1.5", "one")] == [
-        "1", "1", "1", "-2", "1.5", "one",
-    ]  # fmt: skip
-
-
-def test_test_rows_are_read_when_asked_and_not_before(tmp_path: Path) -> None:
-    save(tmp_path / "a_test.csv", "1,9\n1,9\n")
-    task = load(save(tmp_path / "a_train.csv", "1,0\n2,1\n" * 10), target="last")
-    task = pickle.loads(pickle.dumps(task))
+def test_test_rows_are_looked_at_first_and_read_again(tmp_path: Path) -> None:
+    test = save(tmp_path / "a_test.csv", "1,9\n1,9\n")
+    train = save(tmp_path / "a_train.csv", "1,0\n2,1\n" * 10)
     with pytest.raises(TaskError, match=r'a_test.csv, line 1, column 2: "9" is no class of train'):
-        task.test()
-    save(tmp_path / "a_test.csv", "1,0\n1,word\n")
+        load(train, target="last")
+    save(test, "1,0\n1,word\n")
     with pytest.raises(TaskError, match='line 2, column 2: "word" is no class of training, which'):
-        task.test()
-    save(tmp_path / "a_test.csv", "1,0\nx,1\n")
+        load(train, target="last")
+    save(test, "1,0\nx,1\n")
     with pytest.raises(TaskError, match='line 2, column 1: "x" is no finite number'):
-        task.test()
-    save(tmp_path / "a_test.csv", "1,0\n1,1\n2,1\n")
+        load(train, target="last")
+    save(test, "1,0\n2,1\n")
+    task = pickle.loads(pickle.dumps(load(train, target="last")))
+    save(test, "1,1\n1,1\n")
+    assert task.test().y.tolist() == [1, 1]
+    save(test, "1,0\n1,1\n2,1\n")
     with pytest.raises(TaskError, match="has changed since the run began: start a new run"):
         task.test()
 
@@ -140,8 +145,11 @@ def test_test_rows_are_read_when_asked_and_not_before(tmp_path: Path) -> None:
         ("60,many,5", 'line 22, column 2 (rooms): "many" is no finite number: fill gaps, and'),
         ("60,,5", "line 22, column 2 (rooms): it is empty: fill gaps"),
         ("nan,2,5", 'line 22, column 1 (area): "nan" is no finite number'),
-        ("60,2", "line 22: 2 cells, where the first row has 3: every row needs as many, apart by"),
-        ("60,2,", "line 22, column 3 (price): it is empty: every example needs a target"),
+        ("60,2", "line 22: 2 cells, where other rows have 3: every row needs as many, apart by"),
+        (
+            "60,2,",
+            "line 22, column 3 (price): it is empty: every example needs a target, and 1 of 21 ",
+        ),
     ],
 )
 def test_says_where_a_cell_is_wrong(tmp_path: Path, bad: str, told: str) -> None:
@@ -161,15 +169,15 @@ def test_says_which_column_there_is(tmp_path: Path) -> None:
     )
     ids = "".join(f"{n},{n}\n" for n in range(100))
     assert refused(path, ids, target="last") == (
-        "FILE has 100 classes in 100 rows: say regression: true if they are amounts; "
-        "classes: 100 if that is right, or correct the option target"
+        "column 2 of FILE has 100 different labels in 100 examples: say target_kind: number if "
+        "they are amounts, target_kind: classes if that is right, or correct the option target"
     )
 
 
 def test_says_what_a_table_lacks(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     assert refused(path, "1\n2\n", target="last").startswith("FILE has no features beside a target")
-    assert refused(path, "", target="last").startswith("FILE has no features beside a target")
+    assert refused(path, "", target="last").startswith("FILE is empty: a table has an example a")
     assert refused(path, "a,b\n", target="b") == "FILE has a header, but no examples"
     path.write_bytes(b"\xff\xfe1,2")
     with pytest.raises(TaskError, match=r"as a table: .*; save it as CSV, UTF-8"):
@@ -186,5 +194,5 @@ def test_says_what_a_table_lacks(tmp_path: Path) -> None:
 
 def test_options_of_tables_are_none_of_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", train_x=np.ones((9, 2)), train_y=np.arange(9) % 2)
-    with pytest.raises(TaskError, match="leave target and regression out, which are for CSV"):
+    with pytest.raises(TaskError, match="leave target out, for CSV and TSV files alone"):
         load(tmp_path / "d.npz", target="last")
