@@ -45,7 +45,9 @@ class TrainingWork:
         from einsearch.evaluate.training import check_training
 
         source = self.task
-        task = source if isinstance(source, Task) else make_task(source, self.base)
+        task = (
+            source if isinstance(source, Task) else make_task(source, self.base, checks_test=False)
+        )
         check_training(task, self.training)
         allowance = Allowance(self.memory, self.gpu)
 

@@ -7,7 +7,14 @@
 | `preparing.py`  | cutting splits, normalising with the statistics of the training split        |
 | `arrays.py`     | task `arrays`: an `.npz`, a folder of `.npy` files, a CSV or TSV              |
 | `telling.py`    | the line that says what was read                                            |
-| `files.py`      | reading arrays without ever unpickling                                       |
+| `files.py`      | arrays of NumPy, without ever unpickling; what a header promises is checked   |
+| `arraynames.py` | what others call arrays                                                       |
+| `targets.py`    | classes or amounts: what the answers of training are                          |
+| `labels.py`     | labels are names, whatever their type                                         |
+| `rawdata.py`    | raw examples of a split, read as those of training are                        |
+| `gaps.py`       | series of different lengths, and with gaps                                    |
+| `tabletext.py`  | how a table is written: encoding, separator, decimal mark                      |
+| `headers.py`    | whether the first row of a table names its columns                            |
 | `tables.py`     | reading CSV and TSV files, and saying where a cell is wrong                  |
 | `layouts.py`    | which axis of an array is what                                               |
 | `characters.py` | task `characters`: the next character of a text                             |
