@@ -124,13 +124,13 @@ def _read_space(source: str, input: str | None) -> tuple[Grammar, TensorSpec]:
     """The grammar that an argument names, and the tensor that enters its networks."""
     if Path(source).suffix not in (".yaml", ".yml"):
         return read_grammar(source), read_input(input or DEFAULT_INPUT)
-    from einsearch.study.plan import plan_file
+    from einsearch.study.plan import load_file_grammar, spec_of
     from einsearch.study.spacefile import load_space_file
 
     if not Path(source).is_file():
         raise WrongCall(f"there is no file {source}")
-    plan = plan_file(load_space_file(source))
-    return plan.grammar, plan.spec if input is None else read_input(input)
+    file = load_space_file(source)
+    return load_file_grammar(file), spec_of(file) if input is None else read_input(input)
 
 
 class _Source(NamedTuple):

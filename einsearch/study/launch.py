@@ -34,13 +34,13 @@ from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
 from einsearch.study.folder import SPACE, TASK, RunFolder
 from einsearch.study.grammarcopy import copied_files, copied_name
+from einsearch.study.importing import folder_of, name_of
 from einsearch.study.learned import keep_learned
 from einsearch.study.loop import Options, run_study
 from einsearch.study.objective import (
     Objective,
     decisions_payload,
     derivation_payload,
-    name_of,
     objective_work,
 )
 from einsearch.study.opening import begin_journal, drive, new_study
@@ -160,7 +160,7 @@ def search_grammar(
     section = executor_section(executor, workers)
     settings = _settings(
         grammar=copied_name(grammar),
-        task={"objective": name_of(objective), "input": str(input)},
+        task=_objective_section(objective, input),
         limits=asdict(limits or Limits()),
         require=None if require is None else list(require),
         seeds=list(seeds),
@@ -318,6 +318,12 @@ def _study(
     )
     searcher = partial(make_searcher, plan.searcher, plan.space, plan.seed)
     return run_study(searcher, executor, record, plan.budget, options)
+
+
+def _objective_section(objective: Objective, spec: TensorSpec) -> dict[str, str]:
+    section = {"objective": name_of(objective), "input": str(spec)}
+    folder = folder_of(objective)
+    return section if folder is None else section | {"folder": str(folder)}
 
 
 def _settings(**sections: Any) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from einsearch.compile.methods import bind_methods
-from einsearch.errors import Reject, SpaceFileError
+from einsearch.errors import Reject
 from einsearch.study.executor import Job, ReportBack, describe_failure
 from einsearch.study.result import Result, failed
 from einsearch.study.stage import Stage, as_number
 from einsearch.traces import user_trace
 from einsearch.trial import FailureKind, Trial, TrialState
-
-NAMELESS: Final = "nameless:objective"
-"""Stands in the settings of a run whose objective cannot be imported."""
 
 Objective = Callable[..., Any]
 """Takes a derivation, and where it has such a parameter a `stage`; returns a number, or objective
@@ -97,39 +93,6 @@ def objective_work(objective: Objective, recall: Any, main: str) -> ObjectiveWor
     """The work of an objective, built where it runs; arguments as of `ObjectiveWork`."""
     bind_methods()  # in a worker process nobody else has
     return ObjectiveWork(objective, recall, main)
-
-
-def name_of(objective: Objective) -> str:
-    """How an objective is imported; of a lambda or a local function a name that says so."""
-    name = getattr(objective, "__qualname__", "")
-    if not name.isidentifier():
-        return NAMELESS
-    return f"{objective.__module__}:{name}"
-
-
-def import_objective(path: str) -> Objective:
-    """The function that "package.module:function" names.
-
-    Raises:
-        SpaceFileError: it cannot be imported, or is no function.
-    """
-    if path == NAMELESS:
-        raise SpaceFileError(
-            "the objective of this run has no name that it could be imported by",
-            hint="hand it over: es.open_run(directory).resume(objective=...)",
-        )
-    module_name, _, name = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
-        raise SpaceFileError(
-            f"cannot import the objective {path}: {error}",
-            hint="it is written package.module:function; the package must be installed, or its "
-            "folder on PYTHONPATH",
-        ) from None
-    if not callable(found):
-        raise SpaceFileError(f"the objective {path} is no function")
-    return found  # type: ignore[no-any-return]
 
 
 def decisions_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:

@@ -17,9 +17,9 @@ from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
+from einsearch.study.importing import import_objective
 from einsearch.study.objective import (
     Objective,
-    import_objective,
     objective_work,
     takes_stage,
 )
@@ -123,7 +123,7 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
             gpu=file.executor.gpus if 0 < file.executor.gpus < 1 else 1.0,
         )
     else:
-        scores = objective or import_objective(str(file.objective))
+        scores = objective or import_objective(str(file.objective), file.objective_folders)
         check_stage(scores, epochs)
         factory = partial(objective_work, scores, space.recall, next(iter(directions)))
     return Plan(
@@ -144,6 +144,16 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         task=task,
         objective=scores,
     )
+
+
+def spec_of(file: SpaceFile) -> TensorSpec:
+    """The tensor that enters every network of a search space. The objective is not imported.
+
+    Raises:
+        TaskError: the data of its task cannot be read.
+    """
+    given = file.objective_input
+    return make_task(file.task, file.base).input if given is None else given
 
 
 def required(file: SpaceFile, grammar: Grammar, task: Task | None) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from einsearch.resources import resource_names
 from einsearch.searchers.registry import check_searcher
 from einsearch.specs import parse_spec
 from einsearch.study import spacefile as sf
+from einsearch.study.importing import module_file
 from einsearch.study.places import check_place
 from einsearch.study.yamltext import Keys
 from einsearch.tasks.base import METRICS
@@ -108,8 +109,8 @@ class Checks:
         """The task as an objective of the user's."""
         task = self.space.task
         for key in task:
-            if key not in ("objective", "input"):
-                hint = "an objective has the keys objective and input"
+            if key not in ("objective", "input", "folder"):
+                hint = "an objective has the keys objective, input and folder"
                 raise self._error(f"task has no key {key}", ("task", key), hint, key=True)
         if not isinstance(task["objective"], str) or not _OBJECTIVE.fullmatch(task["objective"]):
             message = (
@@ -127,7 +128,17 @@ class Checks:
             if key in self.written and self.written[key] != self._default(key):
                 hint = "an objective trains as it sees fit"
                 raise self._error(f"{key} is for tasks with data", (key,), hint, key=True)
-        return dict(task)
+        return {**task, **self._objective_folder(task)}
+
+    def _objective_folder(self, task: Mapping[str, Any]) -> dict[str, str]:
+        """The absolute path of the folder with the objective's module, where it is known."""
+        given = task.get("folder")
+        if given is None:
+            beside = module_file(self.space.base, task["objective"]) is not None
+            return {"folder": str(self.space.base.resolve())} if beside else {}
+        if not isinstance(given, str):
+            raise self._error(f"task.folder is {show(given)}: expected a path", ("task", "folder"))
+        return {"folder": str((self.space.base / Path(given).expanduser()).resolve())}
 
     def _default(self, key: str) -> Any:
         """A section's defaults, as `SpaceFile.text` writes them."""

@@ -197,7 +197,8 @@ class SpaceFile(_Section):
         version: of the format.
         grammar: name of a packaged grammar, or a path.
         task: {name: ..., and the options of that task}, its paths absolute; or an objective of
-            the user's: {objective: "package.module:function", input: "image:3x32x32"}.
+            the user's: {objective: "package.module:function", input: "image:3x32x32"}, with the
+            `folder` that the module is imported from, where it is not installed.
         sampling, limits: what is drawn.
         require: what every candidate must have; None for what the grammar asks for.
         seeds: start architectures: names of the grammar's seeds, or expressions.
@@ -248,6 +249,12 @@ class SpaceFile(_Section):
         """ "package.module:function" of an objective of the user's; None for a task with data."""
         found = self.task.get("objective")
         return None if found is None else str(found)
+
+    @property
+    def objective_folders(self) -> tuple[Path, ...]:
+        """Where the module of an objective of the user's is looked for first."""
+        folder = self.task.get("folder")
+        return (self._base,) if folder is None else (self._base / str(folder), self._base)
 
     @property
     def objective_input(self) -> TensorSpec | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ def users_modules() -> list[ModuleType]:
         is_main = name in ("__main__", "__mp_main__")
         if is_main or not isinstance(module, ModuleType) or name.partition(".")[0] == _OWN:
             continue
-        if module.__name__ == name and _is_users(module):
+        if module.__name__ == name and is_users(module):
             found.append(module)
     return found
 
@@ -49,7 +50,8 @@ def by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
-def _is_users(module: ModuleType) -> bool:
+def is_users(module: ModuleType) -> bool:
+    """Whether a module is a file of the user's, or was made by hand."""
     file = getattr(module, "__file__", None)
     if file is None:
         # A package without __init__.py has a spec; one made by hand has nothing.
@@ -72,18 +74,36 @@ def _python_folders() -> tuple[Path, ...]:
 
 
 def _is_found(module: ModuleType) -> bool:
-    """Whether the finders of Python, as another process has them, come to the same file."""
-    spec: Any = None
-    parent = sys.modules.get(module.__name__.rpartition(".")[0])
-    path = None if parent is None else getattr(parent, "__path__", None)
-    for finder in sys.meta_path:
-        find = getattr(finder, "find_spec", None)
-        with suppress(Exception):  # a finder of others'
-            spec = None if find is None else find(module.__name__, path)
-        if spec is not None:
-            break
-    origin = getattr(spec, "origin", None)
+    file = file_of(module)
+    return file is not None and leads_to(module.__name__, file)
+
+
+def file_of(module: ModuleType) -> Path | None:
+    """Where a module stands, resolved; None for one that is no file."""
     file = getattr(module, "__file__", None)
-    if origin is None or file is None:
-        return False
-    return Path(origin).resolve() == Path(file).resolve()
+    return None if file is None else Path(file).resolve()
+
+
+def leads_to(name: str, file: Path) -> bool:
+    """Whether the finders of Python, as another process has them, come to a file by a name."""
+    path: Any = None
+    spec: Any = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = _find(".".join(parts[:end]), path)
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+        if path is None and end < len(parts):
+            return False
+    return spec.origin is not None and Path(spec.origin).resolve() == file.resolve()
+
+
+def _find(name: str, path: Any) -> Any:
+    importlib.invalidate_caches()
+    for finder in sys.meta_path:
+        with suppress(Exception):  # a finder of others'
+            spec = finder.find_spec(name, path)
+            if spec is not None:
+                return spec
+    return None

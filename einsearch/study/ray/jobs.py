@@ -25,6 +25,7 @@ from einsearch.errors import EinsearchError
 from einsearch.study.executor import shorten
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_name
+from einsearch.study.importing import module_file
 from einsearch.study.plan import plan_file
 from einsearch.study.spacefile import SpaceFile
 
@@ -154,18 +155,28 @@ def _staged(file: SpaceFile) -> Iterator[Path]:
 
 def _copy_task(file: SpaceFile, folder: Path) -> dict[str, Any]:
     """Copies a task's data, or an objective's module, into the folder; the task's section there."""
+    if file.objective is not None:
+        return _copy_objective(file, folder)
     path = file.task.get("path")
     if isinstance(path, str) and (source := file.base / path).exists():
         _copy(source, folder / _DATA / source.name)
         return {**file.task, "path": f"{_DATA}/{source.name}"}
-    if file.objective is not None:
-        package = file.objective.partition(":")[0].partition(".")[0]
-        found = importlib.util.find_spec(package)
-        if found is not None and found.origin is not None and _is_users(Path(found.origin)):
-            origin = Path(found.origin)
-            source = origin.parent if origin.name == "__init__.py" else origin
-            _copy(source, folder / source.name)
     return dict(file.task)
+
+
+def _copy_objective(file: SpaceFile, folder: Path) -> dict[str, Any]:
+    """Copies the module of an objective beside the search-space file, where it is found."""
+    package = str(file.objective).partition(":")[0].partition(".")[0]
+    beside = (module_file(place, package) for place in file.objective_folders)
+    origin = next((found for found in beside if found is not None), None)
+    if origin is None:
+        spec = importlib.util.find_spec(package)
+        found = None if spec is None or spec.origin is None else Path(spec.origin)
+        origin = found if found is not None and _is_users(found) else None
+    if origin is not None:
+        source = origin.parent if origin.name == "__init__.py" else origin
+        _copy(source, folder / source.name)
+    return {name: value for name, value in file.task.items() if name != "folder"}
 
 
 def _is_users(origin: Path) -> bool:
