@@ -50,11 +50,11 @@ def arrays(
     layout: Layout | None = None,
     channels: Channels | None = None,
     classes: Annotated[int, Field(ge=2)] | None = None,
-    target: str | None = None,
+    target: str | int | None = None,
     target_kind: TargetKind | None = None,
     regression: bool = False,
     missing: Missing | None = None,
-    ignore: list[str] | None = None,
+    ignore: list[str | int] | None = None,
     header: bool | None = None,
     separator: Separator | None = None,
     decimal: Decimal | None = None,
@@ -90,9 +90,10 @@ def arrays(
     if regression and target_kind == "classes":
         raise TaskError("regression: true and target_kind: classes contradict: leave one out")
     kind: TargetKind | None = "number" if regression else target_kind
-    ignored = None if ignore is None else tuple(ignore)
+    ignored = None if ignore is None else tuple(map(str, ignore))
     is_series = layout is Layout.TOKENS
-    table = TableOptions(target, ignored, header, separator, decimal, is_series)
+    named = None if target is None else str(target)
+    table = TableOptions(named, ignored, header, separator, decimal, is_series)
     stored = find_table_arrays(place, table) if is_table(place) else _find(place, table)
     train, held_out, held_back = _pairs(stored, place)
     if held_back is not None and test is not None:

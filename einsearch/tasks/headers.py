@@ -26,7 +26,9 @@ _SHOWN: Final = 8
 
 @dataclass
 class Column:
-    """What stands in a column below the first row."""
+    """What stands in a column below the first row: how many numbers, numbers with a fraction, and
+    words, and some of these words.
+    """
 
     numbers: int = 0
     fractions: int = 0
@@ -38,8 +40,8 @@ class Column:
         if is_number(cell):
             self.numbers += 1
             self.fractions += not is_whole(cell)
-        elif not is_missing(cell):
-            self.words += 1
+            return
+        self.words += not is_missing(cell)
         if len(self.different) < _MANY:
             self.different.add(cell)
 
@@ -79,6 +81,11 @@ def is_header(
     label, labels = first[target], columns[target]
     if not is_number(label) and not is_missing(label):
         return _names_words(path, first, features, label, labels, rows)
+    if labels.words == rows:
+        # A number above words is the name of their column, or the only label of its kind.
+        if _counts_up(first):
+            return True
+        raise _question(path, first)
     if not _counts_up(first):
         return False
     if any(column.fractions and column.fractions == column.numbers for column in columns):

@@ -23,7 +23,6 @@ MISSING: Final = frozenset(
 )  # fmt: skip
 """What stands for nothing, in small letters."""
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[+-]?0\d+")
 _EXACT: Final = 15
@@ -39,7 +38,11 @@ def is_missing(cell: str) -> bool:
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a finite number as files have them: no underscores, no words."""
-    return _NUMBER.fullmatch(cell.strip()) is not None and math.isfinite(float(cell))
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    return math.isfinite(value) and "_" not in cell and cell.isascii()
 
 
 def is_whole(cell: str) -> bool:

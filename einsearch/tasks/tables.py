@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,9 +124,23 @@ class TableFeatures(StoredArray):
     def read(self) -> NDArray[Any]:
         made = np.empty(self.shape)
         for place, (line, cells) in enumerate(self.table.examples()):
-            for at, column in enumerate(self.table.features):
-                made[place, at] = self._number(cells[column], line, column)
+            mine = [cells[column] for column in self.table.features]
+            if not self._read_plain(mine, made[place]):
+                for at, column in enumerate(self.table.features):
+                    made[place, at] = self._number(cells[column], line, column)
         return made
+
+    @staticmethod
+    def _read_plain(cells: Sequence[str], row: NDArray[Any]) -> bool:
+        """Reads cells that need no second look; whether they are all such."""
+        text = "".join(cells)
+        if "_" in text or not text.isascii() or max(map(len, cells)) > _DIGITS:
+            return False
+        try:
+            row[:] = list(map(float, cells))
+        except ValueError:
+            return False
+        return bool(np.isfinite(row).all())
 
     def _number(self, cell: str, line: int, column: int) -> float:
         if is_number(cell):
@@ -171,9 +184,10 @@ def _notes(table: Table) -> Iterator[str]:
     """What was understood of a file where it might have been meant otherwise."""
     if table.dialect.note:
         yield f"{table.path.name} {table.dialect.note}"
-    doubled = [name for name, count in Counter(table.header).items() if count > 1]
+    doubled = [n for place, n in enumerate(table.header, 1) if n.endswith(f" ({place})")]
     if doubled:
-        yield f"several columns of {table.path.name} are named {', '.join(doubled[:_SHOWN])}"
+        names = ", ".join(doubled[:_SHOWN])
+        yield f"{table.path.name} has names twice; the later columns are called {names}"
     unnamed = table.named(0)
     if table.header and unnamed in ("column 1", "Unnamed: 0") and 0 in table.features:
         yield (
@@ -277,7 +291,12 @@ def _like(path: Path, dialect: Dialect, first: list[str], count: int, like: Tabl
 
 
 def _header(first: Sequence[str]) -> tuple[str, ...]:
-    return tuple(cell or f"column {place}" for place, cell in enumerate(first, 1))
+    """Names of the columns, each its own: those without one, and doubles, are numbered."""
+    names: list[str] = []
+    for place, cell in enumerate(first, 1):
+        name = cell or f"column {place}"
+        names.append(f"{name} ({place})" if name in names else name)
+    return tuple(names)
 
 
 def _features(

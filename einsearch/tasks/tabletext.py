@@ -146,11 +146,20 @@ def dialect_of(path: Path, separator: Separator | None, decimal: Decimal | None)
     """
     encoding = encoding_of(path)
     given = [mark for mark, name in SEPARATORS.items() if name == separator]
-    fitting = [_Fit.of(path, Dialect(encoding, mark)) for mark in given or SEPARATORS]
+    possible = given or _separators_in(path, encoding) or [*SEPARATORS][:1]
+    fitting = [_fit(path, Dialect(encoding, mark)) for mark in possible]
     if not fitting[0].rows:
         raise TaskError(f"{path} is empty: a table has an example a row, its cells apart by commas")
-    fit = _best(path, [fit for fit in fitting if fit.width > 1])
-    return Dialect(encoding, fit.separator, fit.width, _has_comma(path, fit, decimal))
+    best = _best(path, [fit for fit in fitting if fit.dialect.width > 1])
+    return Dialect(encoding, best.separator, best.width, _has_comma(path, best, decimal))
+
+
+def _separators_in(path: Path, encoding: str) -> list[str]:
+    found: set[str] = set()
+    with path.open(encoding=encoding, newline="") as stream:
+        while len(found) < len(SEPARATORS) and (text := stream.read(_CHUNK)):
+            found |= {mark for mark in SEPARATORS if mark in text}
+    return [mark for mark in SEPARATORS if mark in found]
 
 
 @dataclass(frozen=True)
@@ -158,62 +167,36 @@ class _Fit:
     """What a file looks like, read with one separator.
 
     Attributes:
-        separator: the one.
+        dialect: with that separator, and the width that most rows have.
         rows: how many there are.
-        width: cells that most rows have.
-        regular: how many rows have so many.
-        numbers: share of the cells that are numbers.
-        commas, points, thousands: numbers with a comma before decimals, with a point, and those
-            with commas that may stand between thousands.
+        regular: how many have that width.
     """
 
-    separator: str
+    dialect: Dialect
     rows: int
-    width: int
     regular: int
-    numbers: float
-    commas: int
-    points: int
-    thousands: int
-
-    @staticmethod
-    def of(path: Path, dialect: Dialect) -> _Fit:
-        widths: Counter[int] = Counter()
-        ends: Counter[int] = Counter()
-        kinds: Counter[str] = Counter()
-        for _, cells in rows_of(path, dialect):
-            widths[len(cells)] += 1
-            ends[len(cells)] += not cells[-1]
-            kinds.update(map(_kind, cells))
-        if not widths:
-            return _Fit(dialect.separator, 0, 0, 0, 0.0, 0, 0, 0)
-        width = max(widths, key=lambda w: (widths[w], w))
-        # A separator behind the last cell makes an empty one.
-        for wide in (width, width + 1):
-            if wide > 2 and widths[wide] and ends[wide] == widths[wide]:
-                widths[wide - 1] += widths.pop(wide)
-                width = wide - 1
-                break
-        count = sum(kinds.values())
-        numbers = (kinds["whole"] + kinds["point"] + kinds["comma"] + kinds["thousands"]) / count
-        return _Fit(
-            dialect.separator, sum(widths.values()), width, widths[width], numbers,
-            kinds["comma"] + kinds["thousands"], kinds["point"], kinds["thousands"],
-        )  # fmt: skip
 
 
-def _kind(cell: str) -> str:
-    if is_number(cell):
-        return "point" if "." in cell else "whole"
-    if "," in cell:
-        if _THOUSANDS.fullmatch(cell):
-            return "thousands"
-        if _COMMA.fullmatch(cell):
-            return "comma"
-    return "other"
+def _fit(path: Path, dialect: Dialect) -> _Fit:
+    widths: Counter[int] = Counter()
+    ends: Counter[int] = Counter()
+    for _, cells in rows_of(path, dialect):
+        widths[len(cells)] += 1
+        ends[len(cells)] += not cells[-1]
+    if not widths:
+        return _Fit(dialect, 0, 0)
+    rows = sum(widths.values())
+    width = max(widths, key=lambda w: (widths[w], w))
+    # A separator behind the last cell makes an empty one.
+    for wide in (width, width + 1):
+        if wide > 2 and widths[wide] and ends[wide] == widths[wide]:
+            widths[wide - 1] += widths.pop(wide)
+            width = wide - 1
+            break
+    return _Fit(Dialect(dialect.encoding, dialect.separator, width), rows, widths[width])
 
 
-def _best(path: Path, fitting: list[_Fit]) -> _Fit:
+def _best(path: Path, fitting: list[_Fit]) -> Dialect:
     """The separator that fits most rows, and of several the one that leaves most numbers."""
     if not fitting:
         raise TaskError(
@@ -221,26 +204,49 @@ def _best(path: Path, fitting: list[_Fit]) -> _Fit:
             "columns are needed, apart by commas, semicolons or tabs"
         )
     most = max(fit.regular for fit in fitting)
-    fitting = [fit for fit in fitting if fit.regular == most]
-    if path.suffix.lower() == ".tsv" and any(fit.separator == "\t" for fit in fitting):
-        return next(fit for fit in fitting if fit.separator == "\t")
-    clearest = max(fit.numbers for fit in fitting)
-    fitting = [fit for fit in fitting if fit.numbers == clearest]
-    if len(fitting) > 1:
-        names = " or ".join(SEPARATORS[fit.separator] for fit in fitting)
+    left = {fit.dialect.separator: fit.dialect for fit in fitting if fit.regular == most}
+    if path.suffix.lower() == ".tsv" and "\t" in left:
+        return left["\t"]
+    if len(left) > 1:
+        numbers = {mark: _share_of_numbers(path, dialect) for mark, dialect in left.items()}
+        clearest = max(numbers.values())
+        left = {mark: left[mark] for mark, share in numbers.items() if share == clearest}
+    if len(left) > 1:
+        names = " or ".join(SEPARATORS[mark] for mark in left)
         raise TaskError(f"{path}: what stands between its cells? Say separator: {names}")
-    return fitting[0]
+    (found,) = left.values()
+    return found
 
 
-def _has_comma(path: Path, fit: _Fit, decimal: Decimal | None) -> bool:
-    if decimal is not None:
-        return decimal == "comma" and fit.separator != ","
-    if fit.separator == "," or not fit.commas:
-        return False
-    if fit.points or fit.thousands == fit.commas:
-        told = "commas and with points" if fit.points else "commas before three digits"
+def _share_of_numbers(path: Path, dialect: Dialect) -> float:
+    count = numbers = 0
+    for _, cells in rows_of(path, dialect):
+        count += len(cells)
+        numbers += sum(is_number(c) or _COMMA.fullmatch(c) is not None for c in cells)
+    return numbers / count
+
+
+def _has_comma(path: Path, dialect: Dialect, decimal: Decimal | None) -> bool:
+    """Whether decimals stand behind commas."""
+    if decimal is not None or dialect.separator == ",":
+        return decimal == "comma" and dialect.separator != ","
+    kinds: Counter[str] = Counter()
+    for _, cells in rows_of(path, dialect):
+        kinds.update(_kind(cell) for cell in cells if "," in cell or "." in cell)
+    commas = kinds["comma"] + kinds["thousands"]
+    if commas and (kinds["point"] or not kinds["comma"]):
+        told = "commas and with points" if kinds["point"] else "commas before three digits"
         raise TaskError(
             f"{path} has numbers with {told}: say decimal: comma if decimals follow the comma, or "
             "decimal: point and take out commas between thousands"
         )
-    return True
+    return commas > 0
+
+
+def _kind(cell: str) -> str:
+    """What kind of number a cell with a comma or a point is."""
+    if _THOUSANDS.fullmatch(cell):
+        return "thousands"
+    if _COMMA.fullmatch(cell):
+        return "comma"
+    return "point" if is_number(cell) else "other"

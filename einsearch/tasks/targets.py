@@ -261,6 +261,10 @@ def _classes(
     are_numbers = labels.dtype.kind != "U"
     if classes is not None:
         known = _as_many(array, known, classes)
+    elif len(labels) == 1:
+        raise TaskError(
+            f"{array} has a single example: a task needs some to train on, and some to validate on"
+        )
     elif len(known) < 2:
         raise TaskError(
             f"{array} has one label, {known[0][1]}, for all examples: "
