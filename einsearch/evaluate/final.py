@@ -1,6 +1,7 @@
-"""`train_final`: a chosen architecture is trained in full with several seeds.
+"""`train_final`: a chosen architecture is trained in full with several seeds, then tested.
 
-This is the only place of einsearch that reads test data, and it does so after all training.
+This is the only place of einsearch that reads test data, and it does so after all training. What
+was trained is handed out before that, so that bad test data cost no training.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from einsearch.errors import EinsearchError
 from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.faults import describe_fault
 from einsearch.evaluate.network import Weights, build_network, load_weights, read_program
 from einsearch.evaluate.training import split_metrics
 from einsearch.primitives.program import Program
@@ -20,6 +23,9 @@ from einsearch.trial import TrialState
 
 SeedReport = Callable[[int, int, Mapping[str, float]], None]
 """Is told the seed, the number of the epoch from 1, and its metrics."""
+
+Keep = Callable[[int, Outcome], None]
+"""Is given the seed and the outcome of every training that is complete, as soon as it is."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,24 @@ class FinalResult:
 
     Attributes:
         runs: one for each seed, in order; failed ones too.
-        valid, test: spread of every metric over the complete runs.
-        best: the complete run that is best by the main metric on validation data, or None.
+        best: the complete run that is best on validation data by the main objective, or None.
+        untested: why the networks could not be tested; empty where they were, or where the task
+            has no test data.
     """
 
     runs: tuple[FinalRun, ...]
-    valid: Mapping[str, Spread]
-    test: Mapping[str, Spread]
     best: FinalRun | None
+    untested: str = ""
+
+    @property
+    def valid(self) -> dict[str, Spread]:
+        """Spread of every metric on validation data, over the complete runs."""
+        return _spreads([run.outcome.metrics for run in self.runs if run.is_complete])
+
+    @property
+    def test(self) -> dict[str, Spread]:
+        """The same on test data; empty where nothing was tested."""
+        return _spreads([run.test for run in self.runs if run.is_complete])
 
     @property
     def weights(self) -> Weights | None:
@@ -76,35 +92,84 @@ def train_final(
     training: TrainingConfig,
     seeds: Sequence[int],
     report: SeedReport | None = None,
+    *,
+    directions: Mapping[str, str] | None = None,
+    keep: Keep | None = None,
 ) -> FinalResult:
     """Trains once for each seed, then tests every trained network.
 
     Args:
         architecture: the program, or its text.
-        task: what it learns; its test data are read once all training is over.
+        task: what it learns; its test data are read once all training is over. Where they cannot
+            be used, the result says so and has everything else.
         training: in full: with the epochs of the final training.
         seeds: at least one.
         report: is told of every epoch.
+        directions: objectives of the run, the main one first; see `main_metric`.
+        keep: is given every network before test data are read.
 
     Raises:
-        TaskError: the configuration or the test data cannot be used.
+        TaskError: the configuration cannot be used.
+    """
+    trained = train_seeds(
+        architecture, task, training, seeds, report, directions=directions, keep=keep
+    )
+    return test_final(architecture, task, training, trained)
+
+
+def train_seeds(
+    architecture: Program | str,
+    task: Task,
+    training: TrainingConfig,
+    seeds: Sequence[int],
+    report: SeedReport | None = None,
+    *,
+    directions: Mapping[str, str] | None = None,
+    keep: Keep | None = None,
+    done: Mapping[int, Outcome] | None = None,
+) -> FinalResult:
+    """The trainings alone; arguments as of `train_final`.
+
+    Args:
+        done: outcomes by seed of an earlier session, which are taken as they are.
     """
     if not seeds:
         raise ValueError("full training needs at least one seed")
-    outcomes = [_train(architecture, task, training, seed, report) for seed in seeds]
-    is_any_complete = any(outcome.state is TrialState.COMPLETE for outcome in outcomes)
-    test = task.test() if task.has_test and is_any_complete else None
-    runs = tuple(
-        FinalRun(seed, outcome, _test(architecture, task, training, outcome, test))
-        for seed, outcome in zip(seeds, outcomes, strict=True)
-    )
-    complete = [run for run in runs if run.is_complete]
-    return FinalResult(
-        runs=runs,
-        valid=_spreads([run.outcome.metrics for run in complete]),
-        test=_spreads([run.test for run in complete]),
-        best=_best(complete, task),
-    )
+    known = done or {}
+    runs = []
+    for seed in seeds:
+        outcome = known.get(seed) or _train(architecture, task, training, seed, report)
+        runs.append(FinalRun(seed, outcome))
+        if keep is not None and seed not in known and runs[-1].is_complete:
+            keep(seed, outcome)
+    return FinalResult(tuple(runs), _best(runs, task, directions or {}))
+
+
+def test_final(
+    architecture: Program | str, task: Task, training: TrainingConfig, trained: FinalResult
+) -> FinalResult:
+    """The same result with scores on test data, where the task has some; or with the reason why
+    there are none."""
+    if not task.has_test or trained.best is None:
+        return trained
+    try:
+        split = task.test()
+        runs = [
+            replace(run, test=_test(architecture, task, training, run.outcome, split))
+            for run in trained.runs
+        ]
+    except EinsearchError as error:
+        return replace(trained, untested=str(error))
+    except Exception as error:  # whatever it is, the training is worth more than the test
+        return replace(trained, untested=describe_fault(error).reason)
+    best = next(run for run in runs if run.seed == trained.best.seed)
+    return FinalResult(tuple(runs), best)
+
+
+def main_metric(metrics: Mapping[str, float], task: Task, directions: Mapping[str, str]) -> str:
+    """What decides between trainings of one network: the first objective of the run that training
+    measures; the task's main metric where it measures none, as for parameters."""
+    return next((name for name in directions if name in metrics), task.metrics[0].name)
 
 
 def _train(
@@ -127,19 +192,25 @@ def _test(
     task: Task,
     training: TrainingConfig,
     outcome: Outcome,
-    test: Split | None,
+    test: Split,
 ) -> Mapping[str, float]:
-    if test is None or outcome.weights is None:
+    if outcome.weights is None:
         return {}
     network = build_network(read_program(architecture, task), task, seed=0)
     load_weights(network, outcome.weights)
     return split_metrics(network, task, test, training)
 
 
-def _best(runs: Sequence[FinalRun], task: Task) -> FinalRun | None:
-    main = task.metrics[0]
-    sign = 1.0 if main.direction == "maximize" else -1.0
-    return max(runs, key=lambda run: sign * run.outcome.metrics[main.name], default=None)
+def _best(
+    runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]
+) -> FinalRun | None:
+    complete = [run for run in runs if run.is_complete]
+    if not complete:
+        return None
+    name = main_metric(complete[0].outcome.metrics, task, directions)
+    known = {metric.name: metric.direction for metric in task.metrics} | dict(directions)
+    sign = 1.0 if known[name] == "maximize" else -1.0
+    return max(complete, key=lambda run: sign * run.outcome.metrics[name])
 
 
 def _spreads(metrics: Sequence[Mapping[str, float]]) -> dict[str, Spread]:

@@ -1,0 +1,99 @@
+"""`SeedFiles`: weights of full trainings, a file for each seed, written as soon as it is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from einsearch.study.folder import WEIGHTS, RunFolder
+from einsearch.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from einsearch.evaluate.candidate import Outcome
+    from einsearch.evaluate.config import TrainingConfig
+    from einsearch.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What the outcome of a training hangs on, beside network and seed.
+
+    Attributes:
+        epochs: of the training.
+        key: of its settings and of training and validation data.
+    """
+
+    epochs: int
+    key: str
+
+    @classmethod
+    def by(cls, config: TrainingConfig, task: Task) -> Self:
+        """Of a configuration and a task with its data."""
+        digest = hashlib.sha256(config.model_dump_json().encode())
+        for split in (task.train, task.valid):
+            for array in (split.x, split.y):
+                digest.update(f"{array.dtype.str} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return cls(config.epochs, digest.hexdigest()[:16])
+
+
+class SeedFiles:
+    """Files of the full trainings of a trial in a run folder.
+
+    Args:
+        folder: of the run.
+        trial: whose network is trained.
+        on: what else the outcome hangs on; files of other settings or data are not taken.
+    """
+
+    def __init__(self, folder: RunFolder, trial: Trial, on: TrainedOn) -> None:
+        self._folder = folder
+        self._trial = trial
+        self._on = on
+
+    def name(self, seed: int) -> str:
+        """Of the file of a seed, in the folder."""
+        return f"{WEIGHTS}/final-{self._trial.number}-{self._on.key}-seed-{seed}.safetensors"
+
+    def keep(self, seed: int, outcome: Outcome) -> None:
+        """Writes weights and validation metrics of a complete training. Raises RunError."""
+        from safetensors.numpy import save
+
+        if outcome.weights is None:
+            return
+        header = {
+            "text": self._trial.text,
+            "hash": self._trial.hash,
+            "seed": str(seed),
+            "epochs": str(self._on.epochs),
+            "metrics": json.dumps(dict(outcome.metrics)),
+        }
+        self._folder.write(self.name(seed), save(dict(outcome.weights), header))
+
+    def read(self, seeds: Sequence[int]) -> dict[int, Outcome]:
+        """Outcomes of an earlier session by seed; a file that is damaged counts as none."""
+        found = {seed: self._read(seed) for seed in seeds}
+        return {seed: outcome for seed, outcome in found.items() if outcome is not None}
+
+    def _read(self, seed: int) -> Outcome | None:
+        from safetensors import SafetensorError, safe_open
+
+        from einsearch.evaluate.candidate import Outcome
+
+        path = self._folder.inside(self.name(seed))
+        try:
+            with safe_open(path, "np") as file:
+                header = file.metadata() or {}
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metrics = json.loads(header["metrics"])
+            scores = {str(name): float(value) for name, value in metrics.items()}
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError):
+            return None
+        if header.get("text") != self._trial.text:
+            return None
+        return Outcome(TrialState.COMPLETE, metrics=scores, weights=weights)
