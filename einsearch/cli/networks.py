@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,13 +21,17 @@ from einsearch.cli.options import (
 )
 from einsearch.cli.output import WrongCall, print_facts, print_json, write_file
 from einsearch.cli.terminal import say
+from einsearch.errors import RunError
 from einsearch.numbers import Scores
 
 if TYPE_CHECKING:
     from einsearch.evaluate.candidate import Outcome
-    from einsearch.evaluate.final import FinalResult
     from einsearch.study.run import Run
     from einsearch.trial import Trial
+
+
+_SHOWN: Final = ("seeds", "valid", "test", "failures", "untested")
+"""What JSON has of a full training."""
 
 
 def train(
@@ -48,28 +53,36 @@ def train(
 ) -> None:
     """Train a network of a run again as the search did, then in full, and test it.
 
-    On the machine of the search, the first gives the score that was recorded. Nothing is written
-    into the run. Status 1 where no full training ends or, without any, the score is another.
+    On the machine of the search, the first gives the score that was recorded. Weights are added
+    to the run folder, and `export` writes the best of them. Status 1 where no full training ends or
+    is tested or, without any, the score is another.
 
     Example: [cyan]einsearch train runs/digits-1:17 --epochs 60 --seeds 5[/]
     """
     from einsearch.cli.summary import final_facts
-    from einsearch.study.trained import train_again, train_in_full
+    from einsearch.study.trained import folder_of, keep_again, train_again, train_in_full
 
     opened, chosen = read_named(run, trial)
+    folder_of(opened).check_writable()
     scores = opened.scores
     outcome = train_again(opened, chosen, data, accept_changes=accept_changes)
     again = _compared(opened, chosen, outcome)
     found: dict[str, Any] = {"number": chosen.number, "again": again}
     facts = {"trial": str(chosen.number), "trained again": _shown_again(again, scores)}
+    kept = [keep_again(opened, chosen, outcome)]
     succeeded = again["same"]
     if seeds:
-        result = train_in_full(opened, chosen, epochs, seeds, data, accept_changes=accept_changes)
-        failures = [r.outcome.reason for r in result.runs if not r.is_complete]
-        found |= _as_row(result, seeds) | {"failures": failures}
-        facts |= final_facts(found, next(iter(opened.directions)))
-        facts |= {"failed": "\n".join(failures)} if failures else {}
-        succeeded = result.best is not None
+        row = train_in_full(opened, chosen, epochs, seeds, data, accept_changes=accept_changes)
+        found |= {name: row.get(name, "") for name in _SHOWN}
+        facts |= final_facts(row, next(iter(opened.directions)))
+        facts |= {"failed": "\n".join(row["failures"])} if row["failures"] else {}
+        kept.append(row["weights"])
+        succeeded = row["weights"] is not None and not row.get("untested")
+    files = [str(folder_of(opened).path / name) for name in kept if name is not None]
+    found["files"] = files
+    if files:
+        place = shlex.quote(f"{folder_of(opened).path}:{chosen.number}")
+        facts["kept"] = "\n".join([*files, f"einsearch export {place}"])
     if json:
         print_json(found)
     else:
@@ -98,14 +111,6 @@ def _shown_again(again: Mapping[str, Any], scores: Scores) -> str:
     return f"{found}; recorded: {recorded or 'none'} (another machine, or other versions?)"
 
 
-def _as_row(result: FinalResult, seeds: int) -> dict[str, Any]:
-    return {"seeds": seeds, "valid": _spreads(result.valid), "test": _spreads(result.test)}
-
-
-def _spreads(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    return {name: {"mean": s.mean, "deviation": s.deviation} for name, s in found.items()}
-
-
 def export(
     run: RunTrialArgument,
     format: Annotated[
@@ -118,12 +123,21 @@ def export(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace files of other origin, too.")
     ] = False,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train", help="Where the weights were not kept, train again as the search did."
+        ),
+    ] = False,
+    data: DataOption = None,
+    accept_changes: AcceptOption = False,
     trial: TrialOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a trained network as files for use elsewhere.
 
-    They are loaded back, and appear only if they answer as the network does.
+    They are loaded back, and appear only if they answer as the network does. Of several full
+    trainings of a network the best on validation data is written.
 
     Example: [cyan]einsearch export runs/digits-1:17 --format python --to exported[/]
     """
@@ -133,13 +147,29 @@ def export(
     known = all_exporters()
     if format not in known:
         raise WrongCall(f"--format: {format} is none of {', '.join(known)}")
-    _, chosen = read_named(run, trial)
+    opened, chosen = read_named(run, trial)
+    if train:
+        _train_missing(opened, chosen, data, accept_changes=accept_changes)
     files = export(chosen, format, to, replace=replace)
     if json:
         print_json([str(file) for file in files])
         return
     for file in files:
         say(file)
+
+
+def _train_missing(run: Run, trial: Trial, data: Path | None, *, accept_changes: bool) -> None:
+    """Makes the weights of a trial again and keeps them, where the folder has none."""
+    from einsearch.study.trained import folder_of, has_weights, keep_again, train_again
+
+    if has_weights(run, trial):
+        return
+    folder_of(run).check_writable()
+    outcome = train_again(run, trial, data, accept_changes=accept_changes)
+    if keep_again(run, trial, outcome) is None:
+        raise RunError(f"trial {trial.number} failed when it was trained again: {outcome.reason}")
+    again = _shown_again(_compared(run, trial, outcome), run.scores)
+    say(f"trial {trial.number} trained again: {again}", error=True)
 
 
 def report(

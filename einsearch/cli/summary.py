@@ -68,6 +68,8 @@ def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
         if metrics:
             metric = objective if objective in metrics else next(iter(metrics))
             facts[f"{name} {metric}"] = _spread(metric, metrics[metric], final["seeds"])
+    if final.get("untested"):
+        facts["not tested"] = str(final["untested"])
     return facts
 
 

@@ -201,9 +201,7 @@ def _test(
     return split_metrics(network, task, test, training)
 
 
-def _best(
-    runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]
-) -> FinalRun | None:
+def _best(runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]) -> FinalRun | None:
     complete = [run for run in runs if run.is_complete]
     if not complete:
         return None

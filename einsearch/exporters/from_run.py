@@ -21,13 +21,13 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
 
     metadata = {
         "architecture": found.trial.text,
-        "task": found.task.describe(),
+        "task": found.described.describe(),
         "trial": found.trial.number,
         "hash": found.trial.hash,
     }
     found_examples = found.examples(EXAMPLES)
     examples = None if found_examples is None else torch.from_numpy(found_examples)
-    return TrainedModel(found.program, found.task.output, found.network, metadata, examples)
+    return TrainedModel(found.program, found.described.output, found.network, metadata, examples)
 
 
 def export_trial(trial: Trial, format: str, to: Path, *, replace: bool = False) -> list[Path]:

@@ -8,8 +8,11 @@
 | versions.json                 | versions of all that matters, and where the record is     |
 | journal.log                   | the record, unless it is in a database                    |
 | weights/trial-N.safetensors   | weights of the best trials                                |
+| weights/again-N.safetensors   | of trials that were trained again as the search did       |
+| weights/final-N-….safetensors | of full trainings, one for each seed                      |
 | checkpoints/trial-N.ckpt      | what paused trials go on from, until they cannot any more |
 | final.json                    | the full training at the end                              |
+| trained.json                  | full trainings that were asked for later                  |
 | learned.ein                   | the grammar that the search has learned, if it learns one |
 | driver.lock                   | names the process at work here                            |
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,6 +43,7 @@ JOURNAL: Final = "journal.log"
 SPACE: Final = "space.yaml"
 GRAMMAR: Final = "grammar.ein"
 FINAL: Final = "final.json"
+TRAINED: Final = "trained.json"
 LEARNED: Final = "learned.ein"
 WEIGHTS: Final = "weights"
 CHECKPOINTS: Final = "checkpoints"
@@ -177,6 +182,12 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints; may be missing."""
         return self.path / CHECKPOINTS
+
+    def check_writable(self) -> None:
+        """Raises RunError where nothing can be written, before minutes of work are spent."""
+        for place in (self.path, self.weights):
+            if place.exists() and not os.access(place, os.W_OK | os.X_OK):
+                raise RunError(f"cannot write in the run folder {place}: Permission denied")
 
     def read_text(self, name: str) -> str:
         """The text of a file in the folder.

@@ -36,10 +36,10 @@ def learned_in(folder: RunFolder, record: Record) -> str | None:
         EinsearchError: the grammar, the task or the searcher of the run cannot be made again.
     """
     from einsearch.study.plan import load_file_grammar, required
-    from einsearch.study.trained import task_of
+    from einsearch.study.trained import described_task
 
     file = load_space_file(folder.path / SPACE)
-    task = None if file.objective is not None else task_of(folder)
+    task = None if file.objective is not None else described_task(folder)
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     grammar = load_file_grammar(file)

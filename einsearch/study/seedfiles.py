@@ -1,4 +1,4 @@
-"""`SeedFiles`: weights of full trainings, a file for each seed, written as soon as it is trained."""
+"""`SeedFiles`: weights of full trainings, one file for each seed, written at once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class SeedFiles:
             "epochs": str(self._on.epochs),
             "metrics": json.dumps(dict(outcome.metrics)),
         }
-        self._folder.write(self.name(seed), save(dict(outcome.weights), header))
+        self._folder.add(self.name(seed), save(dict(outcome.weights), header))
 
     def read(self, seeds: Sequence[int]) -> dict[int, Outcome]:
         """Outcomes of an earlier session by seed; a file that is damaged counts as none."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,19 @@ from numpy.typing import NDArray
 
 from einsearch.errors import EinsearchError, RunError
 from einsearch.specs import TensorSpec
-from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.folder import SPACE, TRAINED, WEIGHTS, RunFolder
+from einsearch.study.fulltraining import FullTraining, Row
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.taskfile import check_unchanged, located, recorded_input, recorded_task
-from einsearch.study.weights import read_weights, read_weights_file
-from einsearch.tasks.base import Task
+from einsearch.study.weights import (
+    again_name,
+    again_numbers,
+    read_weights,
+    read_weights_file,
+    stored_numbers,
+)
+from einsearch.tasks.base import METRICS, Task
 from einsearch.tasks.fingerprint import data_fingerprint
 from einsearch.tasks.registry import make_task
 from einsearch.trial import Trial, TrialState
@@ -25,7 +35,6 @@ from einsearch.trial import Trial, TrialState
 if TYPE_CHECKING:
     from einsearch.compile.head import Network
     from einsearch.evaluate.candidate import Outcome
-    from einsearch.evaluate.final import FinalResult
     from einsearch.primitives.program import Program
 
 
@@ -37,26 +46,39 @@ class TrainedNetwork:
         trial: it was found as.
         program: of the backbone.
         network: with its head, in evaluation mode.
-        task: what it was trained for, without its data.
-        is_final: whether the weights are those of the full training.
+        described: what it was trained for, without its data.
+        full: results of the full training that its weights are of; None where they are those of
+            the search, or of training again as the search did.
         folder: of the run.
     """
 
     trial: Trial
     program: Program
     network: Network
-    task: Task
-    is_final: bool
+    described: Task
+    full: Row | None
     folder: RunFolder | None = None
+
+    @cached_property
+    def task(self) -> Task:
+        """The same with its data, where they are at hand and those of the search."""
+        return self.described if self.folder is None else task_of(self.folder)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the weights are those of a full training."""
+        return self.full is not None
 
     def examples(self, count: int) -> NDArray[np.float32] | None:
         """The first validation examples (n, *input shape); None where the data of the run are not
         at hand, or are not those of the search."""
-        return None if self.folder is None else _examples(self.folder, count)
+        found = None if self.folder is None else _unchanged_task(self.folder)
+        return None if found is None else found.valid.x[:count]
 
 
 def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
-    """A network of a run: weights of the full training where there was one.
+    """A network of a run: weights of the full training where there was one; of several the best
+    on validation data.
 
     Args:
         run: of a search-space file, in a folder.
@@ -71,12 +93,12 @@ def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
     trial = trial or run.best
     if trial is None:
         raise RunError(f"no trial of {folder.path} is complete yet")
-    task = task_of(folder)
+    task = described_task(folder)
     program = read_program(trial.text, task)
     network = build_network(program, task, trial.seed)
-    final = _final_weights(run, folder, trial)
-    load_weights(network, read_weights(folder, trial.number) if final is None else final)
-    return TrainedNetwork(trial, program, network.eval(), task, final is not None, folder)
+    weights, row = _weights(run, folder, trial)
+    load_weights(network, weights)
+    return TrainedNetwork(trial, program, network.eval(), task, row, folder)
 
 
 def train_again(
@@ -122,25 +144,63 @@ def train_in_full(
     data: str | Path | None = None,
     *,
     accept_changes: bool = False,
-) -> FinalResult:
-    """Trains a trial in full and tests it; nothing is written.
+) -> Row:
+    """Trains a trial in full and tests it; results go to trained.json and weights beside those of
+    the search. Where the test data cannot be used, the results say so.
 
     Args:
         epochs: those of the file's final training where None.
-        seeds: how many trainings.
+        seeds: how many trainings; at least one.
         data: where the data are now; see `resume`.
         accept_changes: trains though they are not those of the search.
-    """
-    from einsearch.evaluate.final import train_final
 
+    Raises:
+        RunError: as `train_again`, or the folder cannot be written.
+    """
     folder = folder_of(run)
     file = located(folder, space_of(folder), data)
     wanted = epochs or file.final.epochs or file.full_training.epochs
     task = make_task(file.task, file.base)
     if not accept_changes:
         check_unchanged(folder, data_fingerprint(task, file.task, file.base))
-    numbers = [trial.seed + i for i in range(seeds)]
-    return train_final(trial.text, task, file.training.with_epochs(wanted), numbers)
+    training = FullTraining(folder, file, task, run.directions, wanted, seeds)
+
+    def write(row: Row) -> None:
+        others = [
+            old
+            for old in trained_rows(folder)
+            if any(old.get(name) != row[name] for name in ("number", "epochs", "seeds", "data"))
+        ]
+        folder.write(TRAINED, (json.dumps({"networks": [*others, row]}, indent=2) + "\n").encode())
+
+    return training.train(trial, write)
+
+
+def keep_again(run: Run, trial: Trial, outcome: Outcome) -> str | None:
+    """Keeps the weights of a trial that was trained again, where those of the search were not.
+
+    Returns:
+        Name of the file in the folder; None where nothing was to be kept.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    from safetensors.numpy import save
+
+    folder = folder_of(run)
+    if outcome.weights is None or trial.number in stored_numbers(folder):
+        return None
+    name = f"{WEIGHTS}/{again_name(trial.number)}"
+    header = {"text": trial.text, "hash": trial.hash, "trained": "again"}
+    folder.add(name, save(dict(outcome.weights), header))
+    return name
+
+
+def has_weights(run: Run, trial: Trial) -> bool:
+    """Whether the folder of a run has weights of a trial, of whatever training."""
+    folder = folder_of(run)
+    is_kept = trial.number in stored_numbers(folder) | again_numbers(folder)
+    return is_kept or _full_row(run, folder, trial) is not None
 
 
 def folder_of(run: Run) -> RunFolder:
@@ -162,11 +222,21 @@ def input_of(folder: RunFolder) -> TensorSpec:
     found = recorded_input(folder)
     if found is not None:
         return found
-    return space_of(folder).objective_input or task_of(folder).input
+    return space_of(folder).objective_input or described_task(folder).input
 
 
 def task_of(folder: RunFolder) -> Task:
-    """The task of a run, as its folder tells it, without data. Raises RunError, TaskError."""
+    """The task of a run with its data; where they are not at hand, or are others than those of the
+    search, as the folder tells it, with empty splits. Raises RunError, TaskError."""
+    recorded = recorded_task(folder)
+    if recorded is None:
+        return loaded_task(folder)
+    return _unchanged_task(folder) or recorded
+
+
+def described_task(folder: RunFolder) -> Task:
+    """The task of a run as its folder tells it, whose data are read only where it does not.
+    Raises RunError, TaskError."""
     recorded = recorded_task(folder)
     return loaded_task(folder) if recorded is None else recorded
 
@@ -183,18 +253,56 @@ def loaded_task(folder: RunFolder) -> Task:
     return make_task(file.task, file.base)
 
 
-def _final_weights(run: Run, folder: RunFolder, trial: Trial) -> Mapping[str, Any] | None:
-    for row in (run.final or {}).get("networks", ()):
-        if row["number"] == trial.number and row["weights"]:
-            return read_weights_file(folder, str(row["weights"]))
-    return None
+def trained_rows(folder: RunFolder) -> list[Row]:
+    """Results of all that `train_in_full` made, the latest last. Raises RunError."""
+    if not (folder.path / TRAINED).exists():
+        return []
+    rows = folder.read_json(TRAINED).get("networks")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise RunError(f"{folder.path / TRAINED} is damaged: networks is no list of objects")
+    return rows
 
 
-def _examples(folder: RunFolder, count: int) -> NDArray[np.float32] | None:
+def _full_row(run: Run, folder: RunFolder, trial: Trial) -> Row | None:
+    """The full training of a trial that is best on validation data by the main objective."""
+    rows = [*(run.final or {}).get("networks", ()), *trained_rows(folder)]
+    mine = [row for row in rows if row.get("number") == trial.number and row.get("weights")]
+    scored = [row for row in mine if _kept(row)]
+    if not scored:
+        return mine[-1] if mine else None
+    name, sign = _deciding(run, _kept(scored[-1]))
+    return max(reversed(scored), key=lambda row: sign * _kept(row).get(name, -sign * math.inf))
+
+
+def _kept(row: Row) -> dict[str, float]:
+    """Validation metrics of the weights of a row; none in folders of earlier versions."""
+    kept = row.get("kept")
+    found = kept.items() if isinstance(kept, Mapping) else ()
+    return {name: value for name, value in found if isinstance(value, int | float)}
+
+
+def _deciding(run: Run, metrics: Mapping[str, float]) -> tuple[str, float]:
+    """The first objective among metrics, or else their first; and 1 where more is better."""
+    name = next((name for name in run.directions if name in metrics), next(iter(metrics)))
+    directions = {m.name: m.direction for group in METRICS.values() for m in group}
+    directions |= run.directions
+    return name, 1.0 if directions.get(name) == "maximize" else -1.0
+
+
+def _weights(run: Run, folder: RunFolder, trial: Trial) -> tuple[Mapping[str, Any], Row | None]:
+    """Weights of a trial, and the full training that made them, if one did."""
+    row = _full_row(run, folder, trial)
+    if row is not None:
+        return read_weights_file(folder, str(row["weights"])), row
+    return read_weights(folder, trial.number), None
+
+
+def _unchanged_task(folder: RunFolder) -> Task | None:
+    """The task with its data; None where they are not at hand, or not those of the search."""
     try:
         file = located(folder, space_of(folder))
         task = make_task(file.task, file.base)
         check_unchanged(folder, data_fingerprint(task, file.task, file.base))
     except EinsearchError:
         return None
-    return task.valid.x[:count]
+    return task

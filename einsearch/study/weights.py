@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -93,34 +94,53 @@ def file_name(number: int) -> str:
     return f"trial-{number}.safetensors"
 
 
+def again_name(number: int) -> str:
+    """Of the weights of a trial whose own were not kept, and that was trained again since."""
+    return f"again-{number}.safetensors"
+
+
 def stored_numbers(folder: RunFolder) -> set[int]:
-    """Numbers of the trials whose weights are in the folder."""
-    stems = (path.stem for path in folder.weights.glob("trial-*.safetensors"))
-    numbers = (stem.removeprefix("trial-") for stem in stems)
-    return {int(number) for number in numbers if number.isdecimal()}
+    """Numbers of the trials whose weights, as the search trained them, are in the folder."""
+    return _numbers(folder, "trial-")
+
+
+def again_numbers(folder: RunFolder) -> set[int]:
+    """Numbers of the trials whose weights were made again."""
+    return _numbers(folder, "again-")
+
+
+def _numbers(folder: RunFolder, prefix: str) -> set[int]:
+    stems = (path.stem for path in folder.weights.glob(f"{prefix}*.safetensors"))
+    numbers = (stem.removeprefix(prefix) for stem in stems)
+    return {int(number) for number in numbers if number.isascii() and number.isdecimal()}
 
 
 def read_weights(folder: RunFolder, number: int) -> dict[str, Any]:
-    """The weights of a trial: name -> NumPy array.
+    """The weights of a trial: name -> NumPy array; those made again where the search kept none.
 
     Raises:
-        RunError: they were not kept (the message says whose were), or the file is damaged.
+        RunError: there are none (the message says whose there are, and how to make them), or the
+            file is damaged.
     """
-    name = f"{WEIGHTS}/{file_name(number)}"
-    if not folder.inside(name).exists():
-        kept = ", ".join(map(str, sorted(stored_numbers(folder)))) or "none"
-        raise RunError(
-            f"the weights of trial {number} were not kept in {folder.path}; "
-            f"those of these trials were: {kept}"
-        )
-    return read_weights_file(folder, name)
+    if number in stored_numbers(folder):
+        return read_weights_file(folder, f"{WEIGHTS}/{file_name(number)}")
+    again = again_numbers(folder)
+    if number in again:
+        return read_weights_file(folder, f"{WEIGHTS}/{again_name(number)}")
+    kept = ", ".join(map(str, sorted(stored_numbers(folder) | again))) or "none"
+    place = shlex.quote(f"{folder.path}:{number}")
+    raise RunError(
+        f"the weights of trial {number} were not kept in {folder.path}; those of these trials "
+        f"were: {kept}. `einsearch export {place} --train` trains it again as the search did, "
+        f"`einsearch train {place}` in full"
+    )
 
 
 def read_weights_file(folder: RunFolder, name: str) -> dict[str, Any]:
-    """The weights in a file of a run folder: name -> NumPy array.
+    """Weights in a file of the folder: name -> NumPy array.
 
     Raises:
-        RunError: the name leads out of the folder, the file is missing, or it is damaged.
+        RunError: the file is missing or damaged, or its name leads out of the folder.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

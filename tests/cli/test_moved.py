@@ -16,7 +16,7 @@ from einsearch.study.folder import TASK, RunFolder
 from einsearch.study.launch import resume, search_file
 from einsearch.study.run import open_run
 from einsearch.study.taskfile import recorded_fingerprint, recorded_input, recorded_task
-from einsearch.study.trained import load_trained, task_of, train_again, train_in_full
+from einsearch.study.trained import described_task, load_trained, train_again, train_in_full
 from einsearch.tasks.registry import make_task
 from tests.cli.conftest import Command
 
@@ -205,7 +205,7 @@ def test_a_damaged_file_is_one_error(home: Path, change: dict[str, Any], message
 def test_statistics_and_specs_come_back_exactly(home: Path) -> None:
     folder = RunFolder(home / "runs/one")
     made = make_task({"name": "arrays", "path": str(home / "data/d.npz")})
-    kept = task_of(folder)
+    kept = described_task(folder)
     assert (kept.input, kept.output, kept.loss) == (made.input, made.output, made.loss)
     assert kept.statistics == made.statistics
     assert kept.describe() == made.describe()

@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from einsearch.evaluate import final
+from einsearch.evaluate.candidate import Outcome
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.training import split_metrics
+from einsearch.study.run import open_run
+from einsearch.study.trained import load_trained
 from tests.cli.conftest import Command
 
 
-def test_train_gives_validation_and_test_scores(cli: Command, run: Path) -> None:
-    words = ("train", run, "--trial", 1, "--epochs", 1, "--seeds", 2)
+@pytest.fixture
+def own(run: Path, tmp_path: Path) -> Path:
+    """A copy of the run that a test may add to."""
+    shutil.copytree(run, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def test_train_gives_validation_and_test_scores(cli: Command, own: Path) -> None:
+    words = ("train", own, "--trial", 1, "--epochs", 1, "--seeds", 2)
     status, out, _ = cli(*words, "--json")
     found = json.loads(out)
     assert status == 0
@@ -23,13 +37,13 @@ def test_train_gives_validation_and_test_scores(cli: Command, run: Path) -> None
     assert f"{100 * found['test']['accuracy']['mean']:.2f} %" in shown
 
 
-@pytest.mark.parametrize("words", [("{run}:1",), ("{run}", "--trial", "1"), ("{run}:1", "-t", "1")])
+@pytest.mark.parametrize("words", [("{own}:1",), ("{own}", "--trial", "1"), ("{own}:1", "-t", "1")])
 def test_train_gives_the_recorded_score_again(
-    cli: Command, run: Path, words: tuple[str, ...]
+    cli: Command, own: Path, words: tuple[str, ...]
 ) -> None:
-    called = [word.format(run=run) for word in words]
+    called = [word.format(own=own) for word in words]
     status, out, _ = cli("train", *called, "--seeds", 0, "--json")
-    (recorded,) = (t for t in json.loads(cli("trials", run, "--json").out) if t["number"] == 1)
+    (recorded,) = (t for t in json.loads(cli("trials", own, "--json").out) if t["number"] == 1)
     found = json.loads(out)
     assert status == 0
     assert found == {
@@ -40,18 +54,17 @@ def test_train_gives_the_recorded_score_again(
             "same": True,
             "reason": "",
         },
+        "files": [],
     }
     shown = cli("train", *called, "--seeds", 0).out
     value = f"{100 * recorded['values']['accuracy']:.2f} %"
     assert f"trained again  accuracy {value}, as recorded" in shown
 
 
-def test_train_says_where_the_score_is_another(cli: Command, run: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    settings = copy / "space.yaml"
+def test_train_says_where_the_score_is_another(cli: Command, own: Path) -> None:
+    settings = own / "space.yaml"
     settings.write_text(settings.read_text().replace("batch: 32", "batch: 2"))
-    status, out, _ = cli("train", f"{copy}:0", "--seeds", 0)
+    status, out, _ = cli("train", f"{own}:0", "--seeds", 0)
     assert status == 1
     assert "; recorded: accuracy " in out
     assert "(another machine, or other versions?)" in out
@@ -79,10 +92,61 @@ def test_a_trial_is_shown_and_explained_by_run_and_number(cli: Command, run: Pat
     assert explained[0]["number"] == 2
 
 
-def test_train_writes_nothing(cli: Command, run: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    cli("train", run, "--epochs", 1, "--seeds", 1)
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+def test_train_keeps_what_it_trained_and_touches_nothing_else(cli: Command, own: Path) -> None:
+    copy = own.rename(own.with_name("a run"))
+    (copy / "weights" / "trial-1.safetensors").unlink()
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    status, out, _ = cli("train", f"{copy}:1", "--epochs", 1, "--seeds", 2)
+    assert status == 0
+    after = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+    names = sorted(path.name for path in after.keys() - before.keys())
+    assert names[0] == "again-1.safetensors"
+    assert [name.startswith("final-1-") for name in names] == [False, True, True, False]
+    assert names[3] == "trained.json"
+    assert f"einsearch export '{copy}:1'" in out
+    (row,) = json.loads((copy / "trained.json").read_text())["networks"]
+    assert str(copy / row["weights"]) in out
+    trained = load_trained(open_run(copy), open_run(copy).trials[1])
+    assert trained.full == row
+    score_of = split_metrics(trained.network, trained.task, trained.task.valid, TrainingConfig())
+    assert score_of["accuracy"] == row["kept"]["accuracy"]
+
+
+def test_what_was_trained_before_is_not_trained_again(
+    cli: Command, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", f"{own}:1", "--epochs", 1, "--json")
+    assert cli(*words, "--seeds", 1).status == 0
+    seeds: list[int] = []
+    train = final._train
+
+    def count(*given: Any) -> Outcome:
+        seeds.append(given[3])
+        return train(*given)
+
+    monkeypatch.setattr(final, "_train", count)
+    second = json.loads(cli(*words, "--seeds", 2).out)
+    assert len(seeds) == 1
+    assert second["seeds"] == 2
+
+
+def test_an_export_trains_again_where_weights_were_not_kept(
+    cli: Command, own: Path, tmp_path: Path
+) -> None:
+    whole = open_run(own)
+    trial = next(t for t in whole.trials if t.number != whole.final["networks"][0]["number"])
+    (own / "weights" / f"trial-{trial.number}.safetensors").unlink()
+    words = ("export", f"{own}:{trial.number}", "--format", "safetensors", "--to", tmp_path / "x")
+    status, out, err = cli(*words)
+    assert (status, out) == (1, "")
+    assert f"`einsearch export {own}:{trial.number} --train` trains it again" in err
+    assert not (tmp_path / "x").exists()
+    status, out, err = cli(*words, "--train")
+    assert status == 0
+    assert (tmp_path / "x" / "network.safetensors").is_file()
+    assert "as recorded" in err
+    assert cli(*words, "--train").err.count("trained again") == 0
 
 
 def test_export_writes_source_and_weights(cli: Command, run: Path, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import statistics
 
 import pytest
 
+from einsearch.errors import TaskError
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.final import train_final
+from einsearch.evaluate.final import train_final, train_seeds
 from einsearch.evaluate.network import build_network, load_weights
 from einsearch.evaluate.training import split_metrics
 from einsearch.primitives.program import Program
@@ -78,6 +79,51 @@ def test_a_task_without_test_data() -> None:
     assert result.test == {}
     assert result.best is not None
     assert result.valid["accuracy"].deviation == 0.0
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_kept_seed_is_best_by_the_main_objective(direction: str) -> None:
+    task = make_task("bars")
+    seeds = [0, 1, 2, 3]
+    directions = {"parameters": "minimize", "cross_entropy": direction, "accuracy": "maximize"}
+    result = train_final(net(task), task, CONFIG, seeds, directions=directions)
+    best = min if direction == "minimize" else max
+    scores = [run.outcome.metrics["cross_entropy"] for run in result.runs]
+    assert result.best is not None
+    assert result.best.outcome.metrics["cross_entropy"] == best(scores)
+    assert result.best.test == result.runs[scores.index(best(scores))].test
+
+
+@pytest.mark.parametrize("error", [TaskError("a class that only they have"), ValueError("odd")])
+def test_bad_test_data_cost_no_training(error: Exception) -> None:
+    def read() -> Split:
+        raise error
+
+    kept: list[int] = []
+    task = dataclasses.replace(make_task("bars"), read_test=read)
+    result = train_final(net(task), task, CONFIG, [3, 4], keep=lambda seed, _: kept.append(seed))
+    assert kept == [3, 4]
+    assert str(error) in result.untested
+    assert result.test == {}
+    assert result.weights is not None
+    assert set(result.valid) >= {"accuracy", "cross_entropy"}
+
+
+def test_what_is_done_is_taken_as_it_is() -> None:
+    task = make_task("bars")
+    first = train_seeds(net(task), task, CONFIG, [7])
+    seen: list[int] = []
+    both = train_seeds(
+        net(task),
+        task,
+        CONFIG,
+        [7, 8],
+        lambda seed, *_: seen.append(seed),
+        keep=lambda seed, _: seen.append(seed),
+        done={7: first.runs[0].outcome},
+    )
+    assert both.runs[0] == first.runs[0]
+    assert seen == [8, 8, 8, 8]
 
 
 def test_failed_seeds_are_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,142 @@
+"""The full training at the end of a run: what it keeps, and how it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from einsearch.errors import TaskError
+from einsearch.evaluate import final
+from einsearch.evaluate.candidate import Outcome
+from einsearch.study.launch import resume, search_file
+from einsearch.study.run import open_run
+from einsearch.study.trained import load_trained
+
+SPACE = """
+grammar: g.ein
+task: {name: arrays, path: data, target: y}
+training: {epochs: 1}
+searcher: random
+budget: {trials: 2}
+executor: inline
+final: {top: 1, epochs: 2, seeds: 2}
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    """A search whose test data have a class that training lacks."""
+    (tmp_path / "data").mkdir()
+    rows = [f"{n % 7 / 7},{n % 2},{'ab'[n % 2]}" for n in range(60)]
+    (tmp_path / "data/train.csv").write_text("\n".join(["u,v,y", *rows]))
+    (tmp_path / "data/test.csv").write_text("\n".join(["u,v,y", *rows[:20], "0.1,0.2,c"]))
+    (tmp_path / "g.ein").write_text("language 1\nstart n\nn = linear(2..60) >> (relu | tanh)\n")
+    (tmp_path / "space.yaml").write_text(SPACE)
+    return tmp_path / "space.yaml"
+
+
+def mend(space: Path) -> None:
+    test = space.parent / "data/test.csv"
+    test.write_text("\n".join(test.read_text().split("\n")[:-1]))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Seeds that are trained from now on."""
+    seeds: list[int] = []
+    train = final._train
+
+    def count(*given: Any) -> Outcome:
+        seeds.append(given[3])
+        return train(*given)
+
+    monkeypatch.setattr(final, "_train", count)
+    return seeds
+
+
+def test_a_failing_test_keeps_the_training_and_is_made_good_later(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = '"c" is no class of training.*Nothing was tested: mend the test data'
+    with pytest.raises(TaskError, match=message):
+        search_file(space, directory=tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    assert run.final is not None
+    (row,) = run.final["networks"]
+    assert "no class of training" in row["untested"]
+    assert row["test"] == {}
+    assert set(row["valid"]) >= {"accuracy", "cross_entropy"}
+    assert load_trained(run, run.trials[row["number"]]).full == row
+
+    mend(space)
+    seeds = counted(monkeypatch)
+    whole = resume(tmp_path / "run")
+    assert seeds == []
+    assert whole.final is not None
+    (tested,) = whole.final["networks"]
+    assert "untested" not in tested
+    assert 0 <= tested["test"]["accuracy"]["mean"] <= 1
+    assert {k: tested[k] for k in ("valid", "kept", "weights")} == {
+        k: row[k] for k in ("valid", "kept", "weights")
+    }
+
+
+def test_a_crash_between_seeds_loses_the_one_under_way_alone(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend(space)
+    search_file(space, directory=tmp_path / "whole")
+    train = final._train
+    started: list[int] = []
+
+    def crash(*given: Any) -> Outcome:
+        started.append(given[3])
+        if len(started) == 2:
+            raise KeyboardInterrupt
+        return train(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(final, "_train", crash)
+        with pytest.raises(KeyboardInterrupt):
+            search_file(space, directory=tmp_path / "run")
+    seeds = counted(monkeypatch)
+    run = resume(tmp_path / "run")
+    assert seeds == started[1:]
+    assert run.final == open_run(tmp_path / "whole").final
+
+
+def test_other_training_data_train_anew(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend(space)
+    search_file(space, directory=tmp_path / "run")
+    seeds = counted(monkeypatch)
+    train = space.parent / "data/train.csv"
+    train.write_text(train.read_text().replace("u,v,y\n", "u,v,y\n0.5,0.5,a\n"))
+    run = resume(tmp_path / "run", accept_changes=True)
+    assert len(seeds) == 2
+    assert run.final is not None
+    assert len(run.final["networks"]) == 1
+
+
+def test_a_damaged_file_of_a_seed_is_trained_again(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend(space)
+    run = search_file(space, directory=tmp_path / "run")
+    (tmp_path / "run/final.json").unlink()
+    first, second = sorted((tmp_path / "run/weights").glob("final-*"))
+    whole = second.read_bytes()
+    second.write_bytes(whole[:-9])
+    seeds = counted(monkeypatch)
+    again = resume(tmp_path / "run")
+    assert len(seeds) == 1
+    assert len(second.read_bytes()) == len(whole)
+    assert all(
+        np.array_equal(load(second.read_bytes())[name], t) for name, t in load(whole).items()
+    )
+    assert first.exists()
+    assert again.final == run.final
