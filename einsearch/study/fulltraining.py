@@ -55,8 +55,8 @@ class FullTraining:
     directions: Mapping[str, str]
     epochs: int
     seeds: int
-    on_report: Callable[[int, int, Mapping[str, float]], object] = field(default=lambda *_: None)
-    on_note: Callable[[str], object] = field(default=lambda _: None)
+    on_report: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda *_: None)
+    on_note: Callable[[str], None] = field(default=lambda _: None)
 
     @property
     def config(self) -> TrainingConfig:

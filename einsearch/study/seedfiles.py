@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from einsearch.study.folder import WEIGHTS, RunFolder
+from einsearch.study.weights import packed
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ class SeedFiles:
 
     def keep(self, seed: int, outcome: Outcome) -> None:
         """Writes weights and validation metrics of a complete training. Raises RunError."""
-        from safetensors.numpy import save
-
         if outcome.weights is None:
             return
         header = {
@@ -73,7 +72,7 @@ class SeedFiles:
             "epochs": str(self._on.epochs),
             "metrics": json.dumps(dict(outcome.metrics)),
         }
-        self._folder.add(self.name(seed), save(dict(outcome.weights), header))
+        self._folder.add(self.name(seed), packed(outcome.weights, header))
 
     def read(self, seeds: Sequence[int]) -> dict[int, Outcome]:
         """Outcomes of an earlier session by seed; a file that is damaged counts as none."""

@@ -23,6 +23,7 @@ from einsearch.study.taskfile import check_unchanged, located, recorded_input, r
 from einsearch.study.weights import (
     again_name,
     again_numbers,
+    packed,
     read_weights,
     read_weights_file,
     stored_numbers,
@@ -185,14 +186,12 @@ def keep_again(run: Run, trial: Trial, outcome: Outcome) -> str | None:
     Raises:
         RunError: the folder cannot be written.
     """
-    from safetensors.numpy import save
-
     folder = folder_of(run)
     if outcome.weights is None or trial.number in stored_numbers(folder):
         return None
     name = f"{WEIGHTS}/{again_name(trial.number)}"
     header = {"text": trial.text, "hash": trial.hash, "trained": "again"}
-    folder.add(name, save(dict(outcome.weights), header))
+    folder.add(name, packed(outcome.weights, header))
     return name
 
 
@@ -265,7 +264,7 @@ def trained_rows(folder: RunFolder) -> list[Row]:
 
 def _full_row(run: Run, folder: RunFolder, trial: Trial) -> Row | None:
     """The full training of a trial that is best on validation data by the main objective."""
-    rows = [*(run.final or {}).get("networks", ()), *trained_rows(folder)]
+    rows: list[Row] = [*(run.final or {}).get("networks", ()), *trained_rows(folder)]
     mine = [row for row in rows if row.get("number") == trial.number and row.get("weights")]
     scored = [row for row in mine if _kept(row)]
     if not scored:

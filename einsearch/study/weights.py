@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -62,10 +63,8 @@ class WeightStore:
         ranked = best_first([*self._kept, trial], self._directions)[: self._keep]
         if trial not in ranked:
             return
-        from safetensors.numpy import save
-
         name = f"{WEIGHTS}/{file_name(trial.number)}"
-        self._folder.add(name, save(dict(weights), {"text": trial.text, "hash": trial.hash}))
+        self._folder.add(name, packed(weights, {"text": trial.text, "hash": trial.hash}))
         self._added.add(trial.number)
         self._kept.append(trial)
         self._trim()
@@ -87,6 +86,20 @@ class WeightStore:
             raise RunError(
                 f"cannot remove weights from {self._folder.weights}: {error.strerror}"
             ) from None
+
+
+def packed(weights: Mapping[str, Any], header: Mapping[str, str]) -> bytes:
+    """Weights as a safetensors file. The same weights give the same bytes: safetensors itself
+    writes the entries of a header in any order."""
+    from safetensors.numpy import save
+
+    made = save(dict(weights), dict(header))
+    start = 8 + int.from_bytes(made[:8], "little")
+    content = json.loads(made[8:start])
+    content["__metadata__"] = dict(sorted(header.items()))
+    text = json.dumps(content, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + made[start:]
 
 
 def file_name(number: int) -> str:
