@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -30,7 +30,7 @@ from einsearch.cli.output import (
     print_table,
     write_file,
 )
-from einsearch.cli.summary import network_of_run, shown_size
+from einsearch.cli.summary import head_of, network_of_run, shown_size
 from einsearch.cli.terminal import console, say
 from einsearch.numbers import plural
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from einsearch.derivation.analysis import Analysis
     from einsearch.derivation.derivation import Architecture
     from einsearch.derivation.limits import Limits
+    from einsearch.graph.heads import Head
     from einsearch.primitives.base import Primitive
 
 
@@ -48,6 +49,15 @@ class Format(StrEnum):
     SVG = "svg"
     SOURCE = "source"
     FORMULA = "formula"
+
+
+SUFFIXES: Final[Mapping[str, Format | None]] = {
+    "": None,
+    ".svg": Format.SVG,
+    ".py": Format.SOURCE,
+    ".txt": None,
+}
+"""What the end of a file's name asks `show` for; None for any text."""
 
 
 def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
@@ -203,12 +213,21 @@ def show(
         str | None,
         typer.Option("--grammar", "-g", help="Whose seeds and rules the text may use."),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to show it.")] = (
-        Format.DRAWING
-    ),
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="How to show it.", show_default="as FILE ends, or drawing"
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Draw repeated parts every time.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file instead: .svg is a picture, .py PyTorch source, .txt text.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -218,11 +237,12 @@ def show(
 
     Example: [cyan]einsearch show resnet18 --grammar einspace --input image:3x64x64[/]
     """
-    found = _read_network(network, input, grammar)
+    format = _format_of(output, format)
+    found, head = _read_network(network, input, grammar)
     if json:
         print_json(_facts(found))
         return
-    text = _pictured(found, format, full=full, markup=output is None)
+    text = _pictured(found, format, head, full=full, markup=output is None)
     if output is not None:
         write_file(output, text + "\n")
     elif format is Format.DRAWING:
@@ -234,34 +254,58 @@ def show(
         say(text)
 
 
-def _read_network(network: str, input: str | None, grammar: str | None) -> Any:
+def _format_of(output: Path | None, format: Format | None) -> Format:
+    """What is asked for, or else what the name of the file says. Raises WrongCall."""
+    suffix = "" if output is None else output.suffix.lower()
+    if format is None and suffix not in SUFFIXES:
+        known = ", ".join(name for name in SUFFIXES if name)
+        raise WrongCall(
+            f"--output: {output} ends in none of {known}; say what to write by --format"
+        )
+    said = SUFFIXES.get(suffix)
+    if format is None:
+        return said or Format.DRAWING
+    wrong = suffix == ".svg" or format is Format.SVG
+    if wrong and said not in (None, format):
+        raise WrongCall(f"--output: {output} ends in {suffix}, and --format is {format}")
+    return format
+
+
+def _read_network(
+    network: str, input: str | None, grammar: str | None
+) -> tuple[Architecture, Head | None]:
+    """The network that an argument names, and what the task of its run puts at its end."""
     from einsearch.api import architecture
 
     if is_run(split_trial(network)[0]):
-        found = network_of_run(network)
-        return found if input is None else architecture(found.text, read_input(input))
+        found, run = network_of_run(network)
+        if input is not None:
+            return architecture(found.text, read_input(input)), None
+        return found, head_of(run, found.program)
     if network != "-" and Path(network).is_file():
         refuse_other(network, Kind.RUN)
     spec, text = read_input(input or DEFAULT_INPUT), read_text(network)
     loaded = None if grammar is None else read_grammar(grammar)
     if loaded is not None and text in loaded.seeds:
-        return loaded.seed(text, spec)
-    return architecture(text, spec, loaded)
+        return loaded.seed(text, spec), None
+    return architecture(text, spec, loaded), None
 
 
-def _pictured(found: Architecture, format: Format, *, full: bool, markup: bool) -> str:
+def _pictured(
+    found: Architecture, format: Format, head: Head | None, *, full: bool, markup: bool
+) -> str:
     from einsearch.compile.source import python_source
     from einsearch.graph.draw import draw_text
     from einsearch.graph.formula import formula
     from einsearch.graph.svg import draw_svg
 
     if format is Format.SVG:
-        return draw_svg(found.program, fold=not full)
+        return draw_svg(found.program, fold=not full, head=head)
     if format is Format.FORMULA:
         return formula(found.program)
     if format is Format.SOURCE:
         return python_source(found.program).rstrip()
-    return draw_text(found.program, fold=not full, markup=markup)
+    return draw_text(found.program, fold=not full, markup=markup, head=head)
 
 
 def _facts(found: Architecture) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def report(
 
     Example: [cyan]einsearch report runs/digits-1[/]
     """
-    from einsearch.cli.summary import final_facts, final_of, program_of
+    from einsearch.cli.summary import final_facts, final_of, head_of, program_of
     from einsearch.graph.svg import draw_svg
     from einsearch.report.page import Report, render
     from einsearch.study.folder import REPORT, SPACE
@@ -200,7 +200,7 @@ def report(
         directions=opened.directions,
         best=best,
         facts={} if final is None else final_facts(final, main),
-        drawing="" if program is None else draw_svg(program),
+        drawing="" if program is None else draw_svg(program, head=head_of(opened, program)),
         settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
     path = to or run / REPORT

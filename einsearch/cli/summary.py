@@ -19,6 +19,7 @@ from einsearch.trial import TrialState
 
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Architecture
+    from einsearch.graph.heads import Head
     from einsearch.primitives.program import Program
     from einsearch.study.run import Run
     from einsearch.trial import Trial
@@ -101,8 +102,19 @@ def architecture_of(run: Run, trial: Trial) -> Architecture | None:
     return architecture(trial.text, spec)
 
 
-def network_of_run(text: str) -> Architecture:
-    """The network that RUN:TRIAL names, or the best of RUN.
+def head_of(run: Run, program: Program) -> Head | None:
+    """What the task of a run puts at the end of a network; None where it trained none."""
+    from einsearch.graph.heads import head_for
+    from einsearch.study.trained import folder_of, task_of
+
+    try:
+        return head_for(program.output, task_of(folder_of(run)).output)
+    except EinsearchError:
+        return None
+
+
+def network_of_run(text: str) -> tuple[Architecture, Run]:
+    """The network that RUN:TRIAL names, or the best of RUN; and the run.
 
     Raises:
         WrongCall: there is no such trial, or the run does not say on which tensor it works.
@@ -111,7 +123,7 @@ def network_of_run(text: str) -> Architecture:
     found = architecture_of(run, trial)
     if found is None:
         raise WrongCall(f"{run.directory} does not say which tensor enters its networks")
-    return found
+    return found, run
 
 
 def print_drawing(run: Run, trial: Trial) -> None:
@@ -123,7 +135,8 @@ def print_drawing(run: Run, trial: Trial) -> None:
         say(trial.text)
         return
     screen = console()
-    drawing = draw_text(program, markup=screen.is_terminal)
+    head = head_of(run, program)
+    drawing = draw_text(program, markup=screen.is_terminal, head=head)
     screen.print(drawing, overflow="ignore", crop=False, no_wrap=True, markup=screen.is_terminal)
 
 

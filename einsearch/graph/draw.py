@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from einsearch.graph.heads import Head
 from einsearch.graph.outline import Item, Outline, caption, family, outline
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import describe
@@ -63,18 +64,21 @@ class _Row:
     colour: str = ""
 
 
-def draw_text(program: Program, *, fold: bool = True, markup: bool = False) -> str:
+def draw_text(
+    program: Program, *, fold: bool = True, markup: bool = False, head: Head | None = None
+) -> str:
     """Draws a network as lines of text.
 
     Args:
         program: the architecture; it is simplified first.
         fold: whether repeated blocks and equal branches are drawn once.
         markup: whether to colour the calls by family, in Rich's markup.
+        head: what the task puts at the end; None where that is not known.
 
     Returns:
         The lines: lanes, call, shape of its outcome, number of its parameters.
     """
-    rows = _Rows(outline(program, fold=fold), fold=fold).run()
+    rows = _Rows(outline(program, fold=fold), fold=fold, head=head).run()
     lanes = max(len(row.lanes) for row in rows)
     text = max(len(row.text) for row in rows)
     shape = max(len(row.shape) for row in rows)
@@ -94,9 +98,10 @@ def _line(row: _Row, lanes: int, text: int, shape: int, *, markup: bool) -> str:
 class _Rows:
     """Lays the items of an outline onto lanes; a lane carries one tensor that is still read."""
 
-    def __init__(self, sketch: Outline, *, fold: bool) -> None:
+    def __init__(self, sketch: Outline, *, fold: bool, head: Head | None = None) -> None:
         self.sketch = sketch
         self.fold = fold
+        self.head = head
         self.lanes: list[Ref | None] = []
         self.rows: list[_Row] = []
         self.left = Counter(r for item in sketch.items for r in {*item.reads, *item.passing})
@@ -157,8 +162,12 @@ class _Rows:
 
     def _leave(self) -> None:
         column = self._enter(self.sketch.outputs)
-        specs = self.sketch.program.output
-        self._add(self._bars(column, "●"), _Row("", "output", describe(specs)))
+        shape = describe(self.sketch.program.output)
+        if self.head is not None:
+            shape = str(self.head.output)
+            row = _Row("", self.head.label, shape, self.head.parameters, FAMILY_COLOURS["linear"])
+            self._add(self._bars(column, "●"), row)
+        self._add(self._bars(column, "●"), _Row("", "output", shape))
 
     def _enter(self, reads: tuple[Ref, ...]) -> int:
         """Leads the lanes of what is read to one column, which is returned."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from einsearch.graph.heads import Head
 from einsearch.graph.layout import Layout, layered_layout
 from einsearch.graph.outline import Group, Outline, caption, family, outline
 from einsearch.primitives.program import INPUT, Program, Ref
@@ -40,29 +41,56 @@ _HEIGHT: Final = 28.0
 _CHARACTER: Final = 7.3
 _MARGIN: Final = 34.0
 
+_SMALL: Final = 6.2
+"""Pixels of a character of shapes, captions and foot, whose letters are smaller."""
+
 _STYLE: Final = """
-text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#0f172a}
-.node{text-anchor:middle;dominant-baseline:central}.end{fill:#fff}
-.shape,.foot{font-size:10px;fill:#64748b}.group{font-size:11px;fill:#475569;font-weight:600}
-.shape,.group{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}
-.edge{fill:none;stroke:#94a3b8;stroke-width:1.4}.passing{stroke-dasharray:3 4}
-.frame{fill:#f8fafc;stroke:#cbd5e1;stroke-width:1.2}
+.network text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#0f172a}
+.network .node{text-anchor:middle;dominant-baseline:central}.network .end{fill:#fff}
+.network .shape,.network .foot{font-size:10px;fill:#64748b}
+.network .group{font-size:10px;fill:#475569;font-weight:600}
+.network .shape,.network .group{paint-order:stroke;stroke:#fff;stroke-width:3px;\
+stroke-linejoin:round}
+.network .edge{fill:none;stroke:#94a3b8;stroke-width:1.4}.network .passing{stroke-dasharray:3 4}
+.network .frame{fill:#f8fafc;stroke:#cbd5e1;stroke-width:1.2}
 """
 
+_DARK: Final = """
+.network .ground{fill:#151a22}.network text{fill:#e4e8ef}
+.network .shape,.network .foot{fill:#98a2b3}.network .group{fill:#b6c0ce}
+.network .shape,.network .group{stroke:#151a22}
+.network .edge{stroke:#7a8698}.network .frame{fill:#1c232e;stroke:#3a4556}
+.network .ends{fill:#cbd5e1;stroke:#cbd5e1}.network .end{fill:#0f172a}
+"""
+"""In place of some of these where a page or picture is shown on a dark ground."""
 
-def draw_svg(program: Program, *, fold: bool = True) -> str:
-    """Draws a network from top to bottom, as one `<svg>` element.
+
+def _style() -> str:
+    """The style sheet: light, and dark where the viewer asks for it."""
+    boxes = "".join(
+        f".network .{kind}{{fill:{line}4d}}\n"
+        for kind, (_, line) in {**PALETTE, "other": _OTHER}.items()
+        if kind not in ("input", "output")
+    )
+    return f"<style>{_STYLE}@media (prefers-color-scheme:dark){{{_DARK}{boxes}}}\n</style>"
+
+
+def draw_svg(program: Program, *, fold: bool = True, head: Head | None = None) -> str:
+    """Draws a network from top to bottom, as one `<svg>` element; light, or dark where the viewer
+    asks for it.
 
     Args:
         program: the architecture; it is simplified first.
         fold: whether repeated blocks and equal branches are drawn once, in a frame.
+        head: what the task puts at the end; None where that is not known.
     """
-    return _Picture(outline(program, fold=fold)).draw()
+    return _Picture(outline(program, fold=fold), head).draw()
 
 
 class _Picture:
-    def __init__(self, sketch: Outline) -> None:
+    def __init__(self, sketch: Outline, head: Head | None = None) -> None:
         self.sketch = sketch
+        self.head = head
         self.calls = sketch.program.calls
         self.graph = self._graph()
         self.widths = {node: self._width(node) for node in self.graph}
@@ -70,10 +98,13 @@ class _Picture:
             item.number for item in sketch.items if self.calls[item.number].primitive.is_source
         )
         self.layout: Layout = layered_layout(self.graph, self.widths, late)
-        left = min(self.layout.x[n] - self.widths[n] / 2 for n in self.graph)
-        right = max(self.layout.x[n] + self.widths[n] / 2 + 70 for n in self.graph)
+        self.shift = 0.0
+        self.frames = {group: self._box(group) for group in self.sketch.groups}
+        left, right = self._extent()
         self.shift = _MARGIN - left
-        self.width = right - left + 2 * _MARGIN
+        self.frames = {group: self._box(group) for group in self.sketch.groups}
+        foot = len(self._told()) * _SMALL
+        self.width = max(right - left, foot) + 2 * _MARGIN
         self.height = max(self.layout.layer.values()) * _ROW + 3 * _MARGIN + _HEIGHT / 2
 
     def _graph(self) -> nx.MultiDiGraph[Any]:
@@ -86,8 +117,11 @@ class _Picture:
             graph.add_node(item.number)
             self._connect(graph, item.reads, item.number, passing=False)
             self._connect(graph, item.passing, item.number, passing=True)
-        graph.add_node("output")
-        self._connect(graph, self.sketch.outputs, "output", passing=False)
+        last = "output" if self.head is None else "head"
+        graph.add_node(last)
+        self._connect(graph, self.sketch.outputs, last, passing=False)
+        if self.head is not None:
+            graph.add_edge("head", "output", ref=None, passing=False)
         return graph
 
     def _connect(
@@ -100,6 +134,8 @@ class _Picture:
     def _label(self, node: Any) -> str:
         if node == "output":
             return "output"
+        if node == "head" and self.head is not None:
+            return self.head.label
         return caption(self.calls[node]) if isinstance(node, int) else "input"
 
     def _width(self, node: Any) -> float:
@@ -121,11 +157,12 @@ class _Picture:
         ]
         size = f"{self.width:.0f} {self.height:.0f}"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" '
-            f'width="{self.width:.0f}" height="{self.height:.0f}">\n<style>{_STYLE}</style>\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="network" viewBox="0 0 {size}" '
+            f'width="{self.width:.0f}" height="{self.height:.0f}" '
+            f'style="--natural:{self.width:.0f}px">\n{_style()}\n'
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#94a3b8"/></marker>'
-            '</defs>\n<rect width="100%" height="100%" rx="12" fill="#fff"/>\n'
+            '</defs>\n<rect class="ground" width="100%" height="100%" rx="12" fill="#fff"/>\n'
             + "\n".join(part for part in parts if part)
             + "\n</svg>\n"
         )
@@ -133,25 +170,49 @@ class _Picture:
     def _node(self, node: Any) -> str:
         x, y = self._place(node)
         width = self.widths[node]
-        kind = family(self.calls[node]) if isinstance(node, int) else "input"
-        fill, line = PALETTE.get(kind, _OTHER)
-        end = "" if isinstance(node, int) else " end"
-        radius = 6 if isinstance(node, int) else _HEIGHT / 2
+        is_layer = isinstance(node, int) or node == "head"
+        kind = family(self.calls[node]) if isinstance(node, int) else "linear"
+        kind = (kind if kind in PALETTE else "other") if is_layer else "ends"
+        fill, line = PALETTE["input"] if kind == "ends" else PALETTE.get(kind, _OTHER)
+        end = "" if is_layer else " end"
+        radius = 6 if is_layer else _HEIGHT / 2
         return (
-            f'<rect x="{x - width / 2:.1f}" y="{y - _HEIGHT / 2:.1f}" width="{width:.1f}" '
+            f'<rect class="{kind}" x="{x - width / 2:.1f}" y="{y - _HEIGHT / 2:.1f}" '
+            f'width="{width:.1f}" '
             f'height="{_HEIGHT:.0f}" rx="{radius:.0f}" fill="{fill}" stroke="{line}"/>'
             f'<text class="node{end}" x="{x:.1f}" y="{y:.1f}">{escape(self._label(node))}</text>'
         )
 
     def _shape(self, node: Any) -> str:
         """Shape of a node's outcome, beside the edge that leaves it."""
+        if not (sizes := self._sizes(node)):
+            return ""
+        x, y = self._place(node)
+        return f'<text class="shape" x="{x + 7:.1f}" y="{y + _HEIGHT / 2 + 14:.1f}">{sizes}</text>'
+
+    def _sizes(self, node: Any) -> str:
+        """The shape of a node's outcome as people write it."""
         if node == "output":
             return ""
-        program = self.sketch.program
-        spec = self.calls[node].outputs[0] if isinstance(node, int) else program.input[node[1]]
-        x, y = self._place(node)
-        sizes = "×".join(map(str, spec.shape))  # noqa: RUF001  as people write sizes
-        return f'<text class="shape" x="{x + 7:.1f}" y="{y + _HEIGHT / 2 + 14:.1f}">{sizes}</text>'
+        if node == "head" and self.head is not None:
+            spec = self.head.output
+        elif isinstance(node, int):
+            spec = self.calls[node].outputs[0]
+        else:
+            spec = self.sketch.program.input[node[1]]
+        return "×".join(map(str, spec.shape))  # noqa: RUF001
+
+    def _extent(self) -> tuple[float, float]:
+        """How far the drawing reaches to the left and to the right."""
+        lefts = [self.layout.x[n] - self.widths[n] / 2 for n in self.graph]
+        rights = [self.layout.x[n] + self.widths[n] / 2 for n in self.graph]
+        rights += [self.layout.x[n] + 7 + len(self._sizes(n)) * _SMALL for n in self.graph]
+        bends = [bend for bends in self.layout.bends.values() for bend in bends]
+        lefts += [self.layout.x[bend] for bend in bends]
+        rights += [self.layout.x[bend] for bend in bends]
+        lefts += [left for left, _, _, _ in self.frames.values()]
+        rights += [right + 8 for _, _, right, _ in self.frames.values()]
+        return min(lefts), max(rights)
 
     def _edge(self, source: Any, target: Any, key: Any) -> str:
         """A line from the foot of one node to the head of another, straight in every layer."""
@@ -172,7 +233,8 @@ class _Picture:
         reach = self.widths[target] / 2 - 14
         return centre + max(-reach, min(reach, (start - centre) / 3))
 
-    def _frame(self, group: Group) -> str:
+    def _box(self, group: Group) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a frame; wide enough for its caption."""
         members = {*group.members}
         nodes: list[Any] = [*group.members]
         top_layer = min(self.layout.layer[node] for node in members)
@@ -186,6 +248,10 @@ class _Picture:
         right = max(self._place(n)[0] + half[n] for n in nodes) + pad + 14
         top = min(self._place(n)[1] for n in nodes) - _HEIGHT / 2 - pad
         bottom = max(self._place(n)[1] for n in nodes) + _HEIGHT / 2 + pad
+        return left, top, max(right, left + len(group.caption) * _SMALL + 16), bottom
+
+    def _frame(self, group: Group) -> str:
+        left, top, right, bottom = self.frames[group]
         cards = [8, 4, 0] if not group.in_series else [0]
         rects = "".join(
             f'<rect class="frame" x="{left + d:.1f}" y="{top + d:.1f}" rx="9" '
@@ -197,16 +263,20 @@ class _Picture:
             f'text-anchor="end">{escape(group.caption)}</text>'
         )
 
-    def _foot(self) -> str:
+    def _told(self) -> str:
+        """What stands above the drawing: what enters and leaves, and what it costs."""
         program = self.sketch.program
         cost = program.cost
-        text = (
-            f"{describe(program.input)} to {describe(program.output)} · "
-            f"{cost.parameters:,} parameters · {cost.flops / 1e6:,.1f} MFLOPs"
-        )
+        leaving = describe(program.output) if self.head is None else str(self.head.output)
+        head = "" if self.head is None else f" + {self.head.parameters:,} in the head"
         return (
-            f'<text class="foot" x="{_MARGIN:.0f}" y="{_MARGIN / 2 + 6:.0f}">{escape(text)}</text>'
+            f"{describe(program.input)} to {leaving} · {cost.parameters:,} parameters{head} · "
+            f"{cost.flops / 1e6:,.1f} MFLOPs"
         )
+
+    def _foot(self) -> str:
+        place = f'x="{_MARGIN:.0f}" y="{_MARGIN / 2 + 6:.0f}"'
+        return f'<text class="foot" {place}>{escape(self._told())}</text>'
 
 
 def _curve(x: float, y: float, to_x: float, to_y: float) -> str:

@@ -24,6 +24,9 @@ SIZES: Final[Mapping[str, Callable[[Trial], float | None]]] = {
 """Columns that a table shows beside the objectives, unless they are objectives themselves."""
 
 
+SPARE: Final = ("flops", "activation_memory", "time", "from")
+"""Columns that a phone has no room for."""
+
 LONGEST_TEXT: Final = 72
 """Characters of a network in the table; the whole text appears under the mouse."""
 
@@ -134,7 +137,7 @@ def _table(report: Report) -> str:
     objectives = list(report.directions)
     sizes = [name for name in SIZES if name not in objectives]
     names = ["trial", "state", *objectives, *sizes, "time", "from", "network"]
-    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
+    heads = "".join(f"<th{_kind(name, objectives)}>{escape(name)}</th>" for name in names)
     best = report.best.number if report.best is not None else None
     texts = distinct([trial.text for trial in report.trials], LONGEST_TEXT)
     rows = "\n".join(
@@ -150,19 +153,31 @@ def _table(report: Report) -> str:
 def _row(trial: Trial, text: str, report: Report, is_best: bool) -> str:
     numbers = {name: trial.values.get(name) for name in report.directions}
     numbers |= {name: size(trial) for name, size in SIZES.items() if name not in numbers}
+    spare = {name for name in SPARE if name not in report.directions}
     parents = f" of {', '.join(map(str, trial.parents))}" if trial.parents else ""
     cells = [
         f'<td class="number" data-value="{trial.number}">{trial.number}</td>',
         f'<td class="{trial.state}" title="{escape(trial.reason)}">{trial.state}</td>',
-        *(_number_cell(value, report.scores(name, value)) for name, value in numbers.items()),
-        _number_cell(trial.seconds, duration(trial.seconds)),
-        f"<td>{escape(trial.origin + parents)}</td>",
+        *(
+            _number_cell(value, report.scores(name, value), is_spare=name in spare)
+            for name, value in numbers.items()
+        ),
+        _number_cell(trial.seconds, duration(trial.seconds), is_spare=True),
+        f'<td class="from spare">{escape(trial.origin + parents)}</td>',
         f'<td class="text" title="{escape(trial.text)}"><code>{escape(text)}</code></td>',
     ]
     opening = '<tr class="best">' if is_best else "<tr>"
     return f"{opening}{''.join(cells)}</tr>"
 
 
-def _number_cell(value: float | None, shown: str) -> str:
+def _number_cell(value: float | None, shown: str, *, is_spare: bool = False) -> str:
     sorted_by = "" if value is None else repr(value)
-    return f'<td class="number" data-value="{sorted_by}">{shown}</td>'
+    kind = "number spare" if is_spare else "number"
+    return f'<td class="{kind}" data-value="{sorted_by}">{shown}</td>'
+
+
+def _kind(name: str, objectives: Sequence[str]) -> str:
+    """The class of a heading."""
+    is_spare = name in SPARE and name not in objectives
+    kind = "text" if name == "network" else "spare" if is_spare else ""
+    return f' class="{kind}"' if kind else ""

@@ -175,3 +175,49 @@ def test_show_takes_a_trial_on_another_tensor(cli: Command, run: Path) -> None:
     other = json.loads(cli("show", f"{run}:1", "-i", "image:1x16x16", "--json").out)
     assert own["text"] == other["text"]
     assert (own["input"], other["input"]) == ("image:1x8x8", "image:1x16x16")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "begins"),
+    [
+        ("plain.svg", (), "<svg "),
+        ("PLAIN.SVG", (), "<svg "),
+        ("plain.py", (), "import torch"),
+        ("plain.txt", (), "●  input"),
+        ("plain", (), "●  input"),
+        ("plain", ("-f", "svg"), "<svg "),
+        ("plain.md", ("-f", "drawing"), "●  input"),
+        ("plain.txt", ("-f", "source"), "import torch"),
+    ],
+)
+def test_the_end_of_a_name_says_what_is_written(
+    cli: Command, tmp_path: Path, name: str, words: tuple[str, ...], begins: str
+) -> None:
+    path = tmp_path / name
+    assert cli("show", "linear(4) >> relu", "-i", "vector:3", "-o", path, *words).status == 0
+    assert path.read_text().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("a.png", (), "ends in none of .svg, .py, .txt; say what to write by --format"),
+        ("a.svg", ("-f", "source"), "ends in .svg, and --format is source"),
+        ("a.svg", ("-f", "drawing"), "ends in .svg, and --format is drawing"),
+        ("a.py", ("-f", "svg"), "ends in .py, and --format is svg"),
+    ],
+)
+def test_a_name_that_means_something_else_is_a_wrong_call(
+    cli: Command, tmp_path: Path, name: str, words: tuple[str, ...], message: str
+) -> None:
+    status, _, err = cli("show", "relu", "-o", tmp_path / name, *words)
+    assert (status, err) == (2, f"error: --output: {tmp_path / name} {message}\n")
+    assert not (tmp_path / name).exists()
+
+
+def test_a_network_of_a_run_is_drawn_with_its_head(cli: Command, run: Path, tmp_path: Path) -> None:
+    for words in (("show", f"{run}:1"), ("best", run), ("explain", run, 1)):
+        assert "head: mean over positions, linear(" in cli(*words).out
+    page = Path(cli("report", run, "--to", tmp_path / "r.html").out.strip()).read_text()
+    assert "head: mean over positions, linear(" in page
+    assert "head:" not in cli("show", f"{run}:1", "-i", "image:1x16x16").out

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import networkx as nx
 from hypothesis import given
 
+from einsearch.graph.heads import head_for
 from einsearch.graph.layout import GAP, layered_layout
 from einsearch.graph.outline import outline
 from einsearch.graph.svg import draw_svg
 from einsearch.primitives.program import INPUT, Program
-from einsearch.specs import image
+from einsearch.specs import image, vector
 from tests.graph.programs import programs
 from tests.support import program, series
 
@@ -74,3 +75,50 @@ def test_a_chain_beside_a_skip_is_straight() -> None:
     assert len({layout.x[node] for node in range(5)}) == 1
     (bend,) = layout.bends[1, 3, 0]
     assert abs(layout.x[bend] - layout.x[2]) > 20
+
+
+def texts_of(text: str) -> list[tuple[float, float, str]]:
+    """Left and right end of every text, about, and the text."""
+    found = []
+    for part in ElementTree.fromstring(text).iter(f"{SVG}text"):
+        words, x = "".join(part.itertext()), float(part.get("x", "0"))
+        is_small = part.get("class") in ("shape", "group", "foot")
+        length = len(words) * (6.0 if is_small else 7.2)
+        middle = "node" in part.get("class", "")
+        left = x - length / 2 if middle else x - length if part.get("text-anchor") else x
+        found.append((left, left + length, words))
+    return found
+
+
+@given(programs)
+def test_no_text_is_cut_at_the_side(written: Program) -> None:
+    text = draw_svg(written)
+    width = float(ElementTree.fromstring(text).get("width", "0"))
+    for left, right, words in texts_of(text):
+        assert left >= 0, words
+        assert right <= width, words
+
+
+def test_the_captions_of_a_narrow_network_fit() -> None:
+    written = series(image(3, 8, 8), *[("relu",), ("gelu",)] * 5)
+    text = draw_svg(written, head=head_for(written.output, vector(10)))
+    width = float(ElementTree.fromstring(text).get("width", "0"))
+    assert all(left >= 0 and right <= width for left, right, _ in texts_of(text))
+
+
+def test_the_head_stands_between_the_features_and_the_output() -> None:
+    written = series(image(3, 8, 8), ("conv2d", 16, 3))
+    text = draw_svg(written, head=head_for(written.output, vector(10)))
+    words = [words for _, _, words in texts_of(text)]
+    assert "head: mean over positions, linear(10)" in words
+    assert "image:3x8x8 to vector:10 · 448 parameters + 170 in the head · 0.1 MFLOPs" in words
+    assert text.count('class="edge"') == 3
+    assert "head" not in draw_svg(written)
+
+
+def test_a_dark_page_gets_a_dark_picture() -> None:
+    text = draw_svg(series(image(3, 8, 8), ("conv2d", 16, 3), ("relu",)))
+    dark = text.split("@media (prefers-color-scheme:dark){")[1].split("</style>")[0]
+    kinds = {rect.get("class") for rect in ElementTree.fromstring(text).iter(f"{SVG}rect")}
+    assert kinds == {"ground", "ends", "conv", "activation"}
+    assert all(f".network .{kind}{{fill:" in dark for kind in kinds)
