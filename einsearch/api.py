@@ -27,6 +27,7 @@ from einsearch.errors import (
     SpaceFileError,
     TaskError,
 )
+from einsearch.files import expanded
 from einsearch.grammar.load import load_grammar_file, load_grammar_text
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.modules import nearest
@@ -88,7 +89,7 @@ def load_grammar(source: str | Path) -> Grammar:
         GrammarError: with file, line, column, what was found and what was expected.
     """
     packaged = resource_folder("grammars")
-    path = Path(source)
+    path = expanded(source)
     if path.suffix == ".ein" or path.is_file():
         return load_grammar_file(path, packaged)
     found = find_resource("grammars", str(source), ".ein")
@@ -132,11 +133,20 @@ def search(source: str | Path | Grammar, objective: Any = None, **options: Any) 
     return launch.search_file(source, **options)
 
 
-def open_run(directory: str | Path) -> Run:
-    """A run that was recorded before. Raises RunError."""
+def open_run(directory: str | Path, *, storage: str | None = None) -> Run:
+    """A run that was recorded before.
+
+    Args:
+        directory: the run folder.
+        storage: URL of the record's storage, in place of what the folder says; needed for a folder
+            that came from elsewhere and has its record in a storage.
+
+    Raises:
+        RunError: there is no such run, or it cannot be read.
+    """
     from einsearch.study.run import open_run as open_recorded
 
-    return open_recorded(Path(directory))
+    return open_recorded(Path(directory), storage)
 
 
 def resume(directory: str | Path, **changes: Any) -> Run:

@@ -121,6 +121,10 @@ class FolderTaken(RunError):
     """A folder for a new run that holds something already."""
 
 
+class UntrustedFolder(RunError):
+    """A run folder that came from elsewhere names code to import, and nobody has agreed to it."""
+
+
 class ExportError(EinsearchError):
     """A trained network that cannot be exported to the wanted format."""
 

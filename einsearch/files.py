@@ -25,13 +25,18 @@ _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
 
 
 def user_path(path: str | Path) -> Path:
-    """A path as people write it: absolute, `~` expanded.
+    """A path as people write it: absolute, `~` expanded. Raises EinsearchError as `expanded`."""
+    return Path(os.path.abspath(expanded(path)))
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as people write it, `~` expanded.
 
     Raises:
         EinsearchError: it begins with `~name`, and there is no such user.
     """
     try:
-        return Path(os.path.abspath(Path(path).expanduser()))
+        return Path(path).expanduser()
     except RuntimeError:
         raise EinsearchError(
             f"the path {path} begins with the home of a user who is not known here; "
@@ -57,20 +62,25 @@ def replace_file(path: Path, data: bytes) -> None:
     flush_folder(path.parent)
 
 
-def add_file(path: Path, data: bytes) -> None:
+def add_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Writes a file whole or not at all, where nothing has its name.
+
+    Args:
+        path: its place.
+        data: its content.
+        mode: permissions, of which the user's mask takes some away.
 
     Raises:
         FileExistsError: something has; it stays as it is.
         OSError: it cannot be written.
     """
-    temporary = _write_beside(path, data)
+    temporary = _write_beside(path, data, mode)
     try:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        _write_new(path, data)
+        _write_new(path, data, mode)
     finally:
         _remove_own(temporary)
     flush_folder(path.parent)
@@ -152,20 +162,20 @@ def random_name(path: Path, kind: str) -> Path:
     return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.{kind}")
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
+def _write_beside(path: Path, data: bytes, mode: int = 0o666) -> Path:
     """Writes a new file of a random name beside `path`."""
     for _ in range(_ATTEMPTS):
         temporary = random_name(path, "tmp")
         try:
-            _write_new(temporary, data)
+            _write_new(temporary, data, mode)
         except FileExistsError:
             continue
         return temporary
     raise FileExistsError(f"no free name beside {path}")
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, _NEW, 0o666)
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, _NEW, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

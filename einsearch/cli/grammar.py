@@ -17,6 +17,7 @@ from einsearch.cli.options import (
     InputOption,
     JsonOption,
     SeedOption,
+    StorageOption,
     is_run,
     read_grammar,
     read_input,
@@ -229,6 +230,7 @@ def show(
             help="Write to this file instead: .svg is a picture, .py PyTorch source, .txt text.",
         ),
     ] = None,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Draw a network, count it, or print it as PyTorch source or as a formula.

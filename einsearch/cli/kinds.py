@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.cli.output import WrongCall
+from einsearch.errors import EinsearchError
+from einsearch.files import expanded
 from einsearch.resources import find_resource
 from einsearch.shown import command, shown_line
 
@@ -32,7 +34,7 @@ def kind_of(source: str) -> Kind | None:
 
     A file is what its suffix says, or else what its text looks like.
     """
-    path = Path(source)
+    path = expanded(source)
     try:
         if path.is_dir():
             from einsearch.study.folder import VERSIONS
@@ -40,7 +42,7 @@ def kind_of(source: str) -> Kind | None:
             return Kind.RUN if (path / VERSIONS).is_file() else None
         if path.is_file():
             return _kind_of_file(path)
-    except (OSError, ValueError):  # a text that is too long, or no path
+    except (OSError, ValueError, EinsearchError):  # too long, or no path
         return None
     folders = ((Kind.GRAMMAR, "grammars", ".ein"), (Kind.SPACE, "search_spaces", ".yaml"))
     named = (kind for kind, folder, suffix in folders if _is_packaged(folder, source, suffix))

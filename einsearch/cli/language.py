@@ -21,6 +21,7 @@ from einsearch.cli.options import (
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.terminal import say, say_data
 from einsearch.errors import EinsearchError, GrammarError
+from einsearch.files import expanded
 from einsearch.numbers import plural
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _expand(files: list[str]) -> Iterator[str]:
     """Files as named, and those in folders; each once. Raises WrongCall before anything is read."""
     found: dict[str, None] = {}
     for name in files:
-        path = Path(name)
+        path = expanded(name)
         if name == STDIN or path.is_file():
             refuse_other(name, Kind.GRAMMAR)
             found[name] = None
@@ -167,7 +168,7 @@ def _read(name: str, stdin_filename: Path | None) -> _Source:
         label = str(stdin_filename or "<stdin>")
         beside = (stdin_filename or Path("stdin.ein")).resolve()
         return _Source(None, label, beside, sys.stdin.read())
-    path = Path(name).resolve()
+    path = expanded(name).resolve()
     try:
         # Line ends are kept as they are, to be written again.
         return _Source(path, name, path, decode(read_bytes(path)))

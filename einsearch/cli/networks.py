@@ -15,6 +15,7 @@ from einsearch.cli.options import (
     JsonOption,
     RunArgument,
     RunTrialArgument,
+    StorageOption,
     TrialOption,
     read_named,
     read_run,
@@ -49,6 +50,7 @@ def train(
     ] = 3,
     data: DataOption = None,
     accept_changes: AcceptOption = False,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a network of a run again as the search did, then in full, and test it.
@@ -132,6 +134,7 @@ def export(
     data: DataOption = None,
     accept_changes: AcceptOption = False,
     trial: TrialOption = None,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a trained network as files for use elsewhere.
@@ -177,6 +180,7 @@ def report(
     to: Annotated[
         Path | None, typer.Option("--to", help="The file.", show_default="RUN/report.html")
     ] = None,
+    storage: StorageOption = None,
 ) -> None:
     """Write an HTML page about a run that opens anywhere.
 

@@ -10,6 +10,7 @@ import typer
 
 from einsearch.cli.output import WrongCall
 from einsearch.errors import GrammarError, ShapeError
+from einsearch.files import expanded
 from einsearch.specs import TensorSpec, parse_spec
 
 if TYPE_CHECKING:
@@ -40,6 +41,25 @@ DataOption = Annotated[
         "--data",
         help="Where the data are now.",
         show_default="where they were, or beside the moved folder",
+    ),
+]
+
+
+def _name_storage(url: str | None) -> str | None:
+    from einsearch.study.storageurl import name_storage
+
+    name_storage(url)
+    return url
+
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Storage of the record; needed where a folder that came from elsewhere names one.",
+        show_default="as the run folder says, if it was made here",
+        callback=_name_storage,
     ),
 ]
 AcceptOption = Annotated[
@@ -100,6 +120,7 @@ def read_run(folder: Path) -> Run:
     from einsearch.api import open_run
     from einsearch.cli.kinds import Kind, refuse_other
 
+    folder = expanded(folder)
     refuse_other(str(folder), Kind.RUN)
     if not folder.is_dir():
         named, number = split_trial(str(folder))
@@ -121,9 +142,9 @@ def is_run(path: Path) -> bool:
 def split_trial(text: str) -> tuple[Path, int | None]:
     """The run folder that RUN:TRIAL names, and the trial; None where the text is a folder alone."""
     folder, _, number = text.rpartition(":")
-    if folder and number.isdecimal() and not Path(text).is_dir():
-        return Path(folder), int(number)
-    return Path(text), None
+    if folder and number.isdecimal() and not expanded(text).is_dir():
+        return expanded(folder), int(number)
+    return expanded(text), None
 
 
 def read_named(text: str, number: int | None = None) -> tuple[Run, Trial]:

@@ -12,6 +12,7 @@ from einsearch.cli.options import (
     JsonOption,
     RunArgument,
     RunTrialArgument,
+    StorageOption,
     read_named,
     read_run,
 )
@@ -52,6 +53,7 @@ def trials(
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also those that repeat earlier ones.")
     ] = False,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the trials of a run, also of one under way.
@@ -132,6 +134,7 @@ def best(
             "them. Without it, the worst of each objective in the run.",
         ),
     ] = None,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Draw the best network of a run, with its scores; with several objectives all of which no
@@ -195,7 +198,7 @@ def _print_front(run: Run, reference: Mapping[str, float] | None) -> None:
     print_facts({"hypervolume": f"{run.hypervolume(reference):.4g}, up to {corner}"})
 
 
-def learned(run: RunArgument) -> None:
+def learned(run: RunArgument, storage: StorageOption = None) -> None:
     """Print the grammar that a search has learned, of the searcher grammar-learning.
 
     It is a grammar as any other: draw from it, or search in it. Status 1 where the run's searcher
@@ -219,6 +222,7 @@ def explain(
     decisions: Annotated[
         bool, typer.Option("--decisions", help="List every choice of the derivation.")
     ] = False,
+    storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell where a trial came from and what became of it.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from einsearch.cli.options import AcceptOption, DataOption, JsonOption, read_run
+from einsearch.cli.options import AcceptOption, DataOption, JsonOption, StorageOption, read_run
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.submit import OnInterrupt, submit_search
 from einsearch.cli.terminal import say
+from einsearch.errors import UntrustedFolder
+from einsearch.files import expanded
 
 if TYPE_CHECKING:
     from einsearch.study.run import Run
@@ -136,7 +140,7 @@ def search(
     if submit is not None:
         submit_search(submit, path, None if run is None else str(run), changes, on_interrupt)
         return
-    folder = run if run is not None else free_folder(path.stem)
+    folder = expanded(run) if run is not None else free_folder(path.stem)
 
     def begin(callbacks: Any) -> Run:
         from einsearch.api import search
@@ -151,6 +155,14 @@ def resume(
     trials: AllTrialsOption = None,
     data: DataOption = None,
     accept_changes: AcceptOption = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Import and run the objective that the folder names, though it was not made here.",
+        ),
+    ] = False,
+    storage: StorageOption = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
@@ -166,6 +178,7 @@ def resume(
     from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.study.folder import SPACE
 
+    run = expanded(run)
     refuse_other(str(run), Kind.RUN)
     if not run.is_dir():
         raise WrongCall(f"there is no run folder {run}")
@@ -180,10 +193,31 @@ def resume(
             trials=trials,
             data=data,
             accept_changes=accept_changes,
+            trust=trust or agreed,
             **where,
         )
 
-    _drive(go_on, f"Going on with {run}", run, run / SPACE, json=json)
+    agreed = False
+    drive = partial(_drive, go_on, f"Going on with {run}", run, run / SPACE, json=json)
+    try:
+        drive()
+    except UntrustedFolder as error:
+        agreed = _agrees(error)
+        if not agreed:
+            raise
+        drive()
+
+
+def _agrees(error: UntrustedFolder) -> bool:
+    """Asks whoever sits at the terminal; where nobody does, nobody agrees."""
+    if not _sits_at_terminal():
+        return False
+    say(error, error=True)
+    return typer.confirm("Import and run it?", default=False, err=True)
+
+
+def _sits_at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _where(
@@ -210,8 +244,8 @@ def find_space(name: str) -> Path:
     from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.resources import find_resource, resource_names
 
+    path = expanded(name)
     refuse_other(name, Kind.SPACE)
-    path = Path(name)
     if path.is_file():
         return path
     found = find_resource("search_spaces", name, ".yaml")

@@ -31,11 +31,20 @@ from typing import Any, Final
 from uuid import uuid4
 
 from einsearch import files as system
-from einsearch.errors import RunError
+from einsearch.errors import RunError, UntrustedFolder
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
 from einsearch.study.founding import Begin, Founding, check_vacant
-from einsearch.study.storageurl import remember, whole
+from einsearch.study.storageurl import (
+    VARIABLE,
+    absolute_storage,
+    is_given,
+    named_storage,
+    remember,
+    whole,
+    without_password,
+)
+from einsearch.study.trust import is_sealed, seal
 from einsearch.version import __version__
 
 VERSIONS: Final = "versions.json"
@@ -75,16 +84,24 @@ class RunFolder:
     Attributes:
         path: the folder.
         info: what versions.json holds.
+        given_storage: URL of the storage that the caller has named; None where it named none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, storage: str | None = None) -> None:
         """Opens the folder.
+
+        Args:
+            path: of it.
+            storage: URL of the record's storage, in place of what the folder says.
 
         Raises:
             RunError: it is missing, damaged, no run folder, or of a later version of einsearch.
         """
         self.path = system.user_path(path)
         self.info = _read_info(self.path)
+        self.given_storage = None if storage is None else absolute_storage(storage)
+        if self.given_storage is not None:
+            remember(self.given_storage)
         self._founding: Founding | None = None
         self._added: set[str] = set()
 
@@ -96,6 +113,7 @@ class RunFolder:
         storage: str | None = None,
         study: str = "einsearch",
         begin: Callable[[Path], None] | None = None,
+        objective: str | None = None,
     ) -> RunFolder:
         """Makes a new run folder, which is there whole or not at all.
 
@@ -106,6 +124,7 @@ class RunFolder:
                 for a journal in the folder.
             study: name of the study in it.
             begin: makes the journal in the folder that it is given, while nobody sees it.
+            objective: "package.module:function" that going on with the run imports, if any.
 
         Raises:
             RunError: it holds a run or anything else already, or cannot be written.
@@ -124,6 +143,7 @@ class RunFolder:
             "path": str(path),
             **current_versions(),
         }
+        info["seals"] = _seals(info, objective)
         with _writing(path):
             founding = Founding(path)
             texts = {name: text.encode() for name, text in files.items()}
@@ -150,10 +170,43 @@ class RunFolder:
         """URL of the record's storage; None for the journal.
 
         Raises:
-            RunError: it has a password, which is not known here.
+            RunError: it has a password, which is not known here; or the folder came from
+                elsewhere, and nobody but the folder names the storage.
         """
-        url: str | None = self.info["storage"]
-        return None if url is None else whole(url)
+        written: str | None = self.info["storage"]
+        if written is None:
+            return None
+        named = self.given_storage or named_storage()
+        if named is not None:
+            return named
+        sealed = is_sealed(self._seal("storage"), self.name, self.study, written)
+        if not sealed and not is_given(written):
+            raise RunError(
+                f"the run folder {self.path} was not made here, and says that its record is in "
+                f"{without_password(written)}: that is opened only if you name it, with "
+                f"--storage URL (storage=URL from Python) or {VARIABLE}"
+            )
+        return whole(written)
+
+    def check_objective(self, objective: str) -> None:
+        """Checks that going on may import what the folder names.
+
+        Args:
+            objective: "package.module:function".
+
+        Raises:
+            UntrustedFolder: the folder came from elsewhere.
+        """
+        if not is_sealed(self._seal("objective"), self.name, objective):
+            raise UntrustedFolder(
+                f"the run folder {self.path} was not made here, and going on imports and runs "
+                f"{objective}, which it names: look at it first, then say --trust (trust=True from "
+                "Python), or hand an objective over"
+            )
+
+    def _seal(self, what: str) -> object:
+        seals = self.info.get("seals")
+        return seals.get(what) if isinstance(seals, dict) else None
 
     @property
     def study(self) -> str:
@@ -256,11 +309,32 @@ class RunFolder:
         """The JSON object in a file of the folder. Raises RunError."""
         return _read_json(self.path / name)
 
-    def settle(self) -> None:
-        """Notes that the folder lies here now. Raises RunError."""
-        if self.origin != self.path:
-            self.info = {**self.info, "path": str(self.path)}
-            self.write(VERSIONS, _json(self.info))
+    def settle(self, objective: str | None = None, *, trusts: bool = False) -> None:
+        """Notes where the folder and its record lie now, and that both are trusted.
+
+        Args:
+            objective: that going on imports, if any.
+            trusts: whether the user has said so of a folder that came from elsewhere.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        info = {**self.info, "path": str(self.path)}
+        if self.info["storage"] is not None and (named := self.given_storage or named_storage()):
+            info["storage"] = remember(named)
+        if trusts or info["storage"] != self.info["storage"]:
+            info["seals"] = _seals(info, objective)
+        if info != self.info:
+            self.info = info
+            self.write(VERSIONS, _json(info))
+
+
+def _seals(info: Mapping[str, Any], objective: str | None) -> dict[str, str | None]:
+    """What shows that the storage and the objective were named here."""
+    return {
+        "storage": seal(info["name"], info["study"], info["storage"]),
+        "objective": seal(info["name"], objective),
+    }
 
 
 def current_versions() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ from einsearch.study.taskfile import (
     task_text,
 )
 from einsearch.study.weights import WeightStore
-from einsearch.study.yamltext import write_yaml
+from einsearch.study.yamltext import read_yaml, write_yaml
 
 MANY_TRIALS = 10**9
 """The budget of a search without one."""
@@ -202,7 +202,9 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
         files = {**plan.files, TASK: task_text(plan.spec, plan.task, plan.fingerprint())}
         storage = None if storage is None else absolute_storage(storage)
         begin = partial(begin_journal, directions=plan.directions) if storage is None else None
-        folder = RunFolder.create(Path(directory), files, storage, new_study(storage), begin)
+        name = _imported(read_yaml(files[SPACE], SPACE).data["task"])
+        study = new_study(storage)
+        folder = RunFolder.create(Path(directory), files, storage, study, begin, name)
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
@@ -212,6 +214,8 @@ def resume(
     objective: Objective | None = None,
     data: str | Path | None = None,
     accept_changes: bool = False,
+    trust: bool = False,
+    storage: str | None = None,
     callbacks: Callbacks | None = None,
     **changes: Any,
 ) -> Run:
@@ -224,17 +228,24 @@ def resume(
         data: where the data are now, if not where they were or beside the folder, as then.
         accept_changes: goes on though data, a plug-in's or the objective's source are not those
             that the run began with; from then on these count.
+        trust: of a folder that came from elsewhere, imports the objective that it names; from then
+            on it counts as made here.
+        storage: URL of the record's storage, in place of what the folder says.
         callbacks: are told what happens.
         changes: `trials`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or `memory`,
             in place of what the run was started with. `trials` and `hours` hold from then on.
 
     Raises:
         RunError: there is no such run, it is being driven by another process, its data are not
-            there, or something that its scores hang on has changed.
+            there, or something that its scores hang on has changed. UntrustedFolder where it came
+            from elsewhere and names an objective to import.
         SpaceFileError: its objective cannot be imported.
     """
-    folder = RunFolder(Path(directory))
+    folder = RunFolder(Path(directory), storage)
     written = load_space_file(folder.path / SPACE)
+    imported = _imported(written.task)
+    if imported is not None and objective is None and not trust:
+        folder.check_objective(imported)
     file = located(folder, written, data)
     plan = plan_file(changed_file(file, changes), objective)
     found = plan.fingerprint()
@@ -244,7 +255,23 @@ def resume(
     files = {} if kept is written else {SPACE: kept.text}
     if recorded_fingerprint(folder) != found:
         files[TASK] = task_text(plan.spec, plan.task, found)
-    return _go_on(plan, folder, callbacks or Callbacks(), None, files)
+    going = Going(files, imported, trusts=trust)
+    return _go_on(plan, folder, callbacks or Callbacks(), None, going)
+
+
+@dataclass(frozen=True)
+class Going:
+    """What going on with a run changes in its folder.
+
+    Attributes:
+        files: texts that take the place of its files.
+        objective: that it imports, if any.
+        trusts: whether the user trusts a folder that came from elsewhere.
+    """
+
+    files: Mapping[str, str]
+    objective: str | None
+    trusts: bool = False
 
 
 def _go_on(
@@ -252,18 +279,19 @@ def _go_on(
     folder: RunFolder | None,
     callbacks: Callbacks,
     storage: str | None,
-    changed: Mapping[str, str] | None = None,
+    going: Going | None = None,
 ) -> Run:
-    """Drives a run; `changed` are texts that take the place of files of its folder."""
-    driving = drive(folder, plan.directions, storage, is_begun=changed is not None)
+    """Drives a run: a new one, or with `going` one that was begun before."""
+    with _vanishing(folder):
+        driving = drive(folder, plan.directions, storage, is_begun=going is not None)
     read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
     for note in (*driving.notes, *read):
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
-        if folder is not None:
-            for name, text in (changed or {}).items():
+        if folder is not None and going is not None:
+            for name, text in going.files.items():
                 folder.write(name, text.encode())
-            folder.settle()
+            folder.settle(going.objective, trusts=going.trusts)
         with _vanishing(folder, driving.record):
             store = _checkpoints(plan, folder)
             executor = plan.executor(folder)
@@ -277,17 +305,17 @@ def _go_on(
         is_whole = end.reason is not StopReason.INTERRUPTED
         if is_whole and plan.file is not None and plan.task is not None and folder is not None:
             finish_run(run, plan.file, plan.task, folder, callbacks)
-    return run if folder is None else open_run(folder.path)
+    return run if folder is None else open_run(folder.path, folder.given_storage)
 
 
 @contextmanager
-def _vanishing(folder: RunFolder | None, record: Record) -> Iterator[None]:
-    """Removes the folder of a search that cannot make its first trial, so that the same command
-    works once the mistake is mended."""
+def _vanishing(folder: RunFolder | None, record: Record | None = None) -> Iterator[None]:
+    """Takes back the folder of a new search that cannot make its first trial, so that the same
+    command works once the mistake is mended."""
     try:
         yield
     except EinsearchError:
-        if folder is not None and not record.entries:
+        if folder is not None and (record is None or not record.entries):
             folder.discard()
         raise
 
@@ -324,6 +352,16 @@ def _objective_section(objective: Objective, spec: TensorSpec) -> dict[str, str]
     section = {"objective": name_of(objective), "input": str(spec)}
     folder = folder_of(objective)
     return section if folder is None else section | {"folder": str(folder)}
+
+
+def _imported(task: Mapping[str, Any]) -> str | None:
+    """What going on imports, for people and for the seal of a folder: "module:function" and the
+    folder that the module is looked for in; None where it imports nothing."""
+    if "objective" not in task:
+        return None
+    folder = task.get("folder")
+    place = "" if folder is None else f" of {Path(folder).resolve()}"
+    return f"{task['objective']}{place}"
 
 
 def _settings(**sections: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from einsearch.errors import EinsearchError, RunError, SpaceFileError
 from einsearch.files import replace_file
 from einsearch.study.folder import CHECKPOINTS, RunFolder
+from einsearch.study.storageurl import without_password
 
 _LOCAL: Final = ("file", "local")
 _NAMES: Final = "trial-*.ckpt"
@@ -138,6 +139,12 @@ class RemotePlace:
 
 def check_place(url: str) -> None:
     """Raises SpaceFileError where no file system is known for a URL, or its library is missing."""
+    if "://" in url and without_password(url) != url:
+        raise SpaceFileError(
+            f"checkpoints are not kept at {without_password(url)}: the URL holds a secret, which "
+            "would be written into the run folder",
+            hint="leave it out; fsspec's libraries take secrets from their settings or environment",
+        )
     try:
         _file_system(url)
     except ImportError as error:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from einsearch.errors import EinsearchError
+from einsearch.files import user_path
 from einsearch.study.budgets import Rungs
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.places import check_place
@@ -38,9 +39,12 @@ def epochs_section(pruner: str | Mapping[str, Any] | None) -> EpochsSection | No
             f"pruner: epochs from {section.min} to {section.max}: say how many a candidate has in "
             f'full, such as {{"pruner": "{section.pruner}", "min": 1, "max": 9}}'
         )
-    if section.checkpoints is not None:
-        check_place(section.checkpoints)
-    return section
+    if section.checkpoints is None:
+        return section
+    check_place(section.checkpoints)
+    if "://" in section.checkpoints:
+        return section
+    return section.model_copy(update={"checkpoints": str(user_path(section.checkpoints))})
 
 
 def make_scheduler(

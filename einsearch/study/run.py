@@ -164,6 +164,8 @@ class Run:
 
         if self.directory is None:
             raise RunError("a run in memory cannot be resumed: give search a directory")
+        if self.folder is not None:
+            changes.setdefault("storage", self.folder.given_storage)
         return resume(self.directory, **changes)
 
     def __repr__(self) -> str:
@@ -171,11 +173,16 @@ class Run:
         return f"<Run in {place}: {len(self.trials)} trials, {self.state}>"
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: Path, storage: str | None = None) -> Run:
     """A run as its folder has it now; nothing is written, and a driver may be at work.
 
+    Args:
+        path: of the folder.
+        storage: URL of the record's storage, in place of what the folder says.
+
     Raises:
-        RunError: there is no such folder, it is no run folder, or it is damaged.
+        RunError: there is no such folder, it is no run folder, it is damaged, or it came from
+            elsewhere and names a storage that the caller does not.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(path, storage)
     return Run(read_record(folder), folder)

@@ -19,6 +19,7 @@ from einsearch.errors import (
     SpaceFileError,
     TaskError,
 )
+from einsearch.files import expanded
 from einsearch.grammar.model import REQUIREMENTS
 from einsearch.grammar.modules import nearest
 from einsearch.resources import resource_names
@@ -92,7 +93,9 @@ class Checks:
         if self.space.grammar_path is not None:
             return
         if name.endswith(".ein"):
-            raise self._error(f"there is no grammar {self.space.base / name}", ("grammar",))
+            raise self._error(
+                f"there is no grammar {self.space.base / expanded(name)}", ("grammar",)
+            )
         packaged = resource_names("grammars", ".ein")
         hint = nearest(name, packaged) or (
             f"there are {', '.join(packaged)}; a file of yours needs its path, ending in .ein"
@@ -220,7 +223,7 @@ class Checks:
             raise self._error(message, path, key=True)
         place = epochs.checkpoints
         if "://" not in place:
-            place = str((self.space.base / place).resolve())
+            place = str((self.space.base / expanded(place)).resolve())
         try:
             check_place(place)
         except SpaceFileError as error:

@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from einsearch.derivation.limits import Limits
 from einsearch.errors import SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.files import expanded
 from einsearch.resources import find_resource
 from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import TensorSpec, parse_spec
@@ -239,7 +240,7 @@ class SpaceFile(_Section):
     @property
     def grammar_path(self) -> Path | None:
         """The file of the grammar; None where there is none."""
-        beside = self._base / self.grammar
+        beside = self._base / expanded(self.grammar)
         if self.grammar.endswith(".ein") or beside.is_file():
             return beside if beside.is_file() else None
         return find_resource("grammars", self.grammar, ".ein")
@@ -312,7 +313,7 @@ def load_space_file(path: str | Path) -> SpaceFile:
     Raises:
         SpaceFileError: what is wrong, with file, line and column, and what was expected.
     """
-    path = Path(path)
+    path = expanded(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

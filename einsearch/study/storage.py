@@ -20,7 +20,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from einsearch.errors import RunError
 from einsearch.files import add_file, open_append, open_changing
 from einsearch.study.journallock import JournalLock
-from einsearch.study.storageurl import read_only, sqlite_file, without_password
+from einsearch.study.storageurl import read_only, sqlite_file, without_secrets
 
 CUT_SUFFIX: Final = ".cut"
 """What is cut off `journal.log` is kept in `journal.log.cut`."""
@@ -236,7 +236,7 @@ def url_storage(url: str, *, reads: bool = False, is_begun: bool = False) -> Bas
         return optuna.storages.get_storage(url)
     except Exception as error:
         kind = url.split(":", 1)[0]
-        line = _first_line(error).replace(url, without_password(url))
+        line = without_secrets(_first_line(error), url)
         raise RunError(f"cannot open the {kind} storage: {type(error).__name__}: {line}") from None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from einsearch.errors import TaskError
+from einsearch.files import expanded
 from einsearch.tasks.base import Task
 
 Factory = Callable[..., Task]
@@ -113,7 +114,12 @@ def _checked(name: str, factory: Factory, options: Mapping[str, Any]) -> dict[st
         checked = model.model_validate(dict(options))
     except ValidationError as error:
         raise TaskError(f"the task {name}: {_problems(error.errors())}") from None
-    return {field: getattr(checked, field) for field in fields}
+    return {field: _own(getattr(checked, field)) for field in fields}
+
+
+def _own(value: Any) -> Any:
+    """An option as a task takes it: paths with their `~` expanded."""
+    return expanded(value) if isinstance(value, Path) else value
 
 
 def _problems(errors: Iterable[Mapping[str, Any]]) -> str:
