@@ -13,6 +13,7 @@ from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
 from einsearch.study.exhausting import count_networks
 from einsearch.study.folder import SPACE, RunFolder
+from einsearch.study.goalchecks import check_constraints, check_metrics
 from einsearch.study.plan import directions_of, load_file_grammar, required
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import SpaceFile, load_space_file
@@ -44,17 +45,28 @@ class Ground:
     space: SearchSpace
 
 
-def ground_of(file: SpaceFile) -> Ground:
+def ground_of(file: SpaceFile, *, checks_test: bool = True) -> Ground:
     """Loads and checks what a file names.
+
+    Args:
+        file: that says what is searched.
+        checks_test: whether test data are looked at, too.
 
     Raises:
         EinsearchError: the grammar, the data or a seed cannot be used.
     """
     grammar = load_file_grammar(file)
-    task = None if file.objective is not None else make_task(file.task, file.base)
+    task = (
+        None
+        if file.objective is not None
+        else make_task(file.task, file.base, checks_test=checks_test)
+    )
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     directions, require = directions_of(file, task), required(file, grammar, task)
+    if task is not None:
+        check_metrics(task, directions, file.constraints)
+    check_constraints(grammar, spec, file.constraints, file.limits, require)
     seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
     space = search_space(
         grammar, spec, directions=directions, limits=file.limits, require=require, seeds=seeds
@@ -66,7 +78,8 @@ def networks_of(folder: RunFolder, at_most: int) -> int | None:
     """How many networks the space of a run has, if it is small: None where it has more than
     `at_most`, or cannot be made again. No objective is imported."""
     try:
-        space = ground_of(load_space_file(folder.path / SPACE)).space
+        file = load_space_file(folder.path / SPACE)
+        space = ground_of(file, checks_test=False).space
     except EinsearchError:
         return None
     return count_networks(space, lambda found: canonical_hash(found.program), at_most)

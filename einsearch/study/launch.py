@@ -33,6 +33,7 @@ from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
 from einsearch.study.folder import SPACE, TASK, RunFolder
+from einsearch.study.goalchecks import check_constraints
 from einsearch.study.grammarcopy import copied_files, copied_name
 from einsearch.study.importing import folder_of, name_of
 from einsearch.study.learned import keep_learned
@@ -152,6 +153,7 @@ def search_grammar(
     check_searcher(searcher)
     epochs = epochs_section(pruner)
     check_stage(objective, epochs)
+    check_constraints(grammar, input, constraints, limits, require)
     found = seed_derivations(grammar, input, seeds, limits, require)
     space = search_space(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found

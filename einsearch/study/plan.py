@@ -16,6 +16,7 @@ from einsearch.study.events import Budget
 from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
 from einsearch.study.folder import SPACE
+from einsearch.study.goalchecks import check_constraints, check_metrics
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
 from einsearch.study.importing import import_objective
 from einsearch.study.objective import (
@@ -97,6 +98,9 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
     scores: Objective | None = None
     directions = directions_of(file, task)
     require = required(file, grammar, task)
+    if task is not None:
+        check_metrics(task, directions, file.constraints)
+    check_constraints(grammar, spec, file.constraints, file.limits, require)
     seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
     space = search_space(

@@ -202,7 +202,7 @@ class Checks:
         if self.space.objective is not None:
             return
         metrics = {metric.name: metric for group in METRICS.values() for metric in group}
-        for name in self.space.constraints:
+        for name, bound in self.space.constraints.items():
             path = ("constraints", name)
             if name not in metrics and name not in COSTS:
                 hint = advice(name, (*COSTS, *metrics))
@@ -211,6 +211,9 @@ class Checks:
                 hint = "make it an objective"
                 message = f"a constraint is an upper bound, and {name} is better the larger it is"
                 raise self._error(message, path, hint, key=True)
+            is_positive = name in metrics or name == "latency"
+            if bound < 0 or (bound == 0 and is_positive):
+                raise self._error(f"no network has {name} {bound:g}", path, "say a larger bound")
 
     def _checked_budget(self) -> sf.BudgetSection:
         """The budget, its checkpoints at an absolute path."""
