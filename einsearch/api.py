@@ -6,9 +6,13 @@ forward along the line (`derivation.graph()`, `graph.module()`) are bound by `co
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from einsearch.compile.given import instance, path_given, spec_given, text_given, wrong
 from einsearch.compile.methods import bind_methods
 from einsearch.derivation.derivation import Architecture, Derivation
 from einsearch.derivation.limits import Limits
@@ -19,6 +23,7 @@ from einsearch.errors import (
     GrammarError,
     InfeasibleSpace,
     NoCommonSymbol,
+    NoCompleteTrial,
     NoNeighbour,
     ParseError,
     Reject,
@@ -52,6 +57,7 @@ __all__ = [
     "InfeasibleSpace",
     "Limits",
     "NoCommonSymbol",
+    "NoCompleteTrial",
     "NoNeighbour",
     "ParseError",
     "Reject",
@@ -89,7 +95,7 @@ def load_grammar(source: str | Path) -> Grammar:
         GrammarError: with file, line, column, what was found and what was expected.
     """
     packaged = resource_folder("grammars")
-    path = expanded(source)
+    path = expanded(path_given("the grammar", source))
     if path.suffix == ".ein" or path.is_file():
         return load_grammar_file(path, packaged)
     found = find_resource("grammars", str(source), ".ein")
@@ -105,32 +111,82 @@ def load_grammar(source: str | Path) -> Grammar:
 
 def parse_grammar(text: str, name: str = "<text>") -> Grammar:
     """Reads a grammar from text; imports are looked up among the packaged grammars."""
+    text_given("the grammar", text, "the text of a grammar; es.load_grammar reads a file")
     return load_grammar_text(text, name, None, resource_folder("grammars"))
 
 
-def architecture(text: str, spec: TensorSpec, grammar: Grammar | None = None) -> Architecture:
+def architecture(
+    text: str, spec: TensorSpec | str, grammar: Grammar | str | Path | None = None
+) -> Architecture:
     """What an architecture text denotes; shapes are checked, derivability is not asked for.
+
+    Args:
+        text: an expression that chooses nothing.
+        spec: the incoming tensor, also as text: "image:3x32x32".
+        grammar: whose macros may be used; also its path, name or text.
 
     Raises:
         ParseError: it cannot be read.
         ShapeError: a primitive cannot take the tensors that reach it.
     """
-    return read_architecture(text, spec, grammar)
+    text_given("the text", text, "the text of an architecture")
+    read = None if grammar is None else _grammar_given(grammar)
+    return read_architecture(text, spec_given("the input", spec), read)
+
+
+def _grammar_given(grammar: object) -> Grammar:
+    """A grammar; also its path, the name of a packaged one, or its text."""
+    if isinstance(grammar, Grammar):
+        return grammar
+    if isinstance(grammar, str) and "\n" in grammar.strip():
+        return parse_grammar(grammar)
+    if not isinstance(grammar, (str, PathLike)):
+        raise wrong(
+            "the grammar", grammar, "a grammar, its path, its text, or a packaged one's name"
+        )
+    return load_grammar(Path(grammar))
 
 
 def search(source: str | Path | Grammar, objective: Any = None, **options: Any) -> Run:
     """Runs a search; `einsearch.study.launch` has every option.
 
     Args:
-        source: a search-space file (YAML), or a grammar with an `objective` of one's own.
+        source: a search-space file (YAML), or a grammar with an `objective` of one's own: also
+            its path, its text, or the name of a packaged one.
         objective: `objective(derivation)` gives a number or {"accuracy": 0.9, ...}; raising
-            `Reject` records a rejection.
+            `Reject` records a rejection. With a search-space file that names an objective, it
+            takes the place of that.
+
+    Raises:
+        EinsearchError: something of this cannot be used; the message says what is expected.
     """
     from einsearch.study import launch
+    from einsearch.study.arguments import check_options
 
-    if isinstance(source, Grammar):
-        return launch.search_grammar(source, objective, **options)
-    return launch.search_file(source, **options)
+    if _is_space(source):
+        return launch.search_file(source, objective=objective, **options)  # type: ignore[arg-type]
+    grammar = _grammar_given(source)
+    check_options(launch.search_grammar, options, needed={"input": "input='image:3x32x32'"})
+    return launch.search_grammar(grammar, objective, **options)
+
+
+def _is_space(source: object) -> bool:
+    """Whether a search starts from a search-space file."""
+    from einsearch.study.spacefile import SpaceFile
+
+    if isinstance(source, SpaceFile):
+        return True
+    if isinstance(source, str) and "\n" in source.strip():
+        return False
+    return isinstance(source, (str, PathLike)) and (
+        Path(source).suffix in (".yaml", ".yml") or _is_other_file(Path(source))
+    )
+
+
+def _is_other_file(path: Path) -> bool:
+    """Whether a path is no grammar: a search-space file may be named anyhow."""
+    is_packaged = find_resource("grammars", str(path), ".ein") is not None
+    return path.suffix != ".ein" and (path.is_file() or not is_packaged)
 
 
 def open_run(directory: str | Path, *, storage: str | None = None) -> Run:
@@ -146,7 +202,7 @@ def open_run(directory: str | Path, *, storage: str | None = None) -> Run:
     """
     from einsearch.study.run import open_run as open_recorded
 
-    return open_recorded(Path(directory), storage)
+    return open_recorded(path_given("directory", directory), storage)
 
 
 def resume(directory: str | Path, **changes: Any) -> Run:
@@ -171,17 +227,24 @@ def export(trial: Trial, format: str, to: str | Path, *, replace: bool = False) 
     """
     from einsearch.exporters.from_run import export_trial
 
-    return export_trial(trial, format, Path(to), replace=replace)
+    wanted = "a trial of a run, such as run.best or run.trials[3]"
+    instance("the trial", trial, Trial, wanted)
+    text_given("format", format, 'the name of a format, such as "onnx"')
+    return export_trial(trial, format, path_given("to", to), replace=replace)
 
 
 def set_temperature(model: nn.Module, temperature: float) -> None:
     """Makes the mixtures of all `basis=select` layers of a network sharper the lower it is.
 
     Raises:
-        ValueError: it is not positive.
+        EinsearchError: it is not positive.
     """
     from einsearch.compile import selecting
 
+    _check_model(model)
+    given: Any = temperature
+    if not isinstance(given, Real) or not 0 < float(given) < math.inf:
+        raise wrong("the temperature", temperature, "a positive number")
     selecting.set_temperature(model, temperature)
 
 
@@ -198,6 +261,7 @@ def choose_bases(model: nn.Module, x: Tensor | None = None) -> dict[str, dict[st
     """
     from einsearch.compile import selecting
 
+    _check_model(model)
     return selecting.choose_bases(model, x)
 
 
@@ -205,7 +269,14 @@ def prune_bases(model: nn.Module) -> nn.Module:
     """A copy of a network without the bases that no output chose; it answers the same."""
     from einsearch.compile import selecting
 
+    _check_model(model)
     return selecting.prune_bases(model)
+
+
+def _check_model(model: object) -> None:
+    from torch import nn
+
+    instance("the model", model, nn.Module, "a torch.nn.Module, such as run.model()")
 
 
 bind_methods()

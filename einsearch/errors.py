@@ -82,6 +82,10 @@ class ArgumentError(EinsearchError):
     """An argument that a primitive cannot take: unknown, missing, or of the wrong kind."""
 
 
+class LimitError(EinsearchError, ValueError):
+    """A limit that is no whole number, or that does not exist."""
+
+
 class InfeasibleSpace(EinsearchError):
     """No architecture of the space fits the limits; names the rule and the limit that clash.
 
@@ -115,6 +119,10 @@ class TaskError(EinsearchError):
 
 class RunError(EinsearchError):
     """A run folder that cannot be used: missing, locked by another process, or damaged."""
+
+
+class NoCompleteTrial(RunError):
+    """A run none of whose trials is complete has no best one."""
 
 
 class FolderTaken(RunError):

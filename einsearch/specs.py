@@ -13,8 +13,10 @@ object, so comparing and hashing them costs a pointer.
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, SupportsIndex
 
 from einsearch.errors import ShapeError
 
@@ -69,8 +71,11 @@ class TensorSpec:
         shape: tuple[int, ...],
         grid: tuple[int, int] | None = None,
     ) -> TensorSpec:
-        key = (Layout(layout), shape, grid)
-        spec = cls._interned.get(key)
+        try:
+            key = (Layout(layout), shape, grid)
+            spec = cls._interned.get(key)
+        except (TypeError, ValueError):  # what no layout is called, or cannot be hashed
+            return cls._create(_layout(layout), shape, grid)
         return cls._create(*key) if spec is None else spec
 
     @classmethod
@@ -78,6 +83,7 @@ class TensorSpec:
         cls, layout: Layout, shape: tuple[int, ...], grid: tuple[int, int] | None
     ) -> TensorSpec:
         names = AXES[layout]
+        shape, grid = _sizes(shape), None if grid is None else _sizes(grid)  # type: ignore[assignment]
         if len(shape) != len(names) or any(size < 1 for size in shape):
             raise ShapeError(f"{layout} needs {len(names)} positive sizes {names}, got {shape}")
         elements = math.prod(shape)
@@ -131,6 +137,20 @@ class TensorSpec:
         return f"TensorSpec({self.layout}, {self.shape}{grid})"
 
 
+def _layout(layout: object) -> Layout:
+    if isinstance(layout, str) and layout in AXES:
+        return Layout(layout)
+    raise ShapeError(f"there is no layout {layout!r}; there are {', '.join(AXES)}")
+
+
+def _sizes(sizes: Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Sizes of axes as plain integers, also of NumPy's. Raises ShapeError."""
+    try:
+        return tuple(map(operator.index, sizes))
+    except TypeError:
+        raise ShapeError(f"sizes of a tensor are {sizes!r}: expected whole numbers") from None
+
+
 Bundle = tuple[TensorSpec, ...]
 """The tensors that enter or leave an expression; a single tensor is a bundle of one."""
 
@@ -156,10 +176,10 @@ def parse_spec(text: str) -> TensorSpec:
     Raises:
         ShapeError: the text is no such thing; the message says what one looks like.
     """
-    layout, _, sizes = text.strip().partition(":")
     try:
+        layout, _, sizes = text.strip().partition(":")
         return TensorSpec(Layout(layout.strip()), tuple(int(s) for s in sizes.split("x")))
-    except ValueError:
+    except (AttributeError, TypeError, ValueError):
         raise ShapeError(
             f"cannot read {text!r} as a tensor: expected image:3x32x32, tokens:128x16 or vector:10"
         ) from None

@@ -161,12 +161,12 @@ def sample(
 
     Example: [cyan]einsearch sample einspace --input image:1x8x8 -n 5 --nodes 40[/]
     """
-    from einsearch.compile.methods import generator
+    from einsearch.compile.given import generator_given
     from einsearch.derivation.limits import Limits
 
     spec, loaded = read_input(input), read_grammar(grammar)
     wanted = None if require is None else _requirements(require)
-    rng = generator(seed)
+    rng = generator_given(seed)
     limits = _limits(Limits, nodes=nodes, depth=depth, parameters=parameters, flops=flops)
     drawn = []
     for _ in range(number):

@@ -192,7 +192,7 @@ def report(
     from einsearch.study.folder import REPORT, SPACE
 
     opened = read_run(run)
-    best = opened.best
+    best = opened.find_best()
     program = None if best is None else program_of(opened, best)
     final = None if best is None else final_of(opened, best)
     main = next(iter(opened.directions))

@@ -168,7 +168,7 @@ def read_trial(run: Run, number: int | None) -> Trial:
         WrongCall: there is no such trial, or none has finished.
     """
     if number is None:
-        if run.best is None:
+        if run.find_best() is None:
             raise WrongCall(f"no trial of {run.directory} is complete")
         return run.best
     if not 0 <= number < len(run.trials):

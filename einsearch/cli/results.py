@@ -150,7 +150,7 @@ def best(
     corner = None if reference is None else _reference(reference, list(opened.directions))
     if json:
         print_json(summary(opened, reference=corner))
-    elif opened.best is None:
+    elif opened.find_best() is None:
         say("no trial is complete yet")
     else:
         print_drawing(opened, opened.best)
@@ -158,7 +158,7 @@ def best(
         print_facts(trial_facts(opened, opened.best))
         if len(opened.directions) > 1:
             _print_front(opened, corner)
-    if opened.best is None:
+    if opened.find_best() is None:
         raise typer.Exit(1)
 
 

@@ -296,5 +296,5 @@ def _drive(
         print_json(summary(run))
     else:
         print_summary(run, is_whole=is_whole)
-    if not is_whole or run.best is None:
+    if not is_whole or run.find_best() is None:
         raise typer.Exit(1)

@@ -34,7 +34,7 @@ def summary(
 ) -> dict[str, Any]:
     """A run and one trial of it, the best if none is given, as JSON; the reference is that of its
     hypervolume."""
-    shown = trial or run.best
+    shown = trial or run.find_best()
     return {
         "directory": str(run.directory) if run.directory else None,
         "state": run.state,
@@ -171,7 +171,7 @@ def shown_size(parameters: float, flops: float, activations: float | None) -> st
 
 def print_summary(run: Run, *, is_whole: bool) -> None:
     """What a search found, and what to type next; `is_whole` if it was not interrupted."""
-    best = run.best
+    best = run.find_best()
     facts = {}
     say()
     if best is None:
@@ -215,8 +215,10 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
         **_taking_away(run, program),
     }
     if not is_whole:
-        return {f"{program} resume {folder}": "go on with the search"} | (more if run.best else {})
-    if run.best is None:
+        return {f"{program} resume {folder}": "go on with the search"} | (
+            more if run.find_best() else {}
+        )
+    if run.find_best() is None:
         return {f"{program} trials {folder}": "why each trial failed"}
     total = _more_trials(run)
     return more | ({f"{program} resume {folder} --trials {total}": "search on"} if total else {})
@@ -240,7 +242,7 @@ def _taking_away(run: Run, program: str) -> dict[str, str]:
     """How to get the best network out of the run: with weights, unless an objective had them."""
     from einsearch.study.trained import folder_of, space_of
 
-    if run.best is not None and space_of(folder_of(run)).objective is not None:
+    if run.find_best() is not None and space_of(folder_of(run)).objective is not None:
         shown = f"{program} show {run.directory}:{run.best.number} --format source"
         return {shown: "the best as PyTorch source; --input SPEC for other tensors"}
     exported = f"{program} export {run.directory} --to exported"

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from einsearch.compile.given import (
+    generator_given,
+    instance,
+    judge_given,
+    limits_given,
+    spec_given,
+    text_given,
+    whole,
+    wrong,
+)
 from einsearch.derivation import edit
 from einsearch.derivation import sample as sampling
 from einsearch.derivation.analysis import Analysis
@@ -24,7 +34,6 @@ from einsearch.grammar.model import Grammar
 from einsearch.grammar.modules import nearest
 from einsearch.graph.canonical import canonical_hash
 from einsearch.graph.graph import ArchitectureGraph
-from einsearch.graph.requirements import requirement
 from einsearch.specs import TensorSpec
 
 if TYPE_CHECKING:
@@ -33,52 +42,55 @@ if TYPE_CHECKING:
     from einsearch.derivation.why import Why
 
 
-def generator(seed: int | np.random.Generator) -> np.random.Generator:
-    """A generator from a seed; a generator is passed on."""
-    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+_TEXT = "the text of an architecture"
+SeedLike = int | np.random.Generator
+GivenLimits = Limits | Mapping[str, Any] | None
+"""Limits, also by name as in a file: {"nodes": 40, "parameters": "2M"}."""
 
 
 def _sample(
     grammar: Grammar,
-    spec: TensorSpec,
-    seed: int | np.random.Generator = 0,
-    limits: Limits | None = None,
-    require: Sequence[str] | None = None,
+    spec: TensorSpec | str,
+    seed: SeedLike = 0,
+    limits: GivenLimits = None,
+    require: str | Sequence[str] | None = None,
 ) -> Derivation:
     """Draws a valid derivation.
 
     Args:
-        spec: the incoming tensor.
+        spec: the incoming tensor, also as text: "image:3x32x32".
         seed: a number, or a NumPy generator.
-        limits: `Limits()` where None: 400 nodes, 40 levels.
+        limits: `Limits()` where None: 400 nodes, 40 levels; also {"nodes": 40}.
         require: what the network must have; the grammar's own `require` where None.
 
     Raises:
         InfeasibleSpace: nothing valid was found; names what stood in the way.
     """
-    judge = requirement(grammar.require if require is None else require)
-    return sampling.sample(grammar, spec, generator(seed), limits, judge)
+    judge = judge_given(require, grammar.require)
+    rng, kept = generator_given(seed), limits_given(limits)
+    return sampling.sample(grammar, spec_given("the input", spec), rng, kept, judge)
 
 
-def _parse(grammar: Grammar, text: str, spec: TensorSpec) -> Derivation:
+def _parse(grammar: Grammar, text: str, spec: TensorSpec | str) -> Derivation:
     """How the grammar derives an architecture text. Raises ParseError."""
-    return parse(grammar, text, spec)
+    return parse(grammar, text_given("the text", text, _TEXT), spec_given("the input", spec))
 
 
-def _seed(grammar: Grammar, name: str, spec: TensorSpec) -> Derivation:
+def _seed(grammar: Grammar, name: str, spec: TensorSpec | str) -> Derivation:
     """How the grammar derives one of its seeds.
 
     Raises:
         ParseError: it has no such seed, or cannot derive it.
     """
-    if name not in grammar.seeds:
+    spec = spec_given("the input", spec)
+    if text_given("the seed", name, "the name of a seed") not in grammar.seeds:
         hint = nearest(name, grammar.seeds) or "it has " + (", ".join(grammar.seeds) or "none")
         raise ParseError(f"{grammar.name} has no seed named {name}", hint=hint)
     seed = grammar.seeds[name]
     return derive_rule(grammar, seed.rule, grammar, spec, seed.text)
 
 
-def _why(grammar: Grammar, text: str, spec: TensorSpec) -> Why:
+def _why(grammar: Grammar, text: str, spec: TensorSpec | str) -> Why:
     """How the grammar derives a text or a seed, step by step; or the least part of it that it
     cannot derive, what came nearest, and why that does not fit.
 
@@ -91,19 +103,24 @@ def _why(grammar: Grammar, text: str, spec: TensorSpec) -> Why:
     """
     from einsearch.derivation.why import why
 
-    return why(grammar, text, spec)
+    return why(grammar, text_given("the text", text, _TEXT), spec_given("the input", spec))
 
 
-def _replay(grammar: Grammar, decisions: Iterable[Any], spec: TensorSpec) -> Derivation:
+def _replay(grammar: Grammar, decisions: Iterable[Any], spec: TensorSpec | str) -> Derivation:
     """The derivation that recorded decisions fix. Raises ParseError."""
-    return replay(grammar, spec, decisions)
+    spec = spec_given("the input", spec)
+    try:
+        return replay(grammar, spec, list(decisions))
+    except (TypeError, IndexError, KeyError):
+        wanted = "triples (address, domain, value), as derivation.decisions gives them"
+        raise wrong("decisions", decisions, wanted) from None
 
 
-def _check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
+def _check(grammar: Grammar, spec: TensorSpec | str | None = None) -> list[Problem]:
     """What is wrong with the grammar, errors first; with `spec` its seeds are derived too."""
     from einsearch.derivation.check import check
 
-    return check(grammar, spec)
+    return check(grammar, None if spec is None else spec_given("the input", spec))
 
 
 def _analyse(grammar: Grammar) -> Analysis:
@@ -117,25 +134,28 @@ def _analyse(grammar: Grammar) -> Analysis:
 
 def _mutate(
     derivation: Derivation,
-    seed: int | np.random.Generator = 0,
-    limits: Limits | None = None,
-    require: Sequence[str] | None = None,
+    seed: SeedLike = 0,
+    limits: GivenLimits = None,
+    require: str | Sequence[str] | None = None,
 ) -> Derivation:
     """A valid neighbour with another canonical hash. Raises NoNeighbour."""
-    judge = requirement(derivation.grammar.require if require is None else require)
-    return edit.mutate(derivation, generator(seed), limits, judge, canonical_hash)
+    judge = judge_given(require, derivation.grammar.require)
+    rng, kept = generator_given(seed), limits_given(limits)
+    return edit.mutate(derivation, rng, kept, judge, canonical_hash)
 
 
 def _crossover(
     derivation: Derivation,
     other: Derivation,
-    seed: int | np.random.Generator = 0,
-    limits: Limits | None = None,
-    require: Sequence[str] | None = None,
+    seed: SeedLike = 0,
+    limits: GivenLimits = None,
+    require: str | Sequence[str] | None = None,
 ) -> tuple[Derivation, Derivation]:
     """Two children that exchange subtrees of one rule. Raises NoCommonSymbol."""
-    judge = requirement(derivation.grammar.require if require is None else require)
-    return edit.crossover(derivation, other, generator(seed), limits, judge, canonical_hash)
+    other = instance("the other", other, Derivation, "a derivation, as grammar.sample gives it")
+    judge = judge_given(require, derivation.grammar.require)
+    rng, kept = generator_given(seed), limits_given(limits)
+    return edit.crossover(derivation, other, rng, kept, judge, canonical_hash)
 
 
 def _graph(derived: Architecture) -> ArchitectureGraph:
@@ -147,13 +167,15 @@ def _module(graph: ArchitectureGraph, seed: int = 0) -> nn.Module:
     """The network as a PyTorch module, without a head; initial weights from `seed`."""
     from einsearch.compile.module import build_module
 
-    return build_module(graph.program, seed)
+    return build_module(graph.program, whole("seed", seed, "a whole number from 0 on"))
 
 
 def _source(graph: ArchitectureGraph, class_name: str = "Network") -> str:
     """Python source of the same module; it imports torch alone."""
     from einsearch.compile.source import python_source
 
+    if not isinstance(class_name, str) or not class_name.isidentifier():
+        raise wrong("class_name", class_name, "a name of a Python class")
     return python_source(graph.program, class_name=class_name)
 
 

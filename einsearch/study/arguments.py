@@ -4,38 +4,60 @@ mistake, which says what was found and what was expected. What a file may say, a
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from einsearch.compile.given import texts_given, whole, wrong
 from einsearch.derivation.limits import Limits
 from einsearch.errors import SettingError
 from einsearch.grammar.modules import nearest
-from einsearch.study.events import Budget
+from einsearch.quantities import parse_bound
+from einsearch.study.events import Budget, Callbacks
+from einsearch.study.importing import import_objective
 from einsearch.study.plan import DEFAULT_OBJECTIVE
-from einsearch.study.quantities import parse_bound
-from einsearch.study.spacefile import LimitsSection
 
 _DIRECTIONS = "maximize or minimize"
+
+
+def check_options(
+    function: Callable[..., Any], options: Mapping[str, Any], needed: Mapping[str, str]
+) -> None:
+    """Raises SettingError where a function has no such option, or one that it needs is missing.
+
+    Args:
+        function: that is to be called.
+        options: by name.
+        needed: names of those that it needs, with an example.
+    """
+    known = [
+        p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY
+    ]
+    for name in options:
+        if name not in known:
+            hint = nearest(name, known) or f"there are {', '.join(known)}"
+            raise SettingError(f"a search has no option {name}", hint=hint)
+    for name, example in needed.items():
+        if name not in options:
+            raise SettingError(f"a search of a grammar needs {name}: say {example}")
 
 
 def checked_budget(trials: Any, hours: Any) -> Budget:
     """What may be spent. Raises SettingError."""
     if trials is not None:
-        trials = _whole("trials", trials, "a whole number from 0 on, or None for no limit")
+        trials = whole("trials", trials, "a whole number from 0 on, or None for no limit")
     is_number = isinstance(hours, numbers.Real) and not isinstance(hours, bool)
     if hours is not None and not (is_number and 0 <= float(hours) < math.inf):
-        raise _wrong("hours", hours, "a finite number from 0 on, or None for no limit")
+        raise wrong("hours", hours, "a finite number from 0 on, or None for no limit")
     return Budget(trials, None if hours is None else float(hours))
 
 
 def checked_seed(seed: Any) -> int:
     """The seed of a search. Raises SettingError."""
-    return _whole("seed", seed, "a whole number from 0 on")
+    return whole("seed", seed, "a whole number from 0 on")
 
 
 def checked_directions(directions: Any) -> dict[str, str]:
@@ -44,12 +66,12 @@ def checked_directions(directions: Any) -> dict[str, str]:
         return dict(DEFAULT_OBJECTIVE)
     if not isinstance(directions, Mapping):
         wanted = f'each objective with {_DIRECTIONS}, such as {{"accuracy": "maximize"}}'
-        raise _wrong("directions", directions, wanted)
+        raise wrong("directions", directions, wanted)
     for name, direction in directions.items():
         if not isinstance(name, str):
-            raise _wrong("the name of an objective", name, "text")
+            raise wrong("the name of an objective", name, "text")
         if direction not in ("maximize", "minimize"):
-            raise _wrong(f"the direction of {name}", direction, _DIRECTIONS)
+            raise wrong(f"the direction of {name}", direction, _DIRECTIONS)
     return dict(directions or DEFAULT_OBJECTIVE)
 
 
@@ -59,51 +81,67 @@ def checked_constraints(constraints: Any) -> dict[str, float]:
         return {}
     if not isinstance(constraints, Mapping):
         wanted = 'names with upper bounds, such as {"parameters": "100k"}'
-        raise _wrong("constraints", constraints, wanted)
+        raise wrong("constraints", constraints, wanted)
     return {str(name): _bound(str(name), value) for name, value in constraints.items()}
 
 
 def checked_limits(limits: Any) -> Limits | None:
-    """Limits, also those given by name as in a file. Raises SettingError."""
-    if limits is None or isinstance(limits, Limits):
-        return limits
-    names = [field.name for field in fields(Limits)]
-    if not isinstance(limits, Mapping):
-        raise _wrong("limits", limits, f'Limits(...) or {{"nodes": 40}}, of {", ".join(names)}')
-    for name in limits:
-        if name not in names:
-            hint = nearest(str(name), names) or f"there are {', '.join(names)}"
-            raise SettingError(f"there is no limit {name}", hint=hint)
-    try:
-        section = LimitsSection.model_validate(dict(limits))
-    except ValidationError as error:
-        found = error.errors()[0]
-        wanted = f"a whole number from {int(found['loc'][0] == 'nodes')} on, such as 300 or 2M"
-        raise _wrong(f"the limit {found['loc'][0]}", found["input"], wanted) from None
-    return Limits(**section.model_dump())
+    """Limits, also those given by name as in a file. Raises LimitError."""
+    return None if limits is None else Limits.of(limits)
 
 
-def checked_texts(name: str, given: Any, example: str) -> tuple[str, ...]:
-    """A list of texts; one text is a list of one. Raises SettingError.
+def checked_seconds(seconds: Any) -> float | None:
+    """Time of one candidate; None for any. Raises SettingError."""
+    is_number = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 < float(seconds) < math.inf):
+        raise wrong("seconds", seconds, "a finite number above 0, or None for no limit")
+    return None if seconds is None else float(seconds)
 
-    Args:
-        name: of the argument.
-        given: its value.
-        example: of such a list.
+
+def checked_retries(retries: Any) -> int:
+    """Further attempts of a trial. Raises SettingError."""
+    return whole("retries", retries, "a whole number from 0 on")
+
+
+def checked_callbacks(callbacks: Any) -> Callbacks:
+    """Who is told what happens. Raises SettingError."""
+    if callbacks is not None and not isinstance(callbacks, Callbacks):
+        raise wrong("callbacks", callbacks, "an einsearch.study.events.Callbacks")
+    return callbacks or Callbacks()
+
+
+def checked_objective(objective: Any) -> Any:
+    """An objective that can be called with a derivation; one that is named, as in a file, is
+    imported.
+
+    Raises:
+        SettingError: it is none.
+        SpaceFileError: it cannot be imported.
     """
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, Iterable) or isinstance(texts, (Mapping, bytes)):
-        raise _wrong(name, given, f"a list of texts, such as {example}")
-    texts = tuple(texts)
-    for text in texts:
-        if not isinstance(text, str):
-            raise _wrong(f"one of {name}", text, f"text, as in {example}")
-    return texts
+    if isinstance(objective, str) and ":" in objective:
+        objective = import_objective(objective, (Path(),))
+    example = "objective(derivation) gives a number or {name: number}"
+    if not callable(objective):
+        raise wrong("the objective", objective, f'a function or "module:function": {example}')
+    if inspect.iscoroutinefunction(objective):
+        raise wrong("the objective", objective, f"a plain function, not an async one: {example}")
+    try:
+        signature = inspect.signature(objective)
+    except (TypeError, ValueError):  # some builtins have none to look at
+        return objective
+    stage = {"stage": None} if "stage" in signature.parameters else {}
+    try:
+        signature.bind(None, **stage)
+    except TypeError as error:
+        found = f"the objective {getattr(objective, '__name__', objective)}{signature}"
+        message = f"{found} cannot be called with a derivation: {error}"
+        raise SettingError(f"{message}. Expected {example}") from None
+    return objective
 
 
 def checked_require(require: Any) -> Sequence[str] | None:
     """What every network must have; None for what the grammar asks for. Raises SettingError."""
-    return None if require is None else checked_texts("require", require, '["parameters"]')
+    return None if require is None else texts_given("require", require, '["parameters"]')
 
 
 def _bound(name: str, value: Any) -> float:
@@ -114,15 +152,5 @@ def _bound(name: str, value: Any) -> float:
         bound = math.nan
     if not math.isfinite(bound):
         wanted = "an upper bound, such as 5, 0.5, 2M or 200MB"
-        raise _wrong(f"the constraint on {name}", value, wanted)
+        raise wrong(f"the constraint on {name}", value, wanted)
     return bound
-
-
-def _whole(name: str, value: Any, wanted: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < 0:
-        raise _wrong(name, value, wanted)
-    return int(value)
-
-
-def _wrong(name: str, value: Any, wanted: str) -> SettingError:
-    return SettingError(f"{name} is {value!r}: expected {wanted}")

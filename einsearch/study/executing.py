@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from einsearch.compile.given import wrong
 from einsearch.errors import EinsearchError
 from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.folder import WORKERS_LOG, RunFolder
@@ -27,6 +28,8 @@ def executor_section(
     Raises:
         EinsearchError: it is no executor, or has no such option.
     """
+    if not isinstance(executor, (str, Mapping, type(None))):
+        raise wrong("executor", executor, 'a name, or {"name": "local", "workers": 4}')
     given: dict[str, Any] = (
         {"name": executor} if isinstance(executor, str) else dict(executor or {})
     )

@@ -225,7 +225,7 @@ def _describe(error: BaseException) -> Failure:
     return FailureKind.ERROR, shorten(f"{type(error).__name__}: {error}")
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, longest: int = _LONGEST) -> str:
     """A message on one line, cut where it is too long for a table."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+    return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from einsearch.compile.given import path_given, spec_given, texts_given, wrong
 from einsearch.derivation.limits import Limits
 from einsearch.errors import EinsearchError, RunError
 from einsearch.grammar.model import Grammar
@@ -20,12 +21,15 @@ from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_
 from einsearch.specs import TensorSpec
 from einsearch.study.arguments import (
     checked_budget,
+    checked_callbacks,
     checked_constraints,
     checked_directions,
     checked_limits,
+    checked_objective,
     checked_require,
+    checked_retries,
+    checked_seconds,
     checked_seed,
-    checked_texts,
 )
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.events import Callbacks, StopReason, StudyEnd
@@ -70,6 +74,7 @@ MANY_TRIALS = 10**9
 def search_file(
     source: str | Path | SpaceFile,
     *,
+    objective: Objective | None = None,
     directory: str | Path | None = None,
     callbacks: Callbacks | None = None,
     storage: str | None = None,
@@ -79,6 +84,7 @@ def search_file(
 
     Args:
         source: the file.
+        objective: in place of the one that the file names.
         directory: run folder, new; None keeps the record in memory.
         callbacks: are told what happens.
         storage: URL of an Optuna storage for the record; None for a journal in the folder.
@@ -88,16 +94,24 @@ def search_file(
     Raises:
         EinsearchError: the file, grammar, task or folder cannot be used.
     """
+    callbacks = checked_callbacks(callbacks)
     file = source if isinstance(source, SpaceFile) else load_space_file(source)
-    plan = plan_file(changed_file(file, changes))
-    return start(plan, directory, callbacks or Callbacks(), storage)
+    if objective is not None:
+        objective = checked_objective(objective)
+        if file.objective is None:
+            raise RunError(
+                f"the search space {source} has a task with data, {file.task['name']}, and an "
+                "objective is given too: leave one of them out"
+            )
+    plan = plan_file(changed_file(file, changes), objective)
+    return start(plan, directory, callbacks, storage)
 
 
 def search_grammar(
     grammar: Grammar,
     objective: Objective | None,
     *,
-    input: TensorSpec,
+    input: TensorSpec | str,
     searcher: str | Mapping[str, Any] = DEFAULT_SEARCHER,
     trials: int | None = 100,
     hours: float | None = None,
@@ -123,7 +137,7 @@ def search_grammar(
         objective: `objective(derivation)` gives a number or {"accuracy": 0.9, ...}. Raising
             `Reject` records a rejection; any other exception is a failed trial. One with epochs is
             `objective(derivation, stage)`, see `Stage`.
-        input: the tensor that enters every network.
+        input: the tensor that enters every network; also as text, "image:3x32x32".
         searcher: name, or {"name": ..., and its options}.
         trials, hours: the budget; None for no limit.
         seed: of the whole search.
@@ -145,10 +159,13 @@ def search_grammar(
     """
     if objective is None:
         raise RunError("searching a grammar needs an objective: search(grammar, objective, ...)")
+    objective, input = checked_objective(objective), spec_given("input", input)
+    seconds, retries = checked_seconds(seconds), checked_retries(retries)
+    callbacks = checked_callbacks(callbacks)
     budget, seed = checked_budget(trials, hours), checked_seed(seed)
     directions = checked_directions(directions)
     constraints, limits = checked_constraints(constraints), checked_limits(limits)
-    seeds = checked_texts("seeds", seeds, '["relu >> linear(10)"]')
+    seeds = texts_given("seeds", seeds, '["relu >> linear(10)"]')
     require = checked_require(require)
     check_searcher(searcher)
     epochs = epochs_section(pruner)
@@ -194,11 +211,13 @@ def search_grammar(
         epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
         objective=objective,
     )
-    return start(plan, directory, callbacks or Callbacks(), storage)
+    return start(plan, directory, callbacks, storage)
 
 
 def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storage: Any) -> Run:
     """Starts a new run. Raises EinsearchError."""
+    if storage is not None and not isinstance(storage, str):
+        raise wrong("storage", storage, "the URL of an Optuna storage, such as sqlite:///all.db")
     folder = None
     if directory is not None:
         files = {**plan.files, TASK: task_text(plan.spec, plan.task, plan.fingerprint())}
@@ -206,7 +225,9 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
         begin = partial(begin_journal, directions=plan.directions) if storage is None else None
         name = _imported(read_yaml(files[SPACE], SPACE).data["task"])
         study = new_study(storage)
-        folder = RunFolder.create(Path(directory), files, storage, study, begin, name)
+        folder = RunFolder.create(
+            path_given("directory", directory), files, storage, study, begin, name
+        )
     return _go_on(plan, folder, callbacks, storage if folder is None else None)
 
 
@@ -243,7 +264,9 @@ def resume(
             from elsewhere and names an objective to import.
         SpaceFileError: its objective cannot be imported.
     """
-    folder = RunFolder(Path(directory), storage)
+    objective = None if objective is None else checked_objective(objective)
+    callbacks = checked_callbacks(callbacks)
+    folder = RunFolder(path_given("directory", directory), storage)
     written = load_space_file(folder.path / SPACE)
     imported = _imported(written.task)
     if imported is not None and objective is None and not trust:
@@ -258,7 +281,7 @@ def resume(
     if recorded_fingerprint(folder) != found:
         files[TASK] = task_text(plan.spec, plan.task, found)
     going = Going(files, imported, trusts=trust)
-    return _go_on(plan, folder, callbacks or Callbacks(), None, going)
+    return _go_on(plan, folder, callbacks, None, going)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from einsearch.study.objective import (
     objective_work,
     takes_stage,
 )
+from einsearch.study.pruning import pruner_given
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.training import TrainingWork
@@ -210,11 +211,12 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
 
 def _changed_epochs(file: SpaceFile, pruner: str | Mapping[str, Any]) -> dict[str, Any] | None:
     """The section `budget.epochs` with another pruner; "none" trains all candidates in full."""
-    if pruner == "none":
+    given = pruner_given(pruner)
+    if given.get("pruner") == "none":
         return None
     said = file.budget.epochs
     before = {} if said is None else said.model_dump(exclude_none=True)
-    return before | ({"pruner": pruner} if isinstance(pruner, str) else dict(pruner))
+    return before | given
 
 
 def check_stage(objective: Objective, epochs: EpochsSection | None) -> None:

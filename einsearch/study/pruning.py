@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from einsearch.compile.given import wrong
 from einsearch.errors import EinsearchError
 from einsearch.files import user_path
 from einsearch.study.budgets import Rungs
@@ -14,6 +15,15 @@ from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.places import check_place
 from einsearch.study.scheduling import Scheduler
 from einsearch.study.spacefile import EpochsSection
+
+
+def pruner_given(pruner: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A pruner and its options. Raises SettingError."""
+    if isinstance(pruner, str):
+        return {"pruner": pruner}
+    if not isinstance(pruner, Mapping):
+        raise wrong("pruner", pruner, 'a name, or {"pruner": "asha", "min": 1, "max": 9}')
+    return dict(pruner)
 
 
 def epochs_section(pruner: str | Mapping[str, Any] | None) -> EpochsSection | None:
@@ -27,7 +37,7 @@ def epochs_section(pruner: str | Mapping[str, Any] | None) -> EpochsSection | No
     """
     if pruner is None:
         return None
-    given = {"pruner": pruner} if isinstance(pruner, str) else dict(pruner)
+    given = pruner_given(pruner)
     try:
         section = EpochsSection.model_validate(given)
     except ValidationError as error:

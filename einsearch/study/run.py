@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from einsearch.errors import RunError
+from einsearch.compile.given import instance, wrong
+from einsearch.errors import NoCompleteTrial, RunError
 from einsearch.numbers import Scores
 from einsearch.study.encoding import Entry
+from einsearch.study.executor import shorten
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.lock import is_locked
 from einsearch.study.opening import read_record
@@ -21,6 +25,12 @@ from einsearch.trial import Trial
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+_MOST: Final = 5
+"""Reasons that are told, of a run without a complete trial."""
+_LONGEST: Final = 160
+"""Characters of each."""
 
 
 class Run:
@@ -65,10 +75,20 @@ class Run:
         return None if self.folder is None else self.folder.path
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> Trial:
         """The complete trial that is best by the main objective; the earliest of equals. One that
-        breaks a constraint only where all do, that which breaks them by least. None while there is
-        none."""
+        breaks a constraint only where all do, that which breaks them by least.
+
+        Raises:
+            NoCompleteTrial: there is none; the message counts failures by reason.
+        """
+        found = self.find_best()
+        if found is None:
+            raise NoCompleteTrial(_without_best(self.trials))
+        return found
+
+    def find_best(self) -> Trial | None:
+        """As `best`; None where no trial is complete."""
         return next(iter(by_main_objective(self.trials, self.directions)), None)
 
     @property
@@ -90,6 +110,8 @@ class Run:
         """
         from einsearch.study.hypervolume import hypervolume, reference_point
 
+        if reference is not None:
+            _check_reference(reference)
         trials = self.record.trials
         corner = reference_point(trials, self.directions) if reference is None else reference
         return hypervolume(trials, self.directions, corner) if corner or reference else 0.0
@@ -139,6 +161,7 @@ class Run:
         Raises:
             RunError: they were not kept: only those of the best trials are.
         """
+        _check_trial(trial)
         return None if self.folder is None else read_weights(self.folder, trial.number)
 
     def model(self, trial: Trial | None = None) -> nn.Module:
@@ -152,6 +175,8 @@ class Run:
         """
         from einsearch.study.trained import load_trained
 
+        if trial is not None:
+            _check_trial(trial)
         return load_trained(self, trial).network
 
     def resume(self, **changes: Any) -> Run:
@@ -171,6 +196,28 @@ class Run:
     def __repr__(self) -> str:
         place = "memory" if self.directory is None else str(self.directory)
         return f"<Run in {place}: {len(self.trials)} trials, {self.state}>"
+
+
+def _without_best(trials: Sequence[Trial]) -> str:
+    if not trials:
+        return "no trial is complete: none was made yet"
+    counts = Counter(f"{t.state}" + (f" ({t.reason})" if t.reason else "") for t in trials)
+    told = [f"{number} {shorten(what, _LONGEST)}" for what, number in counts.most_common(_MOST)]
+    more = f", and {len(counts) - _MOST} other reasons" if len(counts) > _MOST else ""
+    return (
+        f"no trial of {len(trials)} is complete: {', '.join(told)}{more}. "
+        "run.trials[NUMBER].traceback says where a failure came from"
+    )
+
+
+def _check_reference(reference: Any) -> None:
+    is_named = isinstance(reference, Mapping)
+    if not is_named or not all(isinstance(value, Real) for value in reference.values()):
+        raise wrong("reference", reference, 'objectives with numbers, such as {"accuracy": 0.0}')
+
+
+def _check_trial(trial: object) -> None:
+    instance("the trial", trial, Trial, "a trial of the run, such as run.trials[3]")
 
 
 def open_run(path: Path, storage: str | None = None) -> Run:

@@ -292,7 +292,9 @@ class SpaceFile(_Section):
 
         data = read_yaml(self.text, "<space>").data
         for name, value in sections.items():
-            merges = isinstance(value, Mapping) and name not in ("searcher", "task")
+            merges = name not in ("searcher", "task") and (
+                isinstance(value, Mapping) and isinstance(data.get(name), Mapping)
+            )
             data[name] = {**data[name], **value} if merges else value
         return build_space(data, self._base)
 

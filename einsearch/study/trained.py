@@ -92,8 +92,6 @@ def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
 
     folder = folder_of(run)
     trial = trial or run.best
-    if trial is None:
-        raise RunError(f"no trial of {folder.path} is complete yet")
     task = described_task(folder)
     program = read_program(trial.text, task)
     network = build_network(program, task, trial.seed)

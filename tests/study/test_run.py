@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.errors import RunError
+from einsearch.errors import NoCompleteTrial, RunError
 from einsearch.study.folder import RunFolder
 from einsearch.study.opening import drive
 from einsearch.study.run import Run, open_run
@@ -31,10 +31,26 @@ def some_trials() -> list[Trial]:
     ]
 
 
+def test_a_run_without_a_complete_trial_says_why_none_is() -> None:
+    reasons = [*["error: no such column"] * 2, "x" * 500, *(f"reason {i}" for i in range(5))]
+    with drive(None, DIRECTIONS) as driving:
+        for number, reason in enumerate(reasons):
+            failed = replace(trial(number, TrialState.FAILED), reason=reason)
+            driving.record.propose_finished(failed)
+        with pytest.raises(NoCompleteTrial) as caught:
+            _ = Run(driving.record).best
+    message = str(caught.value)
+    assert message.startswith("no trial of 8 is complete: 2 FAILED (error: no such column), 1 ")
+    assert "and 2 other reasons. run.trials[NUMBER].traceback" in message
+    assert len(message) < 600
+
+
 def test_best_front_and_architectures() -> None:
     with drive(None, DIRECTIONS) as driving:
         run = Run(driving.record)
-        assert (run.best, run.pareto_front, run.architectures) == (None, [], [])
+        assert (run.find_best(), run.pareto_front, run.architectures) == (None, [], [])
+        with pytest.raises(NoCompleteTrial, match="no trial is complete: none was made yet"):
+            _ = run.best
         for done in some_trials():
             driving.record.propose_finished(done)
     trials = some_trials()
