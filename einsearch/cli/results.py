@@ -253,6 +253,8 @@ def explain(
         "canonical hash": chosen.hash,
     }
     print_facts({name: value for name, value in facts.items() if value})
+    if chosen.traceback:
+        say(f"\nWhere it was raised\n{chosen.traceback.rstrip()}")
     _print_lineage(ancestors, main, scores)
     if decisions:
         _print_decisions(chosen)
@@ -305,6 +307,7 @@ def _print_decisions(trial: Trial) -> None:
 def _explanation(trial: Trial, ancestors: Sequence[Trial]) -> dict[str, Any]:
     return trial.as_json() | {
         "seed": trial.seed,
+        "traceback": trial.traceback,
         "metrics": dict(trial.metrics),
         "timings": dict(trial.timings),
         "decisions": [list(decision) for decision in trial.decisions],

@@ -13,7 +13,8 @@ from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
 from einsearch.numbers import Scores, count, memory, plural
-from einsearch.report.history import counts_by_reason, counts_by_state
+from einsearch.report.history import counts_by_reason, counts_by_state, failures_by_reason
+from einsearch.shown import command, quoted
 from einsearch.study.events import StopReason
 from einsearch.trial import TrialState
 
@@ -175,9 +176,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     facts = {}
     say()
     if best is None:
-        counts = counts_by_reason(run.trials).items()
-        reasons = ", ".join(f"{reason} {number}" for reason, number in counts)
-        say(f"No trial is complete. Failures by reason: {reasons or 'none'}")
+        say("No trial is complete.")
     else:
         print_drawing(run, best)
         say()
@@ -186,6 +185,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")
     print_facts(facts | {"run folder": str(run.directory)})
+    print_failures(run)
     say("\nNext")
     print_facts(
         {
@@ -204,9 +204,21 @@ def _counted(run: Run) -> str:
     return f"{sum(states.values())}: {counted}{also}"
 
 
+def print_failures(run: Run) -> None:
+    """Failures by reason, each with the command that tells of one; nothing where there was none."""
+    program = program_as_called(sys.argv[0])
+    found = failures_by_reason(run.trials)
+    if not found:
+        return
+    say("\nFailures by reason")
+    for reason, trials in found.items():
+        explained = command([program, "explain", f"{run.directory}:{trials[0].number}"])
+        print_facts({f"  {reason} {len(trials)}": f"one of them: {explained}"})
+
+
 def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     """Commands that make sense after a search, and what they do."""
-    folder, program = run.directory, program_as_called(sys.argv[0])
+    folder, program = quoted(run.directory), quoted(program_as_called(sys.argv[0]))
     front = {f"{program} best {folder}": "the front, and its hypervolume"}
     more = {
         **(front if len(run.directions) > 1 else {}),
@@ -219,7 +231,7 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
             more if run.find_best() else {}
         )
     if run.find_best() is None:
-        return {f"{program} trials {folder}": "why each trial failed"}
+        return {f"{program} trials {folder} --failed": "why each trial failed"}
     total = _more_trials(run)
     return more | ({f"{program} resume {folder} --trials {total}": "search on"} if total else {})
 
@@ -243,9 +255,10 @@ def _taking_away(run: Run, program: str) -> dict[str, str]:
     from einsearch.study.trained import folder_of, space_of
 
     if run.find_best() is not None and space_of(folder_of(run)).objective is not None:
-        shown = f"{program} show {run.directory}:{run.best.number} --format source"
+        named = quoted(f"{run.directory}:{run.best.number}")
+        shown = f"{program} show {named} --format source"
         return {shown: "the best as PyTorch source; --input SPEC for other tensors"}
-    exported = f"{program} export {run.directory} --to exported"
+    exported = f"{program} export {quoted(run.directory)} --to exported"
     return {exported: "the network as PyTorch source with weights"}
 
 

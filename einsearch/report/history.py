@@ -45,7 +45,19 @@ def kind_of_reason(trial: Trial) -> str:
     return trial.reason.split("\n", 1)[0].split(":", 1)[0].strip() or str(trial.state).lower()
 
 
+def failures_by_reason(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
+    """Failed and rejected trials by `kind_of_reason`, the most frequent first; of each, those
+    with a traceback first, else by number."""
+    wanted = (TrialState.FAILED, TrialState.REJECTED)
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.state in wanted:
+            found.setdefault(kind_of_reason(trial), []).append(trial)
+    for group in found.values():
+        group.sort(key=lambda trial: (not trial.traceback, trial.number))
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
 def counts_by_reason(trials: Iterable[Trial]) -> dict[str, int]:
     """How many trials failed or were rejected, by `kind_of_reason`; the most frequent first."""
-    wanted = (TrialState.FAILED, TrialState.REJECTED)
-    return dict(Counter(kind_of_reason(t) for t in trials if t.state in wanted).most_common())
+    return {reason: len(found) for reason, found in failures_by_reason(trials).items()}

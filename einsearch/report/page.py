@@ -11,7 +11,7 @@ from typing import Final
 from einsearch.numbers import PLAIN, Scores, count, duration, memory
 from einsearch.report import charts
 from einsearch.report.distinct import distinct
-from einsearch.report.history import counts_by_state
+from einsearch.report.history import counts_by_state, failures_by_reason
 from einsearch.trial import Trial
 
 _BESIDE: Final = Path(__file__).parent
@@ -62,6 +62,7 @@ def render(report: Report) -> str:
         _head(report),
         _charts(report),
         _best(report),
+        _failures(report),
         _table(report),
         f"<h2>Search space</h2><pre>{escape(report.settings)}</pre>" if report.settings else "",
     )
@@ -131,6 +132,26 @@ def _best(report: Report) -> str:
         f"{activations} in the backbone, {duration(trial.seconds)} to evaluate</p>\n"
         f"<pre>{escape(trial.text)}</pre>\n{drawing}\n"
     )
+
+
+def _failures(report: Report) -> str:
+    """Why trials failed, one of each kind with where it was raised; empty where none did."""
+    found = failures_by_reason(report.trials)
+    items = "".join(
+        f"<li>{escape(reason)}: {len(trials)}, such as trial {trials[0].number}{_raised(trials[0])}"
+        "</li>\n"
+        for reason, trials in found.items()
+    )
+    return f'<h2>Failures</h2>\n<ul class="failures">\n{items}</ul>\n' if items else ""
+
+
+def _raised(trial: Trial) -> str:
+    """What a trial failed with, as far as its kind does not say it."""
+    reason = f"<br><code>{escape(trial.reason)}</code>"
+    if not trial.traceback:
+        return reason
+    trace = f"<pre>{escape(trial.traceback)}</pre>"
+    return f"{reason}<details><summary>where it was raised</summary>{trace}</details>"
 
 
 def _table(report: Report) -> str:

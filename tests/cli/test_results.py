@@ -10,6 +10,7 @@ import pytest
 
 from einsearch.api import Derivation, image, load_grammar, open_run, parse_grammar, search
 from einsearch.cli.results import lineage
+from einsearch.cli.summary import print_summary
 from einsearch.numbers import memory
 from einsearch.trial import Trial, TrialState
 from tests.cli.conftest import Command
@@ -113,6 +114,32 @@ def test_states_are_chosen(cli: Command, run: Path, failed: Path) -> None:
 def test_a_failure_is_shown_with_its_reason(cli: Command, failed: Path) -> None:
     assert "the oven is cold" in cli("trials", failed).out
     assert "the oven is cold" in cli("explain", failed, 0).out
+
+
+def test_a_failure_keeps_where_it_was_raised(cli: Command, failed: Path, tmp_path: Path) -> None:
+    shown = cli("explain", failed, 0).out
+    assert "\nWhere it was raised\n" in shown
+    for part in (f'File "{__file__}"', "in objective", 'raise ValueError("the oven is cold")'):
+        assert part in shown
+    assert "raise ValueError" in json.loads(cli("explain", failed, 0, "--json").out)["traceback"]
+    page = Path(cli("report", failed, "--to", tmp_path / "r.html").out.strip()).read_text()
+    assert "<li>error: 2, such as trial 0<br>" in page
+    assert "raise ValueError(&quot;the oven is cold&quot;)" in page
+
+
+def test_failures_by_reason_name_a_command_for_each(
+    failed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_summary(open_run(failed), is_whole=True)
+    out = capsys.readouterr().out
+    assert "No trial is complete." in out
+    assert f"  error 2  one of them: einsearch explain {failed}:0\n" in out
+    assert f"  einsearch trials {failed} --failed  why each trial failed\n" in out
+
+
+def test_without_failures_none_are_listed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(open_run(run), is_whole=True)
+    assert "Failures" not in capsys.readouterr().out
 
 
 def test_best_draws_the_network_with_its_scores(cli: Command, run: Path) -> None:

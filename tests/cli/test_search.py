@@ -89,7 +89,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
 
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(finishing, "_train", interrupt)
+        patch.setattr(finishing.FullTraining, "train", interrupt)
         status, out, _ = cli("search", space, "--run", folder, "--trials", 1)
     assert status == 1
     assert "test accuracy" not in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,13 @@ def test_of_several_objectives_the_front_comes_next(tmp_path: Path) -> None:
     assert commands[0].endswith(f" best {folder}")
     one = es.search(grammar, size, input=spec, trials=2, directory=tmp_path / "one")
     assert not any(" best " in command for command in next_commands(one, is_whole=True))
+
+
+def test_suggested_commands_are_quoted_for_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs; rm"
+    run = es.search(
+        es.load_grammar("evonorm"), size, input=es.image(4, 4, 4), trials=1, directory=folder
+    )
+    for command in next_commands(run, is_whole=True):
+        words = shlex.split(command)
+        assert str(folder) in {word.split(":")[0] for word in words}, command
