@@ -81,8 +81,8 @@ class Board(Callbacks):
         done = self.spent - self._spent_before
         if self.budget.trials is not None and done > 0:
             estimates.append((self.budget.trials - self.spent) * self.elapsed / done)
-        if self.budget.hours is not None:
-            estimates.append(max(0.0, self.budget.hours * 3600 - self.elapsed))
+        if self.budget.minutes is not None:
+            estimates.append(max(0.0, self.budget.seconds - self.elapsed))
         return min(estimates, default=None)
 
     def on_start(

@@ -13,7 +13,17 @@ from typing import Annotated
 
 import typer
 
-from einsearch.cli import checks, diagrams, grammar, language, networks, results, search, searchers
+from einsearch.cli import (
+    checks,
+    diagrams,
+    grammar,
+    language,
+    networks,
+    planning,
+    results,
+    search,
+    searchers,
+)
 from einsearch.cli.faults import DEBUG, INTERRUPTED, explain, explain_usage, is_usage_error
 from einsearch.cli.terminal import flush_streams, prepare_streams, say
 from einsearch.version import __version__
@@ -31,6 +41,7 @@ GRAMMARS, SEARCHES, RESULTS = "Grammars and networks", "Searching", "Results of 
 
 app.command(rich_help_panel=SEARCHES)(search.search)
 app.command(rich_help_panel=SEARCHES)(search.resume)
+app.command(rich_help_panel=SEARCHES)(planning.plan)
 app.command(rich_help_panel=SEARCHES)(searchers.searchers)
 app.command(rich_help_panel=RESULTS)(results.trials)
 app.command(rich_help_panel=RESULTS)(results.best)

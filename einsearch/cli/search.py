@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,22 @@ _RAY: Final = "Ray: with --executor ray"
 TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", help="Candidates to evaluate.", show_default="as the file says"),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        help="Wall-clock time of everything, full training and test included.",
+        show_default="as the file says, or 10",
+    ),
+]
+AllMinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        help="Wall-clock time of everything, that of before counted; from now on.",
+        show_default="as said before",
+    ),
 ]
 AllTrialsOption = Annotated[
     int | None,
@@ -92,6 +109,7 @@ def search(
         str | None,
         typer.Option("--searcher", help="Name of the algorithm.", show_default="as the file says"),
     ] = None,
+    minutes: MinutesOption = None,
     trials: TrialsOption = None,
     pruner: Annotated[
         str | None,
@@ -135,7 +153,9 @@ def search(
     Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
     """
     path = find_space(space)
-    changes = {"searcher": searcher, "trials": trials, "pruner": pruner, "seed": seed}
+    began = time.monotonic()
+    changes: dict[str, Any] = {"searcher": searcher, "pruner": pruner, "seed": seed}
+    changes |= {"trials": trials, "minutes": minutes}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
     if submit is not None:
         submit_search(submit, path, None if run is None else str(run), changes, on_interrupt)
@@ -145,13 +165,14 @@ def search(
     def begin(callbacks: Any) -> Run:
         from einsearch.api import search
 
-        return search(path, directory=folder, callbacks=callbacks, **changes)
+        return search(path, directory=folder, callbacks=callbacks, began=began, **changes)
 
     _drive(begin, f"Searching {path.stem} in {folder}", folder, path, json=json)
 
 
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
+    minutes: AllMinutesOption = None,
     trials: AllTrialsOption = None,
     data: DataOption = None,
     accept_changes: AcceptOption = False,
@@ -178,6 +199,7 @@ def resume(
     from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.study.folder import SPACE
 
+    began = time.monotonic()
     run = expanded(run)
     refuse_other(str(run), Kind.RUN)
     if not run.is_dir():
@@ -190,7 +212,9 @@ def resume(
         return resume(
             run,
             callbacks=callbacks,
+            began=began,
             trials=trials,
+            minutes=minutes,
             data=data,
             accept_changes=accept_changes,
             trust=trust or agreed,

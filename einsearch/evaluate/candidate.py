@@ -17,6 +17,7 @@ import torch
 from einsearch.compile.check import check_shapes
 from einsearch.compile.head import Network
 from einsearch.compile.module import Backbone
+from einsearch.cost import features
 from einsearch.evaluate.checkpoint import (
     CheckpointError,
     TrainingState,
@@ -33,7 +34,8 @@ from einsearch.evaluate.faults import (
     is_out_of_memory,
 )
 from einsearch.evaluate.latency import measure_latency
-from einsearch.evaluate.memory import UNLIMITED, Allowance, free_memory, keep_to, micro_batch
+from einsearch.evaluate.machine import Peak
+from einsearch.evaluate.memory import UNLIMITED, Allowance, Pieces, free_memory, keep_to, pieces
 from einsearch.evaluate.network import Weights, build_network, read_program
 from einsearch.evaluate.training import Evaluation, Report, check_training, train
 from einsearch.primitives.program import Program
@@ -55,6 +57,7 @@ class Job:
         seed: of its initial weights and of training.
         seconds: time that building and training may take; None for no limit. It is looked at
             between steps, so whoever runs the job must stop a step that hangs.
+        halts: whether training ends in time with what it has learned, in place of failing.
         keep_weights: whether the outcome carries the weights.
         until: epoch to halt after, though `training` has more; None for all of them. The outcome
             then carries a checkpoint.
@@ -68,6 +71,7 @@ class Job:
     training: TrainingConfig
     seed: int = 0
     seconds: float | None = None
+    halts: bool = False
     keep_weights: bool = True
     until: int | None = None
     checkpoint: bytes | None = None
@@ -138,6 +142,7 @@ class _Candidate:
         self.start = 0
         self.measured: dict[str, float] = {}
         self.history: list[Mapping[str, float]] = []
+        self.peak = Peak()
         self.program: Program | None = None
         self.network: Network | None = None
 
@@ -169,7 +174,8 @@ class _Candidate:
         self.timings["build"] = time.monotonic() - self.began
         if self.job.measures_latency:
             self._measure()
-        evaluation = self._train_in_memory(self._micro_batch())
+        evaluation = self._train_in_memory(self._pieces())
+        self._note_cost(evaluation)
         return Outcome(
             state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
             metrics={**evaluation.metrics, **self.measured},
@@ -181,31 +187,32 @@ class _Candidate:
             checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
         )
 
-    def _micro_batch(self) -> int:
+    def _pieces(self) -> Pieces:
         assert self.program is not None
         device = find_device(self.job.training.device)
         keep_to(self.job.allowance, device)
         available = free_memory(device, self.job.allowance)
-        return micro_batch(self.program, self.job.training, available)
+        found = features(self.program, output=self.task.output)
+        return pieces(found, self.job.training, available)
 
-    def _train_in_memory(self, micro: int) -> Evaluation:
+    def _train_in_memory(self, size: Pieces) -> Evaluation:
         """Trains in smaller pieces from the start again where memory ran out all the same."""
         while True:
             try:
-                return self._train_anyway(micro)
+                return self._train_anyway(size)
             except Exception as error:
-                if micro == 1 or not is_out_of_memory(error):
+                if size == Pieces(1, 1) or not is_out_of_memory(error):
                     raise
-            micro = (micro + 1) // 2
+            size = Pieces((size.training + 1) // 2, (size.evaluation + 1) // 2)
             self._rebuild()
 
-    def _train_anyway(self, micro: int) -> Evaluation:
+    def _train_anyway(self, size: Pieces) -> Evaluation:
         """Trains from the checkpoint, or anew where that is damaged."""
         try:
-            return self._train(_read_state(self.job.checkpoint), micro)
+            return self._train(_read_state(self.job.checkpoint), size)
         except CheckpointError:
             self._rebuild()
-            return self._train(None, micro)
+            return self._train(None, size)
 
     def _rebuild(self) -> None:
         assert self.program is not None
@@ -213,10 +220,10 @@ class _Candidate:
         release_memory()
         self.network = build_network(self.program, self.task, self.job.seed)
 
-    def _train(self, start: TrainingState | None, micro: int) -> Evaluation:
+    def _train(self, start: TrainingState | None, size: Pieces) -> Evaluation:
         assert self.network is not None
-        if micro < self.job.training.batch:
-            self.measured["micro_batch"] = micro
+        if size.training < self.job.training.batch:
+            self.measured["micro_batch"] = size.training
         self.history = [] if start is None else list(start.history)
         self.start = len(self.history)
         limit = math.inf if self.job.seconds is None else self.job.seconds
@@ -226,11 +233,22 @@ class _Candidate:
             self.job.training,
             self.job.seed,
             report=self._note,
+            began=self.began,
             deadline=self.began + limit,
+            halts=self.job.halts,
             until=self.job.until,
             start=start,
-            micro=micro,
+            pieces=size,
         )
+
+    def _note_cost(self, evaluation: Evaluation) -> None:
+        """Keeps what training took, by which predictions are corrected."""
+        device = find_device(self.job.training.device)
+        peak = peak_of(device, self.peak)
+        if evaluation.step_seconds > 0:
+            self.measured["step_seconds"] = evaluation.step_seconds
+        if peak is not None:
+            self.measured["peak_memory"] = float(peak)
 
     def _measure(self) -> None:
         assert self.network is not None
@@ -251,6 +269,13 @@ class _Candidate:
             return fault
         x = on_device(self.task.train, find_device(self.job.training.device)).x[:_PROBE]
         return fault.at(find_culprit(self.network, self.program, x))
+
+
+def peak_of(device: torch.device, peak: Peak) -> int | None:
+    """Bytes that a candidate took on a device at most; None where that is not known."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return peak.growth()
 
 
 def release_memory() -> None:

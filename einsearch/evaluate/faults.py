@@ -15,7 +15,14 @@ from einsearch.graph.simplify import simplify
 from einsearch.primitives.program import Program
 from einsearch.trial import FailureKind
 
-_CPU_MEMORY_MESSAGES: Final = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory")
+_CPU_MEMORY_MESSAGES: Final = (
+    "DefaultCPUAllocator",
+    "not enough memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "Cannot allocate memory",
+    "could not create a memory",
+)
 """How torch says that the CPU's memory is used up; it has no class of its own for that."""
 
 _LONGEST: Final = 400
@@ -64,7 +71,8 @@ def describe_fault(error: Exception) -> Fault:
         is_numeric = error.kind is FailureKind.NOT_FINITE
         return Fault(error.kind, _shorten(error.message), has_place=is_numeric)
     if is_out_of_memory(error):
-        return Fault(FailureKind.OUT_OF_MEMORY, _shorten(str(error)), has_place=False)
+        message = _shorten(str(error)) or "it asked for more memory than there is for it"
+        return Fault(FailureKind.OUT_OF_MEMORY, message, has_place=False)
     if isinstance(error, EinsearchError):
         return Fault(FailureKind.ERROR, _shorten(str(error)), has_place=False)
     named = f"{type(error).__name__}: {error}"

@@ -95,6 +95,7 @@ def train_final(
     *,
     directions: Mapping[str, str] | None = None,
     keep: Keep | None = None,
+    seconds: float | None = None,
 ) -> FinalResult:
     """Trains once for each seed, then tests every trained network.
 
@@ -107,12 +108,20 @@ def train_final(
         report: is told of every epoch.
         directions: objectives of the run, the main one first; see `main_metric`.
         keep: is given every network before test data are read.
+        seconds: that each training may take. It ends in time with what it has learned.
 
     Raises:
         TaskError: the configuration cannot be used.
     """
     trained = train_seeds(
-        architecture, task, training, seeds, report, directions=directions, keep=keep
+        architecture,
+        task,
+        training,
+        seeds,
+        report,
+        directions=directions,
+        keep=keep,
+        seconds=seconds,
     )
     return test_final(architecture, task, training, trained)
 
@@ -127,6 +136,7 @@ def train_seeds(
     directions: Mapping[str, str] | None = None,
     keep: Keep | None = None,
     done: Mapping[int, Outcome] | None = None,
+    seconds: float | None = None,
 ) -> FinalResult:
     """The trainings alone; arguments as of `train_final`.
 
@@ -138,7 +148,7 @@ def train_seeds(
     known = done or {}
     runs = []
     for seed in seeds:
-        outcome = known.get(seed) or _train(architecture, task, training, seed, report)
+        outcome = known.get(seed) or _train(architecture, task, training, seed, report, seconds)
         runs.append(FinalRun(seed, outcome))
         if keep is not None and seed not in known and runs[-1].is_complete:
             keep(seed, outcome)
@@ -178,13 +188,15 @@ def _train(
     training: TrainingConfig,
     seed: int,
     report: SeedReport | None,
+    seconds: float | None,
 ) -> Outcome:
     def tell(epoch: int, metrics: Mapping[str, float]) -> bool:
         if report is not None:
             report(seed, epoch, metrics)
         return False
 
-    return evaluate_candidate(Job(architecture, training, seed), task, tell)
+    job = Job(architecture, training, seed, seconds, halts=seconds is not None)
+    return evaluate_candidate(job, task, tell)
 
 
 def _test(

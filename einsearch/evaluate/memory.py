@@ -2,36 +2,36 @@
 
 A batch that does not fit is computed in micro-batches whose gradients add up (gradient
 accumulation): the effective batch stays what the configuration says. Only layers that look across
-examples see the difference; batch norm takes its moments from the micro-batch.
+examples see the difference; batch norm takes its moments from the micro-batch. Batches of
+evaluation are cut in the same way.
 """
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import torch
 
+from einsearch.cost import DEFAULT, DeviceModel, Features, predict
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
-from einsearch.graph.graph import ArchitectureGraph
-from einsearch.primitives.program import Program
+from einsearch.evaluate.machine import free_memory as free_memory_of_machine
+from einsearch.evaluate.machine import held
+from einsearch.numbers import memory as readable
 from einsearch.trial import FailureKind
+
+MARGIN: Final = 0.9
+"""Of what is free; allocators never use all of it."""
+
+EVALUATION: Final = 4
+"""Batches of evaluation, at most, by the batch of training: without gradients a batch needs less
+memory."""
 
 _BYTES: Final = 4
 _COPIES: Final = {"adamw": 4, "sgd": 3}
 """Of every parameter: itself, its gradient, and what the optimiser keeps."""
-_BACKWARD: Final = 2.0
-"""Peak of a step over the activations that it keeps: gradients and working memory come on top.
-Of random einspace networks on a CPU it was 0.8 to 3.4, and 1.5 in the middle; what is predicted
-too low is survived by smaller pieces."""
-_MARGIN: Final = 0.9
-"""Of what is free; allocators never use all of it."""
-_MEMINFO: Final = Path("/proc/meminfo")
-_STATM: Final = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,19 @@ class Allowance:
 UNLIMITED: Final = Allowance()
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """How many examples are computed at a time.
+
+    Attributes:
+        training: of a training step.
+        evaluation: of a forward pass without gradients.
+    """
+
+    training: int
+    evaluation: int
+
+
 def free_memory(device: torch.device, allowance: Allowance = UNLIMITED) -> int | None:
     """Bytes that training can still use on a device; None where it does not say."""
     if device.type == "cuda":
@@ -57,8 +70,9 @@ def free_memory(device: torch.device, allowance: Allowance = UNLIMITED) -> int |
         unused = torch.cuda.memory_reserved(device) - used
         free, total = torch.cuda.mem_get_info(device)
         return max(0, min(int(free) + unused, int(allowance.gpu * total) - used))
-    known = [_left_by_machine(), _left_by(allowance)]
-    return min((left for left in known if left is not None), default=None)
+    left = None if allowance.memory is None else max(0, allowance.memory - held())
+    known = [free_memory_of_machine(), left]
+    return min((bytes_left for bytes_left in known if bytes_left is not None), default=None)
 
 
 def keep_to(allowance: Allowance, device: torch.device) -> None:
@@ -68,53 +82,66 @@ def keep_to(allowance: Allowance, device: torch.device) -> None:
         torch.cuda.set_per_process_memory_fraction(allowance.gpu, device.index)
 
 
-def _left_by_machine() -> int | None:
-    with suppress(OSError, ValueError, IndexError):
-        lines = _MEMINFO.read_text().splitlines()
-        found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-        return 1024 * int(found[0])
-    return None
-
-
-def _left_by(allowance: Allowance) -> int | None:
-    if allowance.memory is None:
-        return None
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(_STATM.read_text().split()[1])
-        return max(0, allowance.memory - pages * os.sysconf("SC_PAGE_SIZE"))
-    return allowance.memory
-
-
-def micro_batch(program: Program, config: TrainingConfig, available: int | None) -> int:
-    """The most examples, up to the batch, that a step can train at a time.
+def fit(
+    found: Features,
+    config: TrainingConfig,
+    available: int | None,
+    device: DeviceModel = DEFAULT,
+) -> Pieces | None:
+    """The largest pieces that fit, up to the batches that the configuration asks for.
 
     Args:
-        program: of the backbone.
+        found: features of the network, its head included.
         config: its batch and its optimiser matter.
         available: bytes; None for any number.
+        device: whose overheads count.
+
+    Returns:
+        None where not even one example fits.
+    """
+    wanted = Pieces(config.batch, EVALUATION * config.batch)
+    if available is None:
+        return wanted
+    room = MARGIN * available
+    kept = _BYTES * (_COPIES[config.optimizer] - 1) * found.parameters
+
+    def trains(size: int) -> bool:
+        asked = {"batch": config.batch, "micro": size, "optimizer": config.optimizer}
+        return predict(found, device, **asked).peak_bytes <= room  # type: ignore[arg-type]
+
+    def evaluates(size: int) -> bool:
+        return predict(found, device, batch=size, training=False).peak_bytes + kept <= room
+
+    training = _largest(wanted.training, trains)
+    evaluation = _largest(wanted.evaluation, evaluates)
+    return Pieces(training, evaluation) if training and evaluation else None
+
+
+def pieces(
+    found: Features, config: TrainingConfig, available: int | None, device: DeviceModel = DEFAULT
+) -> Pieces:
+    """As `fit`.
 
     Raises:
         CandidateFault: not even one example fits.
     """
-    if available is None:
-        return config.batch
-    graph = ArchitectureGraph(program)
-    fixed = _BYTES * _COPIES[config.optimizer] * graph.parameters
-    entering = _BYTES * sum(spec.elements for spec in program.input)
-    each = int(_BACKWARD * graph.activation_memory) + entering
-    fitting = int(_MARGIN * available - fixed) // max(1, each)
-    if fitting < 1:
-        raise CandidateFault(
-            FailureKind.OUT_OF_MEMORY,
-            f"predicted: training it needs {_readable(fixed + each)} for one example and the "
-            f"weights, and {_readable(available)} are free",
-        )
-    return min(config.batch, fitting)
+    fitting = fit(found, config, available, device)
+    if fitting is not None:
+        return fitting
+    one = predict(found, device, batch=config.batch, micro=1, optimizer=config.optimizer)
+    raise CandidateFault(
+        FailureKind.OUT_OF_MEMORY,
+        f"predicted: training it needs {readable(one.peak_bytes)} for one example and the "
+        f"weights, and {readable(available or 0)} are free",
+    )
 
 
-def _readable(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
+def _largest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `most` that fits, found by bisection; 0 where 1 does not."""
+    if fits(most):
+        return most
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

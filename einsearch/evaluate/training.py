@@ -29,9 +29,11 @@ from einsearch.evaluate.checkpoint import TrainingState, capture, restore
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.data import augment, can_augment, find_device, on_device
 from einsearch.evaluate.faults import CandidateFault
+from einsearch.evaluate.memory import EVALUATION, Pieces
 from einsearch.evaluate.metrics import Scores, score
 from einsearch.evaluate.network import Weights, weights_of
 from einsearch.evaluate.optimizing import make_optimizer, rate_at
+from einsearch.evaluate.pace import Pace
 from einsearch.tasks.base import Split, Task
 from einsearch.trial import FailureKind
 
@@ -40,10 +42,6 @@ Report = Callable[[int, Mapping[str, float]], bool]
 
 _STEPS_BETWEEN_CHECKS: Final = {"cpu": 1, "cuda": 20}
 """Looking at a loss makes the host wait for a GPU."""
-
-_VALIDATION_BATCH: Final = 4
-"""Times the batch of training: without gradients a batch needs less memory."""
-
 
 _CHOOSING: Final = 512
 """Examples, at most, on which bases are chosen."""
@@ -57,6 +55,8 @@ class Evaluation:
         metrics: on validation data after the last epoch, and `train_loss`.
         history: the same after each epoch, with its learning rate `lr` at the end.
         stopped: whether `report` ended it before the last epoch.
+        is_cut: whether it ended early because the time was up.
+        step_seconds: mean of the training steps of this call; 0 where there was none.
         timings: seconds of `train` and `validate`, of this call alone.
         weights: after the last epoch, those that gave `metrics`; of layers that chose a basis for
             every output, those of the chosen ones alone.
@@ -69,6 +69,8 @@ class Evaluation:
     timings: Mapping[str, float]
     weights: Weights
     state: TrainingState | None = None
+    is_cut: bool = False
+    step_seconds: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -98,10 +100,12 @@ def train(
     seed: int,
     *,
     report: Report | None = None,
+    began: float | None = None,
     deadline: float = math.inf,
+    halts: bool = False,
     until: int | None = None,
     start: TrainingState | None = None,
-    micro: int | None = None,
+    pieces: Pieces | None = None,
 ) -> Evaluation:
     """Trains a network in place.
 
@@ -115,13 +119,17 @@ def train(
         config: how. Its epochs are what the learning rate is scheduled over.
         seed: of the order of examples, augmentation, and layers that draw.
         report: is told every epoch's metrics, and may stop the training.
-        deadline: `time.monotonic()` at which it gives up, looked at before every step.
+        began: `time.monotonic()` when the evaluation began, for messages; now where None.
+        deadline: `time.monotonic()` by which it must have ended, looked at before every step. It
+            gives up as soon as it is foreseen to end later.
+        halts: whether it ends in time with what it has learned, in place of giving up. The first
+            epoch is always trained.
         until: the epoch to halt after; None for the last one.
         start: goes on from there, with a network of the same architecture.
-        micro: examples that a step computes at a time; None for the whole batch.
+        pieces: examples that are computed at a time; None for whole batches.
 
     Raises:
-        CandidateFault: the loss is not finite, or the deadline has passed.
+        CandidateFault: the loss is not finite, or the deadline cannot be kept.
         TaskError: the configuration does not suit the task or the machine.
         CheckpointError: `start` is the state of another network.
     """
@@ -130,10 +138,11 @@ def train(
     last = config.epochs if until is None else min(until, config.epochs)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        run = _Run(network.to(device), task, config, device, seed, deadline, micro or config.batch)
+        run = _Run(network.to(device), task, config, device, seed, pieces or whole_batches(config))
         if start is not None:
             run.go_on_from(start)
-        stopped = False
+        run.start_clock(time.monotonic() if began is None else began, deadline, last, halts)
+        stopped = is_cut = False
         for epoch in range(len(run.history) + 1, last + 1):
             run.train_epoch(epoch)
             run.choose_bases(epoch)
@@ -141,7 +150,10 @@ def train(
             if report is not None and report(epoch, metrics) and epoch < last:
                 stopped = True
                 break
-        state = run.state() if len(run.history) < config.epochs and not stopped else None
+            if is_cut := epoch < last and run.is_out_of_time(epoch):
+                break
+        is_over = len(run.history) >= config.epochs or stopped or is_cut
+        state = None if is_over else run.state()
         return Evaluation(
             metrics=run.history[-1],
             history=tuple(run.history),
@@ -149,7 +161,14 @@ def train(
             timings=dict(run.timings),
             weights=weights_of(prune_chosen(network)),
             state=state,
+            is_cut=is_cut,
+            step_seconds=run.pace.step_seconds,
         )
+
+
+def whole_batches(config: TrainingConfig) -> Pieces:
+    """What is computed at a time where memory is no matter."""
+    return Pieces(config.batch, EVALUATION * config.batch)
 
 
 def predict(network: nn.Module, x: torch.Tensor, batch: int) -> NDArray[Any]:
@@ -172,13 +191,13 @@ def split_metrics(
     task: Task,
     split: Split,
     config: TrainingConfig,
-    micro: int | None = None,
+    batch: int | None = None,
 ) -> Scores:
-    """Metrics of a trained network on any split of its task; `micro` as in `train`."""
+    """Metrics of a trained network on any split of its task, so many examples at a time."""
     device = find_device(config.device)
     x = on_device(split, device).x
     with _precision(config, device):
-        outputs = predict(network.to(device), x, _VALIDATION_BATCH * (micro or config.batch))
+        outputs = predict(network.to(device), x, batch or whole_batches(config).evaluation)
     return score(task, outputs, split.y)
 
 
@@ -199,8 +218,7 @@ class _Run:
     config: TrainingConfig
     device: torch.device
     seed: int
-    deadline: float
-    micro: int
+    pieces: Pieces
     history: list[Mapping[str, float]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "validate": 0.0})
 
@@ -210,12 +228,27 @@ class _Run:
         self.optimizer = make_optimizer(self.network, self.config)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.generator = torch.Generator().manual_seed(self.seed)
-        self.started = time.monotonic()
         self.train_loss = math.nan
+        self.skipped = 0
+        self.start_clock(time.monotonic(), math.inf, self.config.epochs, halts=False)
+
+    def start_clock(self, began: float, deadline: float, last: int, halts: bool) -> None:
+        """Training is to end with epoch `last` by the deadline; `halts` as of `train`."""
+        epochs = max(0, last - len(self.history))
+        self.pace = Pace(began, deadline, epochs * self.batches, epochs)
+        self.halts = halts
+
+    def is_out_of_time(self, epoch: int) -> bool:
+        """Whether another epoch would end too late, where training is to halt then."""
+        if not self.halts:
+            return False
+        spent = sum(self.timings.values()) / max(1, epoch - self.skipped)
+        return time.monotonic() + spent > self.pace.deadline
 
     def go_on_from(self, start: TrainingState) -> None:
         restore(start, self.network, self.optimizer, self.generator, self.device)
         self.history.extend(start.history)
+        self.skipped = len(self.history)
         if len(self.history) >= soft_epochs(self.config.epochs):
             choose_bases(self.network)
 
@@ -227,14 +260,18 @@ class _Run:
         began = time.monotonic()
         self.network.train()
         check_every = _STEPS_BETWEEN_CHECKS[self.device.type]
-        total = torch.zeros((), device=self.device)
+        total, seen = torch.zeros((), device=self.device), 0
         for step, rows in enumerate(self._shuffled_batches(), start=1):
-            self._check_deadline(epoch)
+            if self._is_cut_at(epoch, step):
+                break
+            started = time.monotonic()
             loss = self._step(rows, (epoch - 1) * self.batches + step - 1)
+            self.pace.note_step(time.monotonic() - started)
+            seen += len(rows)
             total += loss * len(rows)
             if step % check_every == 0 and not math.isfinite(loss.item()):
                 self._raise_not_finite(loss.item(), f"step {step} of epoch {epoch}")
-        self.train_loss = total.item() / len(self.data)
+        self.train_loss = total.item() / max(1, seen)
         if not math.isfinite(self.train_loss):
             self._raise_not_finite(self.train_loss, f"epoch {epoch}")
         self.timings["train"] += time.monotonic() - began
@@ -242,20 +279,23 @@ class _Run:
     def choose_bases(self, epoch: int) -> None:
         """Ends the soft stage of layers with a basis to select."""
         if epoch == soft_epochs(self.config.epochs) and selectable_layers(self.network):
-            every = math.ceil(len(self.data) / min(_CHOOSING, _VALIDATION_BATCH * self.micro))
+            every = math.ceil(len(self.data) / min(_CHOOSING, self.pieces.evaluation))
             choose_bases(self.network, self.data.x[::every])
 
     def validate(self, epoch: int) -> Mapping[str, float]:
         """Metrics of the epoch, added to the history."""
-        self._check_deadline(epoch)
+        if not self.halts:
+            self.pace.check(self._place(epoch))
         began = time.monotonic()
-        metrics = split_metrics(self.network, self.task, self.task.valid, self.config, self.micro)
+        size = self.pieces.evaluation
+        metrics = split_metrics(self.network, self.task, self.task.valid, self.config, size)
         if not all(map(math.isfinite, metrics.values())):
             raise CandidateFault(
                 FailureKind.NOT_FINITE, f"the outputs are not finite in validation of epoch {epoch}"
             )
         rate = self.optimizer.param_groups[0]["lr"]
         self.history.append({**metrics, "train_loss": self.train_loss, "lr": rate})
+        self.pace.note_check(time.monotonic() - began)
         self.timings["validate"] += time.monotonic() - began
         return self.history[-1]
 
@@ -285,7 +325,9 @@ class _Run:
         """Adds a batch's gradients, in micro-batches where it has to; the loss, detached."""
         total = torch.zeros((), device=self.device)
         for part_x, part_y in zip(
-            torch.split(x, self.micro), torch.split(y, self.micro), strict=True
+            torch.split(x, self.pieces.training),
+            torch.split(y, self.pieces.training),
+            strict=True,
         ):
             with _precision(self.config, self.device):
                 loss = self._loss(self.network(part_x), part_y)
@@ -302,14 +344,16 @@ class _Run:
             return F.cross_entropy(logits, y.flatten(), label_smoothing=smoothing)
         return F.mse_loss(outputs.float(), y)
 
-    def _check_deadline(self, epoch: int) -> None:
-        now = time.monotonic()
-        if now > self.deadline:
-            raise CandidateFault(
-                FailureKind.TIME_LIMIT,
-                f"in epoch {epoch} of {self.config.epochs}, after {now - self.started:.1f} s of "
-                "training",
-            )
+    def _is_cut_at(self, epoch: int, step: int) -> bool:
+        """Whether the time is up, where training is to halt then. Raises CandidateFault where it
+        is to give up."""
+        if not self.halts:
+            self.pace.check(self._place(epoch))
+            return False
+        return step > 1 and epoch > 1 and self.pace.is_late()
+
+    def _place(self, epoch: int) -> str:
+        return f"in epoch {epoch} of {self.config.epochs}"
 
     def _raise_not_finite(self, loss: float, place: str) -> None:
         raise CandidateFault(FailureKind.NOT_FINITE, f"the loss is {loss} in {place}")

@@ -45,14 +45,19 @@ def check_options(
             raise SettingError(f"a search of a grammar needs {name}: say {example}")
 
 
-def checked_budget(trials: Any, hours: Any) -> Budget:
+def checked_budget(trials: Any, minutes: Any, hours: Any) -> Budget:
     """What may be spent. Raises SettingError."""
     if trials is not None:
         trials = whole("trials", trials, "a whole number from 0 on, or None for no limit")
-    is_number = isinstance(hours, numbers.Real) and not isinstance(hours, bool)
-    if hours is not None and not (is_number and 0 <= float(hours) < math.inf):
-        raise wrong("hours", hours, "a finite number from 0 on, or None for no limit")
-    return Budget(trials, None if hours is None else float(hours))
+    if minutes is not None and hours is not None:
+        raise SettingError("minutes and hours mean the same: give one of them")
+    for name, value in (("minutes", minutes), ("hours", hours)):
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 <= float(value) < math.inf):
+            raise wrong(name, value, "a finite number from 0 on, or None for no limit")
+    if hours is not None:
+        return Budget(trials, 60 * float(hours))
+    return Budget(trials, None if minutes is None else float(minutes))
 
 
 def checked_seed(seed: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,24 +18,29 @@ class Budget:
     Attributes:
         trials: how many candidates are evaluated, failed and rejected ones included; duplicates
             cost nothing. None for no limit.
-        hours: wall-clock time over all sessions of the run. No trial begins after it; those
-            under way end. None for no limit.
+        minutes: wall-clock time of everything over all sessions of the run: reading the data,
+            calibration, search, full training and test. None for no limit.
     """
 
     trials: int | None = None
-    hours: float | None = None
+    minutes: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("trials", self.trials), ("hours", self.hours)):
+        for name, value in (("trials", self.trials), ("minutes", self.minutes)):
             if value is not None and value < 0:
                 raise ValueError(f"a budget of {value} {name}: expected 0 or more")
+
+    @property
+    def seconds(self) -> float:
+        """The wall-clock time in seconds; infinite for no limit."""
+        return math.inf if self.minutes is None else 60 * self.minutes
 
 
 class StopReason(StrEnum):
     """Why a search ended."""
 
     TRIALS = "trials"
-    HOURS = "hours"
+    TIME = "time"
     EXHAUSTED = "exhausted"
     INTERRUPTED = "interrupted"
 

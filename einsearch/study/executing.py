@@ -45,14 +45,14 @@ def executor_section(
 
 
 def executor_maker(
-    section: ExecutorSection, factory: WorkFactory, seconds: float | None
+    section: ExecutorSection, factory: WorkFactory, memory: int | None
 ) -> MakeExecutor:
     """What starts the executor that a user asks for.
 
     Args:
         section: which, and how.
         factory: builds the work.
-        seconds: that one candidate may take by its own clock; None for no limit.
+        memory: bytes that each worker process may hold; None for any number.
 
     Raises:
         EinsearchError: the work cannot be sent to processes. By what is returned: the executor
@@ -60,21 +60,19 @@ def executor_maker(
     """
     if section.name == "local":
         pack(factory)
-    # Work stops itself first; the process is killed where it does not.
-    allowed = None if seconds is None else seconds + max(5.0, 0.1 * seconds)
 
     def make(folder: RunFolder | None) -> Executor:
         if section.name == "inline":
             return InlineExecutor(factory())
         if section.name == "ray":
-            return _on_ray(section, factory, allowed)
+            return _on_ray(section, factory)
         log = None if folder is None else folder.inside(WORKERS_LOG)
-        return LocalExecutor(factory, section.processes or 1, seconds=allowed, log=log)
+        return LocalExecutor(factory, section.processes or 1, memory=memory, log=log)
 
     return make
 
 
-def _on_ray(section: ExecutorSection, factory: WorkFactory, seconds: float | None) -> Executor:
+def _on_ray(section: ExecutorSection, factory: WorkFactory) -> Executor:
     try:
         from einsearch.study.ray.executor import RayExecutor
     except ModuleNotFoundError as error:
@@ -91,6 +89,5 @@ def _on_ray(section: ExecutorSection, factory: WorkFactory, seconds: float | Non
         section.workers,
         resources=resources,
         address=section.address,
-        seconds=seconds,
         wait=section.wait,
     )

@@ -7,6 +7,7 @@ candidate does raises in the driver, and no job is forgotten.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -36,6 +37,8 @@ class Job:
         budget: fidelity (epochs) to evaluate at; None for all there is.
         payload: what else the work needs, such as the decisions.
         waits: whether the work waits at each report until the driver has judged it.
+        seconds: that it may take from its start; None for any number. The work looks at the clock
+            itself; where it does not come back, its process is killed.
     """
 
     number: int
@@ -44,6 +47,7 @@ class Job:
     budget: float | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     waits: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,16 @@ class Executor(Protocol):
         ...
 
 
+def kill_after(seconds: float | None) -> float:
+    """Seconds after which the process of a job is killed. Work that looks at the clock ends by
+    itself a little earlier: a new process costs time.
+
+    Args:
+        seconds: that the job may take; None for any number.
+    """
+    return math.inf if seconds is None else seconds + max(1.0, min(5.0, 0.1 * seconds))
+
+
 def attempt(
     work: Work,
     job: Job,
@@ -219,7 +233,9 @@ def _describe(error: BaseException) -> Failure:
         fault = describe_fault(error)
         return fault.kind, fault.message
     if isinstance(error, MemoryError):
-        return FailureKind.OUT_OF_MEMORY, shorten(str(error) or "MemoryError")
+        return FailureKind.OUT_OF_MEMORY, shorten(
+            str(error)
+        ) or "it asked for more memory than there is for it"
     if isinstance(error, EinsearchError):
         return FailureKind.ERROR, shorten(str(error))
     return FailureKind.ERROR, shorten(f"{type(error).__name__}: {error}")

@@ -5,18 +5,33 @@ Test data are read here and nowhere else in a run; nothing that the search does 
 
 from __future__ import annotations
 
+import math
+import time
+from dataclasses import replace
+from typing import Final
+
 from einsearch.errors import TaskError
 from einsearch.study.events import Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.fulltraining import FullTraining, Row
+from einsearch.study.planning.gate import START, seconds_of_epoch
 from einsearch.study.ranking import best_first
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile
 from einsearch.tasks.base import Task
+from einsearch.trial import Trial
+
+_MARGIN: Final = 1.1
+"""An epoch of the full training may take so many times what one took in the search."""
 
 
 def finish_run(
-    run: Run, file: SpaceFile, task: Task, folder: RunFolder, callbacks: Callbacks
+    run: Run,
+    file: SpaceFile,
+    task: Task,
+    folder: RunFolder,
+    callbacks: Callbacks,
+    until: float = math.inf,
 ) -> None:
     """Trains the best trials in full and writes final.json and their weights.
 
@@ -28,6 +43,8 @@ def finish_run(
         task: whose test data are read.
         folder: of the run.
         callbacks: are told of every training, as notes and reports.
+        until: `time.monotonic()` by which all of it must have ended. Where the epochs asked for
+            do not fit, there are fewer.
 
     Raises:
         RunError: the folder cannot be written.
@@ -35,12 +52,14 @@ def finish_run(
             then, and a later session tests without training.
     """
     chosen = best_first(run.trials, run.directions)[: file.final.top]
+    epochs = file.final.epochs or file.full_training.epochs
     training = FullTraining(
         folder,
         file,
         task,
         run.directions,
-        file.final.epochs or file.full_training.epochs,
+        epochs,
+        epochs,
         file.final.seeds,
         callbacks.on_report,
         callbacks.on_note,
@@ -53,11 +72,13 @@ def finish_run(
         rows[row["number"]] = row
         folder.write_final({"networks": list(rows.values())})
 
-    for trial in chosen:
+    for place, trial in enumerate(chosen):
         if trial.number in done:
             rows[trial.number] = done[trial.number]
         else:
-            training.train(trial, write)
+            seconds = (until - time.monotonic()) / (file.final.seeds * (len(chosen) - place))
+            fitting = fitting_epochs(trial, training.asked, seconds)
+            replace(training, epochs=fitting, seconds=seconds).train(trial, write)
     reasons = [row["untested"] for row in rows.values() if row.get("untested")]
     if reasons:
         raise TaskError(
@@ -65,3 +86,12 @@ def finish_run(
             f"{folder.path}. Nothing was tested: mend the test data, then resume the run (with "
             "accepted changes, where training data are in the same file)"
         )
+
+
+def fitting_epochs(trial: Trial, epochs: int, seconds: float) -> int:
+    """How many epochs of a trial's training fit into so many seconds, at least 1 and at most what
+    is asked for."""
+    one = seconds_of_epoch(trial)
+    if not math.isfinite(seconds) or one <= 0:
+        return epochs
+    return max(1, min(epochs, int((seconds - START) / (_MARGIN * one))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,20 +44,25 @@ class FullTraining:
         task: with its data.
         directions: objectives of the run; of several seeds the one is kept that is best by the
             first of them that training measures.
-        epochs: of each training.
+        asked: epochs of each training, as the user wants them.
+        epochs: of each training, as they fit into the time.
         seeds: how many trainings.
         on_report: is told trial, epoch and metrics.
         on_note: is told what begins.
+        seconds: that each training may take; infinite for any number. It ends in time with what it
+            has learned.
     """
 
     folder: RunFolder
     file: SpaceFile
     task: Task
     directions: Mapping[str, str]
+    asked: int
     epochs: int
     seeds: int
     on_report: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda *_: None)
     on_note: Callable[[str], None] = field(default=lambda _: None)
+    seconds: float = math.inf
 
     @property
     def config(self) -> TrainingConfig:
@@ -75,7 +81,7 @@ class FullTraining:
 
     def is_done(self, row: Row) -> bool:
         """Whether an earlier session trained and tested as this one would."""
-        same = (row["epochs"], row["seeds"]) == (self.epochs, self.seeds)
+        same = (row.get("asked", row["epochs"]), row["seeds"]) == (self.asked, self.seeds)
         return same and not row.get("untested") and row.get("data", self.data) == self.data
 
     def train(self, trial: Trial, write: Callable[[Row], object]) -> Row:
@@ -104,6 +110,7 @@ class FullTraining:
             directions=self.directions,
             keep=files.keep,
             done=done,
+            seconds=self.seconds if math.isfinite(self.seconds) else None,
         )
         if self.task.has_test and trained.best is not None:
             write({**self._row(trial, trained, files), "untested": _CUT_OFF})
@@ -117,6 +124,7 @@ class FullTraining:
             f"training trial {trial.number} in full: {self.epochs} "
             f"epoch{'s' if self.epochs > 1 else ''}, "
             f"{self.seeds} seed{'s' if self.seeds > 1 else ''}{known}"
+            + ("" if self.epochs == self.asked else f"; {self.asked} do not fit into the time left")
         )
 
     def _row(self, trial: Trial, result: FinalResult, files: SeedFiles) -> dict[str, Any]:
@@ -124,6 +132,7 @@ class FullTraining:
         row = {
             "number": trial.number,
             "text": trial.text,
+            "asked": self.asked,
             "epochs": self.epochs,
             "seeds": self.seeds,
             "data": self.data,

@@ -6,16 +6,20 @@ the command line cannot differ.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import EllipsisType
+from typing import Any, Final
 
 from einsearch.compile.given import path_given, spec_given, texts_given, wrong
 from einsearch.derivation.limits import Limits
 from einsearch.errors import EinsearchError, RunError
+from einsearch.evaluate.machine import free_memory, held, held_to, share_out
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
 from einsearch.specs import TensorSpec
@@ -32,7 +36,7 @@ from einsearch.study.arguments import (
     checked_seed,
 )
 from einsearch.study.checkpoints import CheckpointStore
-from einsearch.study.events import Callbacks, StopReason, StudyEnd
+from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
 from einsearch.study.finishing import finish_run
@@ -41,16 +45,20 @@ from einsearch.study.goalchecks import check_constraints
 from einsearch.study.grammarcopy import copied_files, copied_name
 from einsearch.study.importing import folder_of, name_of
 from einsearch.study.learned import keep_learned
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import Options, Payload, run_study
 from einsearch.study.objective import (
     Objective,
     decisions_payload,
     derivation_payload,
     objective_work,
+    program_payload,
 )
 from einsearch.study.opening import begin_journal, drive, new_study
 from einsearch.study.places import find_place
-from einsearch.study.plan import Plan, changed_file, check_stage, plan_file
+from einsearch.study.plan import ENDS, Plan, changed_file, check_stage, plan_file
+from einsearch.study.planning.gate import Gate
+from einsearch.study.planning.spending import add_spent, read_spent
+from einsearch.study.planning.times import Times, divide
 from einsearch.study.pruning import epochs_section, make_scheduler
 from einsearch.study.record import Record
 from einsearch.study.run import Run, open_run
@@ -66,6 +74,10 @@ from einsearch.study.taskfile import (
 )
 from einsearch.study.weights import WeightStore
 from einsearch.study.yamltext import read_yaml, write_yaml
+from einsearch.tasks.base import Task
+
+DEFAULT_TRIALS: Final = 100
+"""Of a search with an objective that is given no budget."""
 
 MANY_TRIALS = 10**9
 """The budget of a search without one."""
@@ -78,6 +90,7 @@ def search_file(
     directory: str | Path | None = None,
     callbacks: Callbacks | None = None,
     storage: str | None = None,
+    began: float | None = None,
     **changes: Any,
 ) -> Run:
     """Runs the search that a search-space file describes, its final training included.
@@ -88,12 +101,15 @@ def search_file(
         directory: run folder, new; None keeps the record in memory.
         callbacks: are told what happens.
         storage: URL of an Optuna storage for the record; None for a journal in the folder.
-        changes: `trials`, `hours`, `seed`, `searcher`, `pruner`, `executor`, `workers`, `address`,
-            `cpus`, `gpus`, `memory`, or any section of the file, in place of what the file says.
+        began: `time.monotonic()` from which the minutes of the budget count; now where None.
+        changes: `trials`, `minutes`, `hours`, `seed`, `searcher`, `pruner`, `executor`, `workers`,
+            `address`, `cpus`, `gpus`, `memory`, or any section of the file, in place of what the
+            file says.
 
     Raises:
         EinsearchError: the file, grammar, task or folder cannot be used.
     """
+    began = time.monotonic() if began is None else began
     callbacks = checked_callbacks(callbacks)
     file = source if isinstance(source, SpaceFile) else load_space_file(source)
     if objective is not None:
@@ -103,8 +119,8 @@ def search_file(
                 f"the search space {source} has a task with data, {file.task['name']}, and an "
                 "objective is given too: leave one of them out"
             )
-    plan = plan_file(changed_file(file, changes), objective)
-    return start(plan, directory, callbacks, storage)
+    plan = plan_file(changed_file(file, changes), objective, measures=True)
+    return start(plan, directory, callbacks, storage, began)
 
 
 def search_grammar(
@@ -113,7 +129,8 @@ def search_grammar(
     *,
     input: TensorSpec | str,
     searcher: str | Mapping[str, Any] = DEFAULT_SEARCHER,
-    trials: int | None = 100,
+    trials: int | EllipsisType | None = ...,
+    minutes: float | None = None,
     hours: float | None = None,
     seed: int = 0,
     directions: Mapping[str, str] | None = None,
@@ -139,7 +156,9 @@ def search_grammar(
             `objective(derivation, stage)`, see `Stage`.
         input: the tensor that enters every network; also as text, "image:3x32x32".
         searcher: name, or {"name": ..., and its options}.
-        trials, hours: the budget; None for no limit.
+        trials: how many candidates are evaluated; None for any number. Where it is left out, 100
+            without a time, and any number with one.
+        minutes, hours: wall-clock time; give one of them, or None for any time.
         seed: of the whole search.
         directions: objective name -> "maximize" or "minimize", the main one first.
         constraints: name of a value or cost -> upper bound that a trial must keep to be best, a
@@ -162,7 +181,10 @@ def search_grammar(
     objective, input = checked_objective(objective), spec_given("input", input)
     seconds, retries = checked_seconds(seconds), checked_retries(retries)
     callbacks = checked_callbacks(callbacks)
-    budget, seed = checked_budget(trials, hours), checked_seed(seed)
+    began = time.monotonic()
+    if isinstance(trials, EllipsisType):
+        trials = DEFAULT_TRIALS if minutes is hours is None else None
+    budget, seed = checked_budget(trials, minutes, hours), checked_seed(seed)
     directions = checked_directions(directions)
     constraints, limits = checked_constraints(constraints), checked_limits(limits)
     seeds = texts_given("seeds", seeds, '["relu >> linear(10)"]')
@@ -187,8 +209,8 @@ def search_grammar(
         constraints=constraints,
         searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),
         budget={
-            "trials": MANY_TRIALS if trials is hours is None else budget.trials,
-            "hours": budget.hours,
+            "trials": MANY_TRIALS if trials is budget.minutes is None else budget.trials,
+            "minutes": budget.minutes,
             "epochs": None if epochs is None else epochs.model_dump(),
         },
         executor=section.model_dump(exclude_defaults=True) | {"name": section.name},
@@ -204,18 +226,21 @@ def search_grammar(
         budget=budget,
         seed=seed,
         retries=retries,
-        executor=executor_maker(section, factory, seconds),
+        executor=executor_maker(section, factory, section.memory),
         is_inline=section.name == "inline",
         files={SPACE: settings, **copied_files(grammar)},
         constraints=constraints,
         epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
         objective=objective,
+        gate=Gate(_times(budget, section.processes or 1), seconds),
     )
-    return start(plan, directory, callbacks, storage)
+    return start(plan, directory, callbacks, storage, began)
 
 
-def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storage: Any) -> Run:
-    """Starts a new run. Raises EinsearchError."""
+def start(
+    plan: Plan, directory: str | Path | None, callbacks: Callbacks, storage: Any, began: float
+) -> Run:
+    """Starts a new run whose minutes count from `began`. Raises EinsearchError."""
     if storage is not None and not isinstance(storage, str):
         raise wrong("storage", storage, "the URL of an Optuna storage, such as sqlite:///all.db")
     folder = None
@@ -228,7 +253,7 @@ def start(plan: Plan, directory: str | Path | None, callbacks: Callbacks, storag
         folder = RunFolder.create(
             path_given("directory", directory), files, storage, study, begin, name
         )
-    return _go_on(plan, folder, callbacks, storage if folder is None else None)
+    return _go_on(plan, folder, callbacks, storage if folder is None else None, began)
 
 
 def resume(
@@ -240,6 +265,7 @@ def resume(
     trust: bool = False,
     storage: str | None = None,
     callbacks: Callbacks | None = None,
+    began: float | None = None,
     **changes: Any,
 ) -> Run:
     """Goes on with a run, up to its budget.
@@ -255,8 +281,10 @@ def resume(
             on it counts as made here.
         storage: URL of the record's storage, in place of what the folder says.
         callbacks: are told what happens.
-        changes: `trials`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or `memory`,
-            in place of what the run was started with. `trials` and `hours` hold from then on.
+        began: as of `search_file`.
+        changes: `trials`, `minutes`, `hours`, `executor`, `workers`, `address`, `cpus`, `gpus` or
+            `memory`, in place of what the run was started with. The first three hold from then on,
+            and count what was spent before.
 
     Raises:
         RunError: there is no such run, it is being driven by another process, its data are not
@@ -267,21 +295,22 @@ def resume(
     objective = None if objective is None else checked_objective(objective)
     callbacks = checked_callbacks(callbacks)
     folder = RunFolder(path_given("directory", directory), storage)
+    began = time.monotonic() if began is None else began
     written = load_space_file(folder.path / SPACE)
     imported = _imported(written.task)
     if imported is not None and objective is None and not trust:
         folder.check_objective(imported)
     file = located(folder, written, data)
-    plan = plan_file(changed_file(file, changes), objective)
+    plan = plan_file(changed_file(file, changes), objective, measures=True)
     found = plan.fingerprint()
     if not accept_changes:
         check_unchanged(folder, found)
-    kept = changed_file(file, {name: changes.get(name) for name in ("trials", "hours")})
+    kept = changed_file(file, {name: changes.get(name) for name in ENDS})
     files = {} if kept is written else {SPACE: kept.text}
     if recorded_fingerprint(folder) != found:
         files[TASK] = task_text(plan.spec, plan.task, found)
     going = Going(files, imported, trusts=trust)
-    return _go_on(plan, folder, callbacks, None, going)
+    return _go_on(plan, folder, callbacks, None, began, going)
 
 
 @dataclass(frozen=True)
@@ -304,6 +333,7 @@ def _go_on(
     folder: RunFolder | None,
     callbacks: Callbacks,
     storage: str | None,
+    began: float,
     going: Going | None = None,
 ) -> Run:
     """Drives a run: a new one, or with `going` one that was begun before."""
@@ -321,7 +351,7 @@ def _go_on(
             store = _checkpoints(plan, folder)
             executor = plan.executor(folder)
             try:
-                end = _study(plan, driving.record, folder, executor, store, callbacks)
+                end = _study(plan, driving.record, folder, executor, store, callbacks, began)
             finally:
                 executor.close()
         run = Run(driving.record, folder)
@@ -329,7 +359,7 @@ def _go_on(
             keep_learned(plan, driving.record, folder, callbacks)
         is_whole = end.reason is not StopReason.INTERRUPTED
         if is_whole and plan.file is not None and plan.task is not None and folder is not None:
-            finish_run(run, plan.file, plan.task, folder, callbacks)
+            _finish(plan, run, plan.file, plan.task, folder, callbacks, began)
     return run if folder is None else open_run(folder.path, folder.given_storage)
 
 
@@ -357,6 +387,7 @@ def _study(
     executor: Executor,
     checkpoints: CheckpointStore,
     callbacks: Callbacks,
+    began: float,
 ) -> StudyEnd:
     store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
     epochs, full = plan.epochs or (None, 0)
@@ -366,8 +397,10 @@ def _study(
         scheduler=make_scheduler(epochs, full, plan.directions, checkpoints),
         retries=plan.retries,
         callbacks=callbacks,
-        payload=derivation_payload if plan.is_inline else decisions_payload,
+        payload=_payload(plan),
         keep=None if store is None else store.offer,
+        gate=plan.gate,
+        spent=time.monotonic() - began,
     )
     searcher = partial(make_searcher, plan.searcher, plan.space, plan.seed)
     return run_study(searcher, executor, record, plan.budget, options)
@@ -387,6 +420,40 @@ def _imported(task: Mapping[str, Any]) -> str | None:
     folder = task.get("folder")
     place = "" if folder is None else f" of {Path(folder).resolve()}"
     return f"{task['objective']}{place}"
+
+
+def _finish(
+    plan: Plan,
+    run: Run,
+    file: SpaceFile,
+    task: Task,
+    folder: RunFolder,
+    callbacks: Callbacks,
+    began: float,
+) -> None:
+    """The full training, inside what is left of the budget and of the machine's memory. A run that
+    is resumed after its time was up gets as much as was planned for it."""
+    times, now = plan.gate.times, time.monotonic()
+    until = math.inf
+    if times is not None:
+        before = read_spent(run.record).total - (now - began)
+        until = max(began + times.total - times.closing - max(0.0, before), now + 0.5 * times.final)
+    share = share_out(1, free_memory())
+    with held_to(None if share.worker is None else held() + share.worker):
+        finish_run(run, file, task, folder, callbacks, until)
+    add_spent(run.record, final=time.monotonic() - now)
+
+
+def _payload(plan: Plan) -> Payload:
+    """What jobs carry: a task wants the network, an objective of the user's the derivation."""
+    if plan.task is not None:
+        return program_payload
+    return derivation_payload if plan.is_inline else decisions_payload
+
+
+def _times(budget: Budget, workers: int) -> Times | None:
+    """How the minutes of an objective of the user's are divided."""
+    return None if budget.minutes is None else divide(budget.seconds, workers, 1, 1, 0)
 
 
 def _settings(**sections: Any) -> str:

@@ -10,6 +10,7 @@ import atexit
 import math
 import pickle
 import queue
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -23,6 +24,7 @@ from einsearch.study.executor import (
     Judge,
     Report,
     WorkFactory,
+    kill_after,
     shorten,
 )
 from einsearch.study.packing import Packed, pack
@@ -32,6 +34,10 @@ from einsearch.trial import FailureKind
 
 _MOST_STARTS: Final = 3
 """Workers that may be killed in a row while they start, before the machine is given up."""
+_SECONDS_BETWEEN_SIZES: Final = 0.1
+"""Between looks at how much memory workers hold: an allocator fills a gigabyte in that time."""
+_SPARE: Final = 1.05
+"""Of its share, at which a worker is killed: its own allocator stops it before."""
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 """Between looks at whether workers live: a child of theirs can keep the pipe of a dead one open."""
 
@@ -42,11 +48,10 @@ class LocalExecutor:
     Args:
         factory: builds the work in each process. Picklable, or packed.
         workers: processes.
-        seconds: that a job may run before its process is killed; None for no limit. Work that
-            looks at the clock itself should stop a little earlier: a new process costs seconds.
         threads: that numerical libraries may use in each process.
-        memory: bytes that each process may use before it is killed, looked at once a second where
-            the system tells; None for no limit.
+        memory: bytes that each process may hold; None for no limit. Its allocator gives an error
+            beyond that. Where it gets round that, by children or memory that others share, it is
+            killed.
         log: file that the processes' output is appended to; None leaves it on the terminal.
 
     Raises:
@@ -58,17 +63,13 @@ class LocalExecutor:
         factory: WorkFactory | Packed,
         workers: int = 1,
         *,
-        seconds: float | None = None,
         threads: int = 1,
         memory: int | None = None,
         log: Path | None = None,
     ) -> None:
         packed = factory if isinstance(factory, Packed) else pack(factory)
         self.judge: Judge | None = None
-        self._settings = Settings(packed, threads, log)
-        self._seconds = math.inf if seconds is None else seconds
-        self._memory = memory
-        self._looked = -math.inf
+        self._settings = Settings(packed, threads, memory, log)
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -77,7 +78,10 @@ class LocalExecutor:
         self._workers: list[WorkerProcess] = []
         # Otherwise the exit of a driver that forgot to close waits for work that never ends.
         atexit.register(self.close)
+        self._closed = threading.Event()
         self._hire()
+        if memory is not None:
+            threading.Thread(target=self._watch, args=(memory,), daemon=True).start()
 
     @property
     def capacity(self) -> int:
@@ -93,7 +97,6 @@ class LocalExecutor:
             while (event := self._next_event(0.0)) is not None:
                 self._handle(*event)
             self._stop_overdue()
-            self._stop_oversized()
             self._assign()
             if self._arrived:
                 return self._deliver(self._arrived.popleft())
@@ -111,6 +114,7 @@ class LocalExecutor:
 
     def close(self) -> None:
         atexit.unregister(self.close)
+        self._closed.set()
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
@@ -196,25 +200,21 @@ class LocalExecutor:
             self._hire()
         for worker in self._workers:
             if self._waiting and worker.is_ready and worker.job is None:
-                worker.take(self._waiting.popleft(), self._seconds)
+                job = self._waiting.popleft()
+                worker.take(job, kill_after(job.seconds))
 
     def _stop_overdue(self) -> None:
         for worker in list(self._workers):
             if time.monotonic() >= worker.deadline:
-                message = f"killed after {self._seconds:g} s"
+                message = f"killed after {time.monotonic() - worker.began:.3g} s"
                 self._fail(worker, (FailureKind.TIME_LIMIT, message))
                 self._dismiss(worker)
 
-    def _stop_oversized(self) -> None:
-        now = time.monotonic()
-        if self._memory is None or now - self._looked < _SECONDS_BETWEEN_LOOKS:
-            return
-        self._looked = now
-        for worker in list(self._workers):
-            if worker.job is not None and (used := worker.memory()) > self._memory:
-                message = f"killed at {used / 1e9:.2f} GB of memory, of {self._memory / 1e9:.2f} GB"
-                self._fail(worker, (FailureKind.OUT_OF_MEMORY, message))
-                self._dismiss(worker)
+    def _watch(self, share: int) -> None:
+        """A thread: the driver may be busy for longer than memory takes to fill."""
+        while not self._closed.wait(_SECONDS_BETWEEN_SIZES):
+            for worker in list(self._workers):
+                worker.end_beyond(int(_SPARE * share))
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Takes note of the death of a worker."""

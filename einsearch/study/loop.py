@@ -17,17 +17,21 @@ from typing import Any, Final
 
 from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import RunError
+from einsearch.primitives.program import Program
 from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
+from einsearch.study.ending import TIME_UP, explain_end
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.exhausting import Untried
 from einsearch.study.objective import decisions_payload
+from einsearch.study.planning.gate import Gate
+from einsearch.study.planning.spending import Spending, add_spent, read_spent
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
 from einsearch.study.resuming import MakeSearcher, rebuild
-from einsearch.study.scheduling import Scheduler
-from einsearch.trial import Trial, TrialState
+from einsearch.study.scheduling import Promotion, Scheduler
+from einsearch.trial import FailureKind, Trial, TrialState
 
 MAX_DUPLICATES: Final = 300
 """So many proposals in a row that repeat earlier ones end a search: nothing new is left, or the
@@ -54,7 +58,9 @@ class Options:
         payload: what jobs carry beside text and seed.
         keep: takes the weights of complete trials.
         max_duplicates: see `MAX_DUPLICATES`.
-        clock: seconds, for the budget of hours.
+        clock: seconds, for a budget of time.
+        gate: says which candidates may begin, and how long they may take.
+        spent: seconds of this session before the study, which the budget counts.
     """
 
     seed: int = 0
@@ -67,6 +73,8 @@ class Options:
     keep: Keep | None = None
     max_duplicates: int = MAX_DUPLICATES
     clock: Callable[[], float] = time.monotonic
+    gate: Gate = field(default_factory=Gate)
+    spent: float = 0.0
 
 
 def run_study(
@@ -123,8 +131,11 @@ class _Study:
         self.scheduler = options.scheduler
         self.known = Known(record.trials)
         self.spent = count_spent(record.trials)
-        self.elapsed_before = record.elapsed
-        self.began = options.clock()
+        self.elapsed_before = max(record.elapsed, read_spent(record).total)
+        self.began = options.clock() - options.spent
+        self.gate = options.gate
+        self.turned_down = 0
+        self.clock = Spending(options.clock)
         self.running: dict[int, Job] = {}
         self.attempts: Counter[int] = Counter()
 
@@ -132,6 +143,11 @@ class _Study:
     def elapsed(self) -> float:
         """Seconds of searching, over all sessions."""
         return self.elapsed_before + self.options.clock() - self.began
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the search must have ended; infinite where it need not."""
+        return min(self.budget.seconds, self.gate.search_end) - self.elapsed
 
     @property
     def left(self) -> float:
@@ -152,6 +168,7 @@ class _Study:
             raise
         end = StudyEnd(reason, self._explain(reason))
         self.record.write_attribute("end", {"reason": str(reason), "message": end.message})
+        self._note_spending()
         self.callbacks.on_end(end)
         return end
 
@@ -162,29 +179,38 @@ class _Study:
         if note:
             self.callbacks.on_note(note)
         self.scheduler.restore(self.record.entries)
+        self.gate.learn_all(self.record.trials)
         self.executor.judge = self._judge if self.scheduler.judges else None
         for trial in self.record.trials:
             if not trial.state.is_finished:
                 self._admit(trial, None)
         self._close(self.left)
         while (reason := self._fill()) is None or self.running:
-            self._handle(self.executor.next_finished())
+            self._wait()
         self._close(-1)
         return reason
+
+    def _wait(self) -> None:
+        """Takes in what happens next; where the time is up before, ends what is under way."""
+        left = self.seconds_left
+        event = self.executor.next_finished(None if math.isinf(left) else max(0.0, left))
+        self.clock.add(self.executor.capacity)
+        if event is None and self.seconds_left <= 0:
+            self._call_time()
+        else:
+            self._handle(event)
 
     def _fill(self) -> StopReason | None:
         """Promotes and proposes until every worker has a job, and some wait; why it cannot, if the
         search is to end."""
         while len(self.running) < with_spare(self.executor.capacity):
             reason = self._stop_reason()
-            if reason is StopReason.HOURS:
+            if reason is StopReason.TIME:
                 return reason
             is_last = reason is not None and not self.running
             promotion = self.scheduler.promotion(is_last=is_last)
             if promotion is not None:
-                trial = self.record.promote(promotion.number, promotion.budget)
-                self.callbacks.on_proposal(trial)
-                self._submit(trial, None)
+                self._promote(promotion)
             elif reason is not None:
                 return reason
             else:
@@ -193,20 +219,33 @@ class _Study:
 
     def _stop_reason(self) -> StopReason | None:
         """Why no other trial may begin."""
-        hours = self.budget.hours
-        if hours is not None and self.elapsed >= hours * 3600:
-            return StopReason.HOURS
+        if self.seconds_left <= 0:
+            return StopReason.TIME
         if self.left == 0:
             return StopReason.TRIALS
         return StopReason.EXHAUSTED if self._is_exhausted() else None
 
     def _is_exhausted(self) -> bool:
         """Whether all networks were tried, or the searcher finds no other."""
+        if self.turned_down >= self.options.max_duplicates:
+            return True
         if not self.known.in_a_row and not self.untried.looks_small():
             return False
         if self.known.originals and self.untried.is_nothing(self.known):
             return True
         return self.known.in_a_row >= self.options.max_duplicates
+
+    def _promote(self, promotion: Promotion) -> None:
+        """Lets a paused trial go on, or gives it up where the time does not suffice."""
+        trial = self.record.entries[promotion.number].trial
+        objection = self.gate.may_go_on(trial, promotion.budget, self.seconds_left)
+        if objection:
+            self.scheduler.drop(trial.number)
+            self.record.close_trial(replace(trial, reason=f"{trial.reason}; {objection}"))
+            return
+        trial = self.record.promote(promotion.number, promotion.budget)
+        self.callbacks.on_proposal(trial)
+        self._submit(trial, None)
 
     def _propose(self) -> None:
         began = time.perf_counter()
@@ -220,6 +259,14 @@ class _Study:
         if original is not None:
             done = self.record.propose_finished(repeat_trial(trial, original), self.elapsed)
             self._tell(done)
+            return
+        verdict = self.gate.judge(trial, program_of(proposal.derivation), self.seconds_left)
+        trial = replace(trial, metrics={**trial.metrics, **verdict.metrics})
+        self.turned_down = self.turned_down + 1 if verdict.reason else 0
+        if verdict.reason:
+            turned_down = replace(trial, state=TrialState.REJECTED, reason=verdict.reason)
+            self.spent += 1
+            self._tell(self.record.propose_finished(turned_down, self.elapsed))
             return
         trial = self.record.propose(trial)
         self.callbacks.on_proposal(trial)
@@ -249,7 +296,8 @@ class _Study:
     def _submit(self, trial: Trial, derivation: Any | None) -> None:
         carried = {**self.options.payload(trial, derivation), **self.scheduler.start(trial)}
         waits = self.scheduler.judges
-        job = Job(trial.number, trial.text, trial.seed, trial.budget, carried, waits)
+        seconds = self.gate.allowed(trial, self.seconds_left)
+        job = Job(trial.number, trial.text, trial.seed, trial.budget, carried, waits, seconds)
         self.running[trial.number] = job
         self.executor.submit(job)
 
@@ -296,12 +344,29 @@ class _Study:
         keep = self.options.keep
         if keep is not None and result.weights is not None and done.state is TrialState.COMPLETE:
             keep(done, result.weights)
-        done = self._finish(done)
-        del self.running[event.number]
-        self.spent += len(self.record.entries[event.number].tellings) == 1
-        for number in self.known.release(event.number):
-            self._finish(repeat_trial(self.record.entries[number].trial, done))
+        self._end(done)
         self._close(self.left)
+
+    def _end(self, trial: Trial) -> None:
+        """Records the result of what was under way, and that of those that waited for it."""
+        done = self._finish(trial)
+        del self.running[trial.number]
+        self.spent += len(self.record.entries[trial.number].tellings) == 1
+        for number in self.known.release(trial.number):
+            self._finish(repeat_trial(self.record.entries[number].trial, done))
+
+    def _call_time(self) -> None:
+        """The time is up: what is under way ends, with the values that it had before, if any."""
+        for number in list(self.running):
+            self.executor.cancel(number)
+            entry = self.record.entries[number]
+            if entry.tellings:
+                before = entry.tellings[-1].trial
+                self.scheduler.drop(number)
+                self._end(replace(before, reason=f"{before.reason}; {TIME_UP}"))
+            else:
+                failure = (FailureKind.TIME_LIMIT, TIME_UP)
+                self._conclude(Finished(number, None, failure, False, 0.0))
 
     def _close(self, left: float) -> None:
         """Gives up trials that will not go on."""
@@ -316,6 +381,7 @@ class _Study:
 
     def _tell(self, trial: Trial) -> None:
         self.searcher.tell(trial)
+        self.gate.learn(trial)
         self.callbacks.on_trial(trial)
 
     def _cancel(self) -> None:
@@ -323,12 +389,14 @@ class _Study:
             self.executor.cancel(number)
 
     def _explain(self, reason: StopReason) -> str:
-        if reason is StopReason.TRIALS:
-            return f"the budget of {_counted(self.budget.trials or 0)} is spent"
-        if reason is StopReason.HOURS:
-            return f"the budget of {self.budget.hours:g} hours is spent"
-        if reason is StopReason.INTERRUPTED:
-            return f"interrupted; under way and run again on resume: {_counted(len(self.running))}"
+        return explain_end(reason, self.budget, len(self.running), self._exhausted)
+
+    def _exhausted(self) -> str:
+        if self.turned_down >= self.options.max_duplicates:
+            return (
+                f"{self.turned_down} candidates in a row were turned down, the last one as "
+                f"{self.record.trials[-1].reason}: give it more minutes, or set lower limits"
+            )
         if self.untried.is_nothing(self.known):
             number = self.known.originals
             return (
@@ -339,6 +407,14 @@ class _Study:
             f"{self.known.originals} architectures seen"
         )
 
+    def _note_spending(self) -> None:
+        self.clock.add(self.executor.capacity)
+        search = self.elapsed - self.elapsed_before - self.options.spent
+        spent = {"start": self.options.spent, "search": search, "workers": self.clock.workers}
+        add_spent(self.record, **spent)
 
-def _counted(trials: int) -> str:
-    return f"{trials} trial{'' if trials == 1 else 's'}"
+
+def program_of(derivation: Any) -> Program | None:
+    """The program of a derivation; spaces of other things have none."""
+    program = getattr(derivation, "program", None)
+    return program if isinstance(program, Program) else None

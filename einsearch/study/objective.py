@@ -100,6 +100,12 @@ def decisions_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]
     return {"decisions": trial.decisions}
 
 
+def program_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:
+    """What jobs of a task carry: the network, so that nobody reads its text again. After an
+    interruption, which took it, the text is enough."""
+    return {} if derivation is None else {"program": derivation.program}
+
+
 def derivation_payload(trial: Trial, derivation: Any | None) -> Mapping[str, Any]:
     """What jobs carry within the process: the derivation itself, or after an interruption, which
     took it, the decisions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
@@ -16,6 +16,7 @@ from einsearch.study.events import Budget
 from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
 from einsearch.study.folder import SPACE
+from einsearch.study.forking import start_server
 from einsearch.study.goalchecks import check_constraints, check_metrics
 from einsearch.study.grammarcopy import copied_files, copied_name, import_folder
 from einsearch.study.importing import import_objective
@@ -24,6 +25,8 @@ from einsearch.study.objective import (
     objective_work,
     takes_stage,
 )
+from einsearch.study.planning.gate import Gate
+from einsearch.study.planning.outline import Outline, outline_file, plain_gate
 from einsearch.study.pruning import pruner_given
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
@@ -31,6 +34,9 @@ from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
 from einsearch.tasks.fingerprint import data_fingerprint, function_fingerprint
 from einsearch.tasks.registry import make_task
+
+ENDS: Final = ("trials", "minutes", "hours")
+"""What may end a search, as callers name it."""
 
 DEFAULT_OBJECTIVE = {"value": "maximize"}
 """What a number that an objective returns is called, and which way is better."""
@@ -56,6 +62,8 @@ class Plan:
         files: texts that go into the run folder.
         file, task: of a search-space file; None for an objective.
         objective: of the user's; None for a task.
+        gate: which candidates may begin, and how long they may take.
+        outline: what fits into the budget of a search-space file; None where nobody asked.
     """
 
     grammar: Grammar
@@ -74,6 +82,8 @@ class Plan:
     file: SpaceFile | None = None
     task: Task | None = None
     objective: Objective | None = None
+    gate: Gate = field(default_factory=Gate)
+    outline: Outline | None = None
 
     def fingerprint(self) -> dict[str, str]:
         """Of the data and the sources that scores hang on. Raises TaskError."""
@@ -82,18 +92,26 @@ class Plan:
         return {} if self.objective is None else function_fingerprint(self.objective)
 
 
-def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
+def plan_file(
+    file: SpaceFile, objective: Objective | None = None, *, measures: bool = False
+) -> Plan:
     """Everything that a search-space file asks for, loaded and checked.
 
     Args:
         file: the file.
         objective: takes the place of the one that the file names.
+        measures: whether the device is measured, in two seconds, and what fits into the budget is
+            decided. Without that the file is only checked.
 
     Raises:
         EinsearchError: something of it cannot be used.
     """
     grammar = load_file_grammar(file)
+    if measures and file.executor.name == "local":
+        start_server(trains=file.objective is None)
     task = None if file.objective is not None else make_task(file.task, file.base)
+    outline = outline_file(file, task) if measures and task is not None else None
+    file = file if outline is None else outline.file
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     scores: Objective | None = None
@@ -113,7 +131,6 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         seeds=seeds,
         sizes=sizes,  # type: ignore[arg-type]
     )
-    seconds = file.trial.seconds
     epochs = file.budget.epochs
     if task is not None:
         # Nodes of a cluster may not have the files: there the data itself travels.
@@ -122,9 +139,8 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
             source,
             file.base,
             file.full_training,
-            seconds,
             measures_latency="latency" in directions or "latency" in file.constraints,
-            memory=file.executor.memory,
+            memory=file.executor.memory if outline is None else outline.shares.worker,
             gpu=file.executor.gpus if 0 < file.executor.gpus < 1 else 1.0,
         )
     else:
@@ -137,10 +153,12 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         space=space,
         searcher=file.searcher,
         directions=directions,
-        budget=Budget(file.budget.trials, file.budget.hours),
+        budget=file.budget.whole,
         seed=file.seed,
         retries=file.trial.retries,
-        executor=executor_maker(file.executor, factory, seconds),
+        executor=executor_maker(
+            file.executor, factory, None if outline is None else outline.shares.worker
+        ),
         is_inline=file.executor.name == "inline",
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
         constraints=file.constraints,
@@ -148,6 +166,8 @@ def plan_file(file: SpaceFile, objective: Objective | None = None) -> Plan:
         file=file,
         task=task,
         objective=scores,
+        gate=plain_gate(file) if outline is None else outline.gate,
+        outline=outline,
     )
 
 
@@ -181,18 +201,20 @@ def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:
     """A file with what a caller says in place of what it says; None changes nothing.
 
     Args:
-        changes: `trials`, `hours`, `pruner`, `workers`, `address`, `cpus`, `gpus`, `memory`, or
-            any section.
+        changes: `trials`, `minutes`, `hours`, `pruner`, `workers`, `address`, `cpus`, `gpus`,
+            `memory`, or any section. Each of the first three takes the place of whatever the
+            file says of when the search ends.
 
     Raises:
         SettingError: one of them is wrong.
     """
     sections: dict[str, Any] = {}
+    ends = {name: changes[name] for name in ENDS if changes.get(name) is not None}
     for name, value in changes.items():
         if value is None:
             continue
-        if name in ("trials", "hours"):
-            sections.setdefault("budget", {})[name] = value
+        if name in ENDS:
+            sections.setdefault("budget", {}).update({**dict.fromkeys(ENDS), **ends})
         elif name == "pruner":
             sections.setdefault("budget", {})["epochs"] = _changed_epochs(file, value)
         elif name in ("workers", "address", "cpus", "gpus", "memory"):

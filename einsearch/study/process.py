@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import queue
 import signal
@@ -15,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from einsearch.evaluate.machine import resident_with_children
+from einsearch.numbers import memory
 from einsearch.study.executor import Failure, Job
+from einsearch.study.forking import worker_context
 from einsearch.study.keeper import has_keeper
 from einsearch.study.mainmodule import without_main
 from einsearch.study.worker import Answer, Message, Settings, run_worker
@@ -53,13 +55,14 @@ class WorkerProcess:
         process: the process.
         is_ready: whether it has built its work.
         pid: of the process that works, below `process`; None until it is ready.
+        overgrown: bytes that it held when it was ended for holding too many; None otherwise.
         job: what it runs, or None.
         began: `time.monotonic()` when the job was sent.
         deadline: when the job must have ended.
     """
 
     def __init__(self, settings: Settings, events: queue.SimpleQueue[Event]) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = worker_context()
         self.connection, theirs = context.Pipe()
         # No daemon, which could not have children: data loaders want some.
         self.process = context.Process(target=run_worker, args=(theirs, settings), daemon=False)
@@ -68,6 +71,7 @@ class WorkerProcess:
         theirs.close()
         self.is_ready = False
         self.pid: int | None = None
+        self.overgrown: int | None = None
         self.job: Job | None = None
         self.began = math.inf
         self.deadline = math.inf
@@ -108,15 +112,20 @@ class WorkerProcess:
         """Why the process ended; one that only closed its pipe is killed."""
         self.process.join(_SECONDS_TO_END)
         self.kill()
+        if self.overgrown is not None:
+            message = f"killed as it held {memory(self.overgrown)}, more than its share"
+            return Death((FailureKind.OUT_OF_MEMORY, message), False)
         has_memory_kill = count_memory_kills() > self._kills_before
         return explain_death(self.process.exitcode or 0, has_memory_kill=has_memory_kill)
 
-    def memory(self) -> int:
-        """Bytes that the process holds in memory; 0 where the system does not tell."""
-        with suppress(OSError, ValueError, IndexError):
-            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-            return int(pages) * os.sysconf("SC_PAGE_SIZE")
-        return 0
+    def end_beyond(self, most: int) -> None:
+        """Ends the process if it and its children hold more bytes than that. Called from any
+        thread."""
+        if self.pid is None or (used := resident_with_children(self.pid)) <= most:
+            return
+        self.overgrown = used
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def kill(self) -> None:
         """Ends the process, its children, and theirs, at once."""

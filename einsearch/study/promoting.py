@@ -85,6 +85,10 @@ class PromotingScheduler(Scheduler):
         number, rung = found
         return Promotion(number, float(self._rungs.epochs[rung]))
 
+    def drop(self, number: int) -> None:
+        self._ladder.drop(number)
+        self._store.remove(number)
+
     def close(self, left: float) -> Mapping[int, str]:
         numbers = self._ladder.open if left < 0 else self._ladder.hopeless(left)
         reasons = {}

@@ -14,8 +14,17 @@ from einsearch.trial import Trial, TrialState
 
 
 def complete_trials(trials: Iterable[Trial]) -> list[Trial]:
-    """Those with values of their own, in order; duplicates have their original's."""
-    return [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    """Those with values of their own, in order; duplicates have their original's.
+
+    Where a search ended before any was trained in full, those that were trained longest.
+    """
+    found = list(trials)
+    complete = [trial for trial in found if trial.state is TrialState.COMPLETE]
+    if complete:
+        return complete
+    paused = [trial for trial in found if trial.state is TrialState.PRUNED and trial.values]
+    longest = max((trial.budget or 0.0 for trial in paused), default=0.0)
+    return [trial for trial in paused if (trial.budget or 0.0) == longest]
 
 
 def by_main_objective(trials: Iterable[Trial], directions: Mapping[str, str]) -> list[Trial]:

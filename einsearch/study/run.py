@@ -132,7 +132,7 @@ class Run:
     @property
     def state(self) -> str:
         """ "running" while a driver is at work; else how the last session ended: "trials",
-        "hours", "exhausted" or "interrupted" (a killed one too)."""
+        "time", "exhausted" or "interrupted" (a killed one too)."""
         if self.folder is not None and is_locked(self.folder.path):
             return "running"
         end = self.record.read_attribute("end")

@@ -73,6 +73,9 @@ class Scheduler:
         """
         return None
 
+    def drop(self, number: int) -> None:
+        """A paused or running trial does not go on, whatever the others do."""
+
     def close(self, left: float) -> Mapping[int, str]:
         """Gives up paused trials that cannot go on any more.
 

@@ -30,10 +30,14 @@ from einsearch.files import expanded
 from einsearch.resources import find_resource
 from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import TensorSpec, parse_spec
+from einsearch.study.events import Budget
 from einsearch.study.quantities import Bound, Bytes, Count, IntRange
 from einsearch.study.yamltext import read_yaml, write_yaml
 
 VERSION: Final = 1
+
+DEFAULT_MINUTES: Final = 10.0
+"""The budget of a search that is given none."""
 
 
 class _Section(BaseModel):
@@ -106,19 +110,35 @@ class BudgetSection(_Section):
 
     Attributes:
         trials: candidates; None for any number.
-        hours: wall-clock time; None for any time.
+        minutes, hours: wall-clock time of everything, full training and test included; None for
+            any time. 10 minutes where nothing else ends the search.
         epochs: which candidates are trained in full; None for all of them.
     """
 
     trials: Annotated[Count, Field(ge=1)] | None = None
+    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     epochs: EpochsSection | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ends(cls, given: Any) -> Any:
+        ends = ("trials", "minutes", "hours")
+        if isinstance(given, Mapping) and all(given.get(name) is None for name in ends):
+            return {**given, "minutes": DEFAULT_MINUTES}
+        return given
+
     @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if self.trials is None and self.hours is None:
-            raise ValueError("the search would never end: give trials or hours")
+    def _has_one_time(self) -> Self:
+        if self.minutes is not None and self.hours is not None:
+            raise ValueError("minutes and hours mean the same: give one of them")
         return self
+
+    @property
+    def whole(self) -> Budget:
+        """As a search takes it."""
+        minutes = self.minutes if self.hours is None else 60 * self.hours
+        return Budget(self.trials, minutes)
 
 
 class ExecutorSection(_Section):
@@ -169,11 +189,12 @@ class TrialSection(_Section):
     """One candidate.
 
     Attributes:
-        seconds: that its evaluation may take; None for no limit.
+        seconds: that its evaluation may take at most; None where that follows from the budget
+            and from what it was predicted to take.
         retries: further attempts where the machine was at fault.
     """
 
-    seconds: float | None = Field(default=600.0, gt=0, allow_inf_nan=False)
+    seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     retries: int = Field(default=1, ge=0)
 
 
@@ -224,7 +245,7 @@ class SpaceFile(_Section):
     ) = None
     constraints: dict[str, Bound] = Field(default={})
     searcher: Mapping[str, Any] = Field(default={"name": DEFAULT_SEARCHER})
-    budget: BudgetSection = BudgetSection(trials=100)
+    budget: BudgetSection = BudgetSection()
     executor: ExecutorSection = ExecutorSection()
     trial: TrialSection = TrialSection()
     final: FinalSection = FinalSection()

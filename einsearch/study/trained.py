@@ -162,7 +162,7 @@ def train_in_full(
     task = make_task(file.task, file.base)
     if not accept_changes:
         check_unchanged(folder, data_fingerprint(task, file.task, file.base))
-    training = FullTraining(folder, file, task, run.directions, wanted, seeds)
+    training = FullTraining(folder, file, task, run.directions, wanted, wanted, seeds)
 
     def write(row: Row) -> None:
         others = [

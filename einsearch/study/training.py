@@ -24,7 +24,6 @@ class TrainingWork:
         base: folder that relative paths of the task start from.
         training: of every candidate. A job with a budget halts after so many of its epochs, and
             one with a checkpoint goes on from there.
-        seconds: that one job may take, looked at between steps; None for no limit.
         measures_latency: whether candidates are timed, too.
         memory: bytes that the process of a worker may use; None for any number.
         gpu: share of a GPU's memory that it may use, where others use the rest.
@@ -33,7 +32,6 @@ class TrainingWork:
     task: Mapping[str, Any] | Task
     base: Path
     training: TrainingConfig
-    seconds: float | None = None
     measures_latency: bool = False
     memory: int | None = None
     gpu: float = 1.0
@@ -55,10 +53,10 @@ class TrainingWork:
             until = None if job.budget is None else round(job.budget)
             checkpoint = job.payload.get("checkpoint")
             candidate = Candidate(
-                job.text,
+                job.payload.get("program", job.text),
                 self.training,
                 job.seed,
-                self.seconds,
+                job.seconds,
                 keep_weights=until is None or until >= self.training.epochs,
                 until=until,
                 checkpoint=checkpoint,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.machine import hold_to
 from einsearch.files import open_append
 from einsearch.shown import shown
 from einsearch.study.executor import (
@@ -86,11 +87,13 @@ class Settings:
     Attributes:
         factory: unpacked only once the threads are limited.
         threads: that numerical libraries may use.
+        memory: bytes that the process may hold; None for any number.
         log: file that its output is appended to; None for the driver's.
     """
 
     factory: Packed
     threads: int
+    memory: int | None
     log: Path | None
 
 
@@ -133,6 +136,7 @@ def _build_work(settings: Settings) -> Work:
     _limit_threads(settings.threads)
     work = factory()
     _limit_threads(settings.threads)
+    hold_to(settings.memory)
     return work
 
 

@@ -64,9 +64,9 @@ def test_time_left_goes_by_the_trials_of_this_session(clock: Clock) -> None:
     assert board.left == pytest.approx(4 * 30 / 2)
 
 
-def test_time_left_is_no_more_than_the_budget_of_hours(clock: Clock) -> None:
+def test_time_left_is_no_more_than_the_budget_of_time(clock: Clock) -> None:
     board = Board(clock)
-    board.on_start([], DIRECTIONS, Budget(trials=1000, hours=0.01))
+    board.on_start([], DIRECTIONS, Budget(trials=1000, minutes=0.6))
     clock.now += 20
     board.on_trial(trial(0, values={"loss": 1.0}))
     assert board.left == pytest.approx(36 - 20)

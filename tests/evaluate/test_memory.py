@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from einsearch.cost import DEFAULT, features, predict
 from einsearch.evaluate import memory
 from einsearch.evaluate.candidate import Job, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
-from einsearch.evaluate.memory import Allowance, free_memory, keep_to, micro_batch
+from einsearch.evaluate.memory import MARGIN, Allowance, Pieces, free_memory, keep_to, pieces
 from einsearch.evaluate.training import Evaluation, train
-from einsearch.graph.graph import ArchitectureGraph
+from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 from einsearch.trial import TrialState
@@ -32,6 +31,7 @@ def task() -> Task:
 
 
 def trained(task: Task, micro: int | None) -> Evaluation:
+    size = None if micro is None else Pieces(micro, 4 * micro)
     channels, height, width = task.input.shape
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -41,55 +41,66 @@ def trained(task: Task, micro: int | None) -> Evaluation:
             nn.Flatten(),
             nn.Linear(8 * height * width, 4),
         )
-    return train(network, task, CONFIG, 3, micro=micro)
+    return train(network, task, CONFIG, 3, pieces=size)
+
+
+def peak(program: Program, task: Task, size: int, *, training: bool = True) -> int:
+    """Bytes that are predicted for so many examples at a time."""
+    found = features(program, output=task.output)
+    batch = CONFIG.batch if training else size
+    return int(predict(found, DEFAULT, batch=batch, micro=size, training=training).peak_bytes)
+
+
+def fitting(program: Program, task: Task, available: int | None) -> Pieces:
+    return pieces(features(program, output=task.output), CONFIG, available)
 
 
 class TestPrediction:
-    def test_pieces_shrink_with_memory(self, task: Task) -> None:
+    @pytest.mark.parametrize("size", [1, 7, 20, 63, 64])
+    def test_the_largest_pieces_that_fit(self, task: Task, size: int) -> None:
         program = series(task.input, *LAYERS)
-        each = memory._BACKWARD * ArchitectureGraph(program).activation_memory
-        sizes = [micro_batch(program, CONFIG, int(n * each)) for n in (8, 20, 50, 100, 10_000)]
-        assert sizes == sorted(sizes)
-        assert 1 <= sizes[0] < 8
-        assert 0.7 * 20 < sizes[1] <= 20
-        assert sizes[-1] == 64
-        assert micro_batch(program, CONFIG, None) == 64
+        found = fitting(program, task, math.ceil(peak(program, task, size) / MARGIN) + 1)
+        assert found.training >= size
+        if found.training < CONFIG.batch:
+            more = peak(program, task, found.training + 1)
+            assert more > peak(program, task, size)
+
+    def test_pieces_of_evaluation_shrink_by_themselves(self, task: Task) -> None:
+        """A batch of evaluation is four times that of training, and has to fit as well."""
+        program = series(task.input, *LAYERS)
+        room = math.ceil(peak(program, task, 1) / MARGIN) + 1
+        found = fitting(program, task, room)
+        kept = 3 * 4 * features(program, output=task.output).parameters
+        assert found.evaluation < 4 * CONFIG.batch
+        most = peak(program, task, found.evaluation, training=False)
+        assert most + kept <= MARGIN * room
+
+    def test_without_a_bound_batches_are_whole(self, task: Task) -> None:
+        assert fitting(series(task.input, *LAYERS), task, None) == Pieces(64, 256)
 
     def test_more_weights_leave_less(self, task: Task) -> None:
         small = series(task.input, ("flatten",), ("linear", 8))
         large = series(task.input, ("flatten",), ("linear", 4096))
-        parameters = ArchitectureGraph(large).parameters
-        available = 4 * 4 * parameters + 1_500_000
-        assert micro_batch(large, CONFIG, available) < micro_batch(small, CONFIG, available)
+        room = math.ceil(peak(large, task, 3) / MARGIN) + 1
+        assert fitting(large, task, room).training < fitting(small, task, room).training
 
     def test_what_never_fits_is_said(self, task: Task) -> None:
-        with pytest.raises(CandidateFault, match=r"needs [\d.]+ kB for one .* 1 kB are free"):
-            micro_batch(series(task.input, *LAYERS), CONFIG, 1000)
-
-    def test_free_memory_of_this_machine(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        device = torch.device("cpu")
-        listed = tmp_path / "meminfo"
-        listed.write_text("MemTotal: 9 kB\nMemAvailable:     7 kB\n")
-        monkeypatch.setattr(memory, "_MEMINFO", listed)
-        assert free_memory(device) == 7 * 1024
-        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
-        assert free_memory(device) is None
+        with pytest.raises(CandidateFault, match=r"needs [\d.]+ MB for one .* 1 kB are free"):
+            fitting(series(task.input, *LAYERS), task, 1000)
 
     def test_free_memory_of_a_process_that_may_not_use_all(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        device, page = torch.device("cpu"), os.sysconf("SC_PAGE_SIZE")
-        listed = tmp_path / "meminfo"
-        listed.write_text(f"MemAvailable: {100 * page // 1024} kB\n")
-        monkeypatch.setattr(memory, "_MEMINFO", listed)
-        monkeypatch.setattr(memory, "_STATM", holding(tmp_path, 10))
-        assert free_memory(device, Allowance(30 * page)) == 20 * page
-        assert free_memory(device, Allowance(300 * page)) == 100 * page // 1024 * 1024
-        assert free_memory(device, Allowance(5 * page)) == 0
-        monkeypatch.setattr(memory, "_STATM", tmp_path / "missing")
-        assert free_memory(device, Allowance(30 * page)) == 30 * page
+        device = torch.device("cpu")
+        monkeypatch.setattr(memory, "free_memory_of_machine", lambda: 100)
+        monkeypatch.setattr(memory, "held", lambda: 10)
+        assert free_memory(device) == 100
+        assert free_memory(device, Allowance(30)) == 20
+        assert free_memory(device, Allowance(300)) == 100
+        assert free_memory(device, Allowance(5)) == 0
+        monkeypatch.setattr(memory, "free_memory_of_machine", lambda: None)
+        assert free_memory(device, Allowance(30)) == 20
+        assert free_memory(device) is None
 
     def test_free_memory_of_a_share_of_a_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """As CUDA counts: what is allocated, what its allocator holds, what is free of all."""
@@ -116,21 +127,14 @@ class TestPrediction:
         assert said == [(0.25, None)]
 
 
-def holding(folder: Path, pages: int) -> Path:
-    """A file that says so many pages are held, as Linux writes it."""
-    path = folder / "statm"
-    path.write_text(f"5000 {pages} 100 1 0 900 0\n")
-    return path
-
-
 @pytest.mark.parametrize("micro", [1, 7, 32, 63])
 def test_pieces_give_the_gradients_of_the_batch(task: Task, micro: int) -> None:
-    whole, pieces = trained(task, None), trained(task, micro)
-    for one, other in zip(whole.history, pieces.history, strict=True):
+    whole, cut = trained(task, None), trained(task, micro)
+    for one, other in zip(whole.history, cut.history, strict=True):
         assert math.isclose(one["train_loss"], other["train_loss"], rel_tol=1e-4)
     for name, weights in whole.weights.items():
         assert torch.allclose(
-            torch.from_numpy(weights), torch.from_numpy(pieces.weights[name]), atol=2e-3
+            torch.from_numpy(weights), torch.from_numpy(cut.weights[name]), atol=2e-3
         )
 
 
@@ -140,16 +144,16 @@ def test_pieces_that_hold_the_batch_change_no_bit(task: Task) -> None:
 
 class TestCandidate:
     @pytest.fixture(autouse=True)
-    def an_empty_process(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(memory, "_STATM", holding(tmp_path, 0))
+    def an_empty_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "held", lambda: 0)
 
     def test_it_trains_in_the_pieces_that_fit(self, task: Task) -> None:
         program = series(task.input, *LAYERS)
         whole = evaluate_candidate(Job(program, CONFIG), task)
-        each = int(memory._BACKWARD * ArchitectureGraph(program).activation_memory)
-        small = evaluate_candidate(Job(program, CONFIG, allowance=Allowance(10 * each)), task)
+        room = Allowance(math.ceil(peak(program, task, 5) / MARGIN) + 1)
+        small = evaluate_candidate(Job(program, CONFIG, allowance=room), task)
         assert "micro_batch" not in whole.metrics
-        assert 1 <= small.metrics["micro_batch"] < 10
+        assert 5 <= small.metrics["micro_batch"] < 64
         assert abs(whole.metrics["accuracy"] - small.metrics["accuracy"]) < 0.05
 
     def test_one_that_never_fits_fails_before_it_trains(self, task: Task) -> None:

@@ -241,7 +241,7 @@ def test_a_loss_that_is_not_finite_is_a_fault_with_its_place(good_calls: int, pl
 
 
 def test_a_passed_deadline_is_a_fault_with_its_place() -> None:
-    with pytest.raises(CandidateFault, match=r"in epoch 1 of 3, after .* s of training") as caught:
+    with pytest.raises(CandidateFault, match=r"in epoch 1 of 3, after .* s, allowed 0 s") as caught:
         train(
             linear_net(3, 1), make_task("waves"), TrainingConfig(epochs=3), 0,
             deadline=time.monotonic() - 1,

@@ -231,18 +231,18 @@ def test_workers_that_are_many_find_a_job_that_waits(capacity: int, jobs: int) -
     assert max(seen) == jobs - 1, "the one that ended is gone, and all others are there"
 
 
-def test_hours_count_over_sessions_and_what_is_under_way_ends() -> None:
+def test_minutes_count_over_sessions_and_what_is_under_way_ends() -> None:
     time = iter(range(0, 10**6, 100))
     record = memory()
     run = lambda: run_study(  # noqa: E731  the same call twice
         lambda: Climber(SPACE, seed=3),
         Workers(capacity=2),
         record,
-        Budget(hours=1),
+        Budget(minutes=60),
         Options(describe=describe, clock=lambda: float(next(time))),
     )
     end = run()
-    assert end == StudyEnd(StopReason.HOURS, "the budget of 1 hours is spent")
+    assert end == StudyEnd(StopReason.TIME, "the search has used its part of 60 minutes")
     assert all(t.state.is_finished for t in record.trials)
     assert record.elapsed >= 3600
     count = len(record.trials)

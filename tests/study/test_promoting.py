@@ -274,7 +274,7 @@ class TestEnds:
         ]
         assert record.study.trials[full.number].state is OptunaState.FAIL
 
-    def test_hours_end_it_where_it_stands(self) -> None:
+    def test_time_ends_it_where_it_stands(self) -> None:
         time = iter(range(10**6))
         record = memory()
         scheduler = PromotingScheduler(RUNGS, DIRECTIONS, CheckpointStore())
@@ -282,10 +282,10 @@ class TestEnds:
             lambda: Climber(SPACE, seed=3),
             inline(Staged()),
             record,
-            Budget(hours=0.01),
+            Budget(minutes=0.6),
             Options(describe=describe, scheduler=scheduler, clock=lambda: float(next(time))),
         )
-        assert end.reason is StopReason.HOURS
+        assert end.reason is StopReason.TIME
         assert not any(entry.is_open for entry in record.entries)
 
     def test_an_exhausted_space_is_trained_to_the_end(self) -> None:

@@ -64,7 +64,7 @@ def test_everything_but_grammar_and_task_has_a_default() -> None:
     assert space.limits == Limits()
     assert space.training == TrainingConfig()
     assert space.searcher["name"] == DEFAULT_SEARCHER
-    assert (space.budget.trials, space.budget.hours) == (100, None)
+    assert (space.budget.trials, space.budget.hours, space.budget.minutes) == (None, None, 10)
     assert (space.budget.epochs, space.constraints) == (None, {})
     assert space.full_training == space.training
     assert (space.executor.name, space.executor.processes) == ("local", usable_cores())
@@ -74,7 +74,7 @@ def test_everything_but_grammar_and_task_has_a_default() -> None:
         None,
         None,
     )
-    assert (space.trial.seconds, space.trial.retries, space.seed) == (600.0, 1, 0)
+    assert (space.trial.seconds, space.trial.retries, space.seed) == (None, 1, 0)
     assert (space.final.top, space.final.epochs, space.final.seeds) == (1, None, 1)
 
 
@@ -298,7 +298,10 @@ def test_several_mistakes_are_counted() -> None:
         ),
         ("searcher: {population: 5}", "3:11: a searcher needs a name: {name: evolution}; found"),
         ("searcher: [evolution]", "3:11: searcher is a list: expected keys with values"),
-        ("budget: {}", "3:9: budget: the search would never end: give trials or hours"),
+        (
+            "budget: {minutes: 1, hours: 1}",
+            "3:9: budget: minutes and hours mean the same: give one of them",
+        ),
         ("budget: {trials: 0}", "3:18: budget.trials is 0: expected at least 1"),
         ("budget: {hours: 0}", "3:17: budget.hours is 0: expected more than 0"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import multiprocessing
 import os
 import signal
@@ -153,6 +154,22 @@ def hoard() -> NoReturn:
         time.sleep(0.01)
 
 
+def hoard_shared() -> NoReturn:
+    """The same with memory that no limit of the process counts."""
+    held = mmap.mmap(-1, 4_000_000_000)
+    while True:
+        held.write(b"x" * 20_000_000)
+        time.sleep(0.01)
+
+
+def hoard_in_a_child() -> None:
+    """The same in a child process, which inherits no memory but the limit."""
+    child = os.fork()
+    if child == 0:
+        hoard_shared()
+    os.waitpid(child, 0)
+
+
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
     time.sleep(60)
@@ -199,6 +216,8 @@ WAYS: Mapping[str, Callable[[Job, ReportBack], Any]] = {
     "quit": lambda job, report: os._exit(7),
     "interrupt": lambda job, report: os.kill(os.getpid(), signal.SIGINT),
     "hoard": lambda job, report: hoard(),
+    "hoard-shared": lambda job, report: hoard_shared(),
+    "hoard-in-a-child": lambda job, report: hoard_in_a_child(),
     "print": lambda job, report: print(f"said by job {job.number}", flush=True),
 }
 

@@ -60,7 +60,6 @@ class RayExecutor:
         address: of the cluster, "auto" for the one of this machine; None for that of the
             environment variable RAY_ADDRESS, or else a cluster on this machine that lives as
             long as the executor.
-        seconds: that a job may run before its process is killed; None for no limit.
         wait: seconds that the cluster may have no node for a worker, as one that scales itself.
 
     Raises:
@@ -74,7 +73,6 @@ class RayExecutor:
         *,
         resources: Resources | None = None,
         address: str | None = None,
-        seconds: float | None = None,
         wait: float = 0.0,
     ) -> None:
         self.judge: Judge | None = None
@@ -94,7 +92,7 @@ class RayExecutor:
         try:
             self._head = ray.get_runtime_context().gcs_address
             arrays = [ray.put(array) for array in packed.arrays]
-            self._arguments = (packed.content, arrays, seconds, tuple(sys.path))
+            self._arguments = (packed.content, arrays, tuple(sys.path))
             self._class = actor_class(self._resources)
             self._room_since = time.monotonic()
             self._survey()

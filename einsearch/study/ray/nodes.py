@@ -18,7 +18,8 @@ class Resources:
     Attributes:
         cpus: cores; also the threads that numerical libraries may use, at least one.
         gpus: GPUs; a fraction shares one.
-        memory: bytes, more than which it may not use; None reserves none.
+        memory: bytes, more than which it may not hold; None reserves none, and allows a worker its
+            part of what is free on its node.
         custom: further resources of Ray by name, such as {"highmem": 1}.
     """
 

@@ -45,7 +45,6 @@ class Supervisor:
 
     Args:
         factory: builds the work.
-        seconds: that a job may run before its process is killed; None for no limit.
         threads: that numerical libraries may use.
         memory: bytes that the process may use before it is killed; None for no limit.
     """
@@ -53,11 +52,10 @@ class Supervisor:
     def __init__(
         self,
         factory: Packed,
-        seconds: float | None = None,
         threads: int = 1,
         memory: int | None = None,
     ) -> None:
-        self._executor = LocalExecutor(factory, 1, seconds=seconds, threads=threads, memory=memory)
+        self._executor = LocalExecutor(factory, 1, threads=threads, memory=memory)
         self._lock = threading.Lock()
         self._cancelled: set[int] = set()
         self._answers: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()

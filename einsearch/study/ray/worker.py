@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, Final, cast
 
 import ray
 
+from einsearch.evaluate.machine import free_memory, share_out
 from einsearch.study.executor import Job
 from einsearch.study.packing import Packed
 from einsearch.study.ray.nodes import Resources
@@ -25,14 +27,11 @@ def actor_class(resources: Resources) -> Any:
     """The remote side: a `Supervisor` over the factory's arrays as the node's store holds them."""
 
     class Actor:
-        def __init__(
-            self, content: bytes, arrays: list[Any], seconds: float | None, path: tuple[str, ...]
-        ) -> None:
+        def __init__(self, content: bytes, arrays: list[Any], path: tuple[str, ...]) -> None:
             # Where this machine has the driver's folders, its modules are found in them.
             sys.path += [place for place in path if place not in sys.path and Path(place).is_dir()]
             factory = Packed(content, tuple(ray.get(arrays)))
-            threads, memory = resources.threads, resources.memory
-            self.supervisor = Supervisor(factory, seconds, threads, memory)
+            self.supervisor = Supervisor(factory, resources.threads, share_of(resources))
 
         def run(self, job: Job, ticket: int) -> Iterator[Said]:
             yield from self.supervisor.run(job, ticket)
@@ -60,6 +59,15 @@ def actor_class(resources: Resources) -> Any:
         concurrency_groups={"control": 1},
     )
     return decorate(Actor)
+
+
+def share_of(resources: Resources) -> int | None:
+    """Bytes that a worker of this node may hold: what it asks for, or its part of what is free."""
+    if resources.memory is not None:
+        return resources.memory
+    cores = os.cpu_count() or 1
+    workers = max(1, int(cores / resources.cpus)) if resources.cpus else cores
+    return share_out(workers, free_memory()).worker
 
 
 class Worker:
