@@ -10,6 +10,7 @@ import typer
 from einsearch.cli.options import JsonOption
 from einsearch.cli.output import print_facts, print_json, print_table
 from einsearch.cli.search import MinutesOption, TrialsOption, WorkersOption, find_space
+from einsearch.cli.terminal import say
 from einsearch.errors import EinsearchError
 from einsearch.numbers import count, duration
 from einsearch.numbers import memory as readable
@@ -67,13 +68,13 @@ def _print(
     from einsearch.study.typical import quantiles
 
     print_facts(_facts(made, outline, rungs))
-    print()
+    say()
     epochs = outline.gate.forecaster.training.epochs
     columns = ("step", "epoch", f"{epochs} epochs", "memory", "network", "")
     rows = [_row(one, epochs) for one in (*seeds, *quantiles(draws))]
     print_table(columns, rows, numbers=4)
     turned_down = sum(bool(one.objection) for one in draws)
-    print(f"\n{len(draws)} draws were looked at, {turned_down} of them would be turned down.")
+    say(f"\n{len(draws)} draws were looked at, {turned_down} of them would be turned down.")
 
 
 def _facts(made: Plan, outline: Outline, rungs: list[Rung]) -> dict[str, str]:

@@ -91,6 +91,8 @@ class Outcome:
         history: the same for every epoch that ended, failed candidates' too.
         seconds: wall-clock time of everything.
         timings: seconds by phase: build, train, validate.
+        costs: `step_seconds`, the mean of the training steps, and `peak_memory`, bytes on top of
+            what the process held before, as measured here.
         weights: those that gave `metrics`; None after a failure, or if they are not kept.
         start: epochs that were trained before, as the checkpoint had them.
         checkpoint: what training goes on from; None unless it halted on the way.
@@ -103,6 +105,7 @@ class Outcome:
     history: tuple[Mapping[str, float], ...] = ()
     seconds: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
     weights: Weights | None = None
     start: int = 0
     checkpoint: bytes | None = None
@@ -141,6 +144,7 @@ class _Candidate:
         self.timings: dict[str, float] = {}
         self.start = 0
         self.measured: dict[str, float] = {}
+        self.costs: dict[str, float] = {}
         self.history: list[Mapping[str, float]] = []
         self.peak = Peak()
         self.program: Program | None = None
@@ -182,6 +186,7 @@ class _Candidate:
             history=evaluation.history,
             seconds=time.monotonic() - self.began,
             timings={**self.timings, **evaluation.timings},
+            costs=self.costs,
             weights=evaluation.weights if self.job.keep_weights else None,
             start=self.start,
             checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
@@ -246,9 +251,9 @@ class _Candidate:
         device = find_device(self.job.training.device)
         peak = peak_of(device, self.peak)
         if evaluation.step_seconds > 0:
-            self.measured["step_seconds"] = evaluation.step_seconds
+            self.costs["step_seconds"] = evaluation.step_seconds
         if peak is not None:
-            self.measured["peak_memory"] = float(peak)
+            self.costs["peak_memory"] = float(peak)
 
     def _measure(self) -> None:
         assert self.network is not None

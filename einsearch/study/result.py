@@ -56,7 +56,7 @@ def from_outcome(outcome: Outcome) -> Result:
         state=outcome.state,
         values=outcome.metrics if outcome.state is not TrialState.FAILED else {},
         reason=outcome.reason,
-        metrics={**outcome.metrics, "history": list(outcome.history)},
+        metrics={**outcome.metrics, **outcome.costs, "history": list(outcome.history)},
         timings=outcome.timings,
         budget=float(outcome.epochs),
         weights=outcome.weights,

@@ -23,6 +23,7 @@ COMMANDS = [
     "export",
     "format",
     "learned",
+    "plan",
     "primitives",
     "report",
     "resume",

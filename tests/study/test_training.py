@@ -25,9 +25,9 @@ GOOD = "linear(16) >> relu >> linear(16) >> relu"
 """A network for points of the plane."""
 
 
-def work(seconds: float | None = None, **training: Any) -> TrainingWork:
+def work(**training: Any) -> TrainingWork:
     settings: Mapping[str, Any] = {"epochs": 2, "batch": 32, **training}
-    return TrainingWork(TASK, Path(), TrainingConfig(**settings), seconds)
+    return TrainingWork(TASK, Path(), TrainingConfig(**settings))
 
 
 def run(executor: Executor, job: Job) -> tuple[Finished, list[Report]]:
@@ -72,16 +72,16 @@ def test_a_budget_is_a_number_of_epochs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "made", "reason"),
+    ("job", "made", "reason"),
     [
-        ("linear(8) >> conv2d(3, 3)", work(), "error: "),
-        ("linear(4) >> nonsense", work(), "error: "),
-        (GOOD, work(seconds=0.0), "time-limit: "),
-        (GOOD, work(lr=1e30, clip=None), "not-finite: "),
+        (Job(0, "linear(8) >> conv2d(3, 3)"), work(), "error: "),
+        (Job(0, "linear(4) >> nonsense"), work(), "error: "),
+        (Job(0, GOOD, seconds=0.0), work(), "time-limit: "),
+        (Job(0, GOOD), work(lr=1e30, clip=None), "not-finite: "),
     ],
 )
-def test_failures_are_results(text: str, made: TrainingWork, reason: str) -> None:
-    failed = result(Job(0, text), made)
+def test_failures_are_results(job: Job, made: TrainingWork, reason: str) -> None:
+    failed = result(job, made)
     assert failed.state is TrialState.FAILED
     assert failed.reason.startswith(reason)
     assert failed.weights is None
