@@ -13,7 +13,7 @@ from typing import Any
 from einsearch.compile.fuse import Fusion, find_fusions
 from einsearch.errors import EinsearchError
 from einsearch.graph.simplify import simplify
-from einsearch.primitives.base import Layer
+from einsearch.primitives.base import Layer, layer_of
 from einsearch.primitives.program import INPUT, Call, Program, Ref
 from einsearch.specs import Bundle, describe
 
@@ -106,7 +106,7 @@ class _Planner:
             self.slots[Ref(INPUT, port)] = port
         steps = []
         for number, call in enumerate(self.program.calls):
-            layer = call.primitive.layer(call.specs, call.args)
+            layer = layer_of(call.primitive, call.specs, call.args)
             self.names.append(self._module(call, layer))
             if number not in self.absorbed:
                 steps.append(self._step(number, call, layer))

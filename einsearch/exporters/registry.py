@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import difflib
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import TypeVar
 
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter
+from einsearch.plugins import RegistrationError, check_class, is_same, load_plugins, lost_plugin
 
 _REGISTRY: dict[str, Exporter] = {}
 _E = TypeVar("_E", bound=type[Exporter])
 
 
 def register(cls: _E) -> _E:
-    """Class decorator that makes an exporter known under its name."""
-    if cls.name in _REGISTRY and type(_REGISTRY[cls.name]).__qualname__ != cls.__qualname__:
-        raise ValueError(f"an exporter named {cls.name} is registered already")
+    """Class decorator that makes an exporter known under its name.
+
+    Raises:
+        RegistrationError: it lacks something, or another one has its name.
+    """
+    check_class("exporter", cls, Exporter)
+    if cls.name in _REGISTRY and not is_same(type(_REGISTRY[cls.name]), cls):
+        raise RegistrationError(f"an exporter named {cls.name} is registered already")
     _REGISTRY[cls.name] = cls()
     return cls
 
@@ -30,8 +35,7 @@ def _load_all() -> None:
     import einsearch.exporters.python_source
     import einsearch.exporters.weights  # noqa: F401  registers what ships with einsearch
 
-    for entry in entry_points(group="einsearch.exporters"):
-        entry.load()
+    load_plugins("einsearch.exporters")
 
 
 def all_exporters() -> dict[str, Exporter]:
@@ -51,4 +55,5 @@ def get_exporter(name: str) -> Exporter:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"{lost}; " if (lost := lost_plugin(name)) else hint
     raise ExportError(f"no export format is named {name}; {hint}there are {', '.join(known)}")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import abc
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, Final, TypeVar
 
 from einsearch.errors import ArgumentError, ShapeError
+from einsearch.plugins import RegistrationError, check_class, is_same, load_plugins, lost_plugin
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, bind, signature
 from einsearch.primitives.signals import Signal as Signal
 from einsearch.primitives.work import Work, usual_work
@@ -140,8 +141,9 @@ class Primitive(abc.ABC):
         """
 
     @abc.abstractmethod
-    def layer(self, specs: Bundle, args: Arguments) -> Layer:
-        """The PyTorch layer. Tensors carry the batch as axis 0."""
+    def layer(self, specs: Bundle, args: Arguments) -> Layer | Callable[..., Any]:
+        """The PyTorch layer. Tensors carry the batch as axis 0. A function, or a class of modules
+        without arguments, stands for the `Layer` that it makes."""
 
     @abc.abstractmethod
     def signal(
@@ -249,6 +251,26 @@ def cost(primitive: Primitive, args: Arguments, specs: Bundle) -> Cost:
     )
 
 
+def layer_of(primitive: Primitive, specs: Bundle, args: Arguments) -> Layer:
+    """How a call runs in PyTorch. What `layer` may give in place of a `Layer`: a class of modules
+    that is constructed without arguments, and a function that is called with the tensors.
+
+    Raises:
+        ArgumentError: it gives something else.
+    """
+    found: Any = primitive.layer(specs, args)
+    if isinstance(found, Layer):
+        return found
+    if isinstance(found, type):
+        return Layer.module(found)
+    if inspect.isroutine(found):
+        return Layer.function(found)
+    raise ArgumentError(
+        f"layer of the primitive {primitive.name} gives {type(found).__name__}: expected "
+        "Layer.module(cls, *args), Layer.function(function, *args), or a plain function"
+    )
+
+
 @lru_cache(maxsize=4096)
 def expressions_of(kind: type[Primitive]) -> tuple[Parameter, ...]:
     """The parameters of a primitive that take an expression; most have none."""
@@ -260,9 +282,14 @@ _P = TypeVar("_P", bound=type[Primitive])
 
 
 def register(cls: _P) -> _P:
-    """Class decorator that makes a primitive known under its name."""
-    if cls.name in _REGISTRY and type(_REGISTRY[cls.name]).__qualname__ != cls.__qualname__:
-        raise ValueError(f"a primitive named {cls.name} is registered already")
+    """Class decorator that makes a primitive known under its name.
+
+    Raises:
+        RegistrationError: it lacks something, or another one has its name.
+    """
+    check_class("primitive", cls, Primitive)
+    if cls.name in _REGISTRY and not is_same(type(_REGISTRY[cls.name]), cls):
+        raise RegistrationError(f"a primitive named {cls.name} is registered already")
     _REGISTRY[cls.name] = cls()
     return cls
 
@@ -271,8 +298,7 @@ def register(cls: _P) -> _P:
 def _load_all() -> None:
     import einsearch.primitives.families  # noqa: F401  registers what ships with einsearch
 
-    for entry in entry_points(group="einsearch.primitives"):
-        entry.load()
+    load_plugins("einsearch.primitives")
 
 
 def all_primitives() -> dict[str, Primitive]:
@@ -297,6 +323,7 @@ def get_primitive(name: str) -> Primitive:
     if primitive is None:
         near = difflib.get_close_matches(name, _REGISTRY, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f": {lost}" if (lost := lost_plugin(name)) else hint
         raise ArgumentError(f"no primitive is named {name}{hint}")
     return primitive
 

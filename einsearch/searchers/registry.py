@@ -7,11 +7,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from einsearch.errors import SearcherError
 from einsearch.grammar.modules import nearest
+from einsearch.plugins import RegistrationError, check_class, is_same, load_plugins, lost_plugin
 from einsearch.searchers.base import Searcher, SearchSpace
 
 DEFAULT_SEARCHER = "guided-evolution"
@@ -25,10 +25,14 @@ def register_searcher(searcher: _S) -> _S:
 
     The keyword-only parameters of its `__init__`, with type hints and defaults, are the options
     that a user may give.
+
+    Raises:
+        RegistrationError: it lacks something, or another one has its name.
     """
+    check_class("searcher", searcher, Searcher)
     name = searcher.name
-    if name in _REGISTRY and _REGISTRY[name].__qualname__ != searcher.__qualname__:
-        raise ValueError(f"a searcher named {name} is registered already")
+    if name in _REGISTRY and not is_same(_REGISTRY[name], searcher):
+        raise RegistrationError(f"a searcher named {name} is registered already")
     _REGISTRY[name] = searcher
     return searcher
 
@@ -47,8 +51,7 @@ def _load_all() -> None:
     import einsearch.searchers.portfolio
     import einsearch.searchers.random  # noqa: F401  registers what ships with einsearch
 
-    for entry in entry_points(group="einsearch.searchers"):
-        entry.load()
+    load_plugins("einsearch.searchers")
 
 
 def all_searchers() -> dict[str, type[Searcher]]:
@@ -86,7 +89,9 @@ def check_searcher(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]
         raise SearcherError(f"a searcher needs a name: {{name: evolution}}; found {given}")
     known = all_searchers()
     if name not in known:
-        raise SearcherError(f"no searcher is named {name}: {_advice(name, list(known))}")
+        raise SearcherError(
+            f"no searcher is named {name}: {lost_plugin(name) or _advice(name, list(known))}"
+        )
     options = searcher_options(name)
     for key in given:
         if key not in options:

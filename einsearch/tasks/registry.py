@@ -6,12 +6,12 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
 from einsearch.errors import TaskError
 from einsearch.files import expanded
+from einsearch.plugins import RegistrationError, is_same, load_plugins, lost_plugin
 from einsearch.tasks.base import Task
 
 Factory = Callable[..., Task]
@@ -25,9 +25,14 @@ _F = TypeVar("_F", bound=Factory)
 def register_task(name: str) -> Callable[[_F], _F]:
     """Decorator that makes a factory known under `name`."""
 
+    if not isinstance(name, str):
+        raise RegistrationError('a task needs a name: @register_task("mine")')
+
     def register(factory: _F) -> _F:
-        if name in _REGISTRY and _REGISTRY[name].__qualname__ != factory.__qualname__:
-            raise ValueError(f"a task named {name} is registered already")
+        if not callable(factory):
+            raise RegistrationError(f"the task {name} is no function: {factory!r}")
+        if name in _REGISTRY and not is_same(_REGISTRY[name], factory):
+            raise RegistrationError(f"a task named {name} is registered already")
         _REGISTRY[name] = factory
         return factory
 
@@ -41,8 +46,7 @@ def _load_all() -> None:
     import einsearch.tasks.digits
     import einsearch.tasks.generated  # noqa: F401  registers what ships with einsearch
 
-    for entry in entry_points(group="einsearch.tasks"):
-        entry.load()
+    load_plugins("einsearch.tasks")
 
 
 def all_tasks() -> dict[str, Factory]:
@@ -66,7 +70,9 @@ def check_task(config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         raise TaskError(f"a task needs a name: {{name: digits}}; found {options}")
     factories = all_tasks()
     if name not in factories:
-        raise TaskError(f"no task is named {name}{_advice(name, factories)}")
+        lost = lost_plugin(name)
+        why = f": {lost}" if lost else _advice(name, factories)
+        raise TaskError(f"no task is named {name}{why}")
     return name, _checked(name, factories[name], options)
 
 
