@@ -7,20 +7,28 @@ expression) gives None, and nothing is said about what follows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any, Final, NamedTuple
 
+from einsearch.derivation.driving import Walk, drive
+from einsearch.derivation.relevance import relevant_slots
 from einsearch.derivation.values import COMPARE
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
+from einsearch.primitives.outputs import outputs_value
 
 _MOST_NUMBERS: Final = 24
 """Larger sets of numbers are treated as unknown."""
 _LARGEST_FOLLOWED: Final = 64
 """So are larger numbers: they are sizes, not numbers of tensors."""
+_MOST_TENSORS: Final = 4096
 _MOST_ROUNDS: Final = 16
+_MOST_CASES: Final = 256
+"""Values that a rule is called with; further ones are treated as unknown."""
 
 Numbers = frozenset[int] | None
 """Possible numbers of tensors; None where nothing is known; empty where nothing arrives yet."""
@@ -70,6 +78,7 @@ class _Run:
 
     def __init__(self, grammar: Grammar) -> None:
         self._rules = grammar.rules
+        self._relevant = relevant_slots(grammar.rules)
         self.leaving: dict[_Case, Numbers] = {}
         self.taken: set[Any] = set()
         self.refused: dict[Any, Mismatch] = {}
@@ -78,6 +87,7 @@ class _Run:
     def visit(self, start: _Case) -> None:
         """Runs every case that can be reached."""
         pending, seen = [start], {start}
+        self._environments: dict[str, set[Any]] = {}
         while pending:
             case = pending.pop()
             rule = self._rules[case.rule]
@@ -86,40 +96,54 @@ class _Run:
                 environment = (*environment, _known(binding.body, environment))
             self._file = rule.file
             self._found: list[_Case] = []
-            self.leaving[case] = self._out(rule.body, environment, case.arriving)
+            self._memo: dict[Any, Numbers] = {}
+            self.leaving[case] = drive(self._out(rule.body, environment, case.arriving))
             for called in self._found:
                 if called not in seen:
                     seen.add(called)
                     pending.append(called)
 
-    def _out(self, node: e.Expression, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+    def _out(self, node: e.Expression, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
+        # Within one rule body the environment is the same everywhere.
+        key = (node, arriving)
+        if key not in self._memo:
+            self._memo[key] = yield self._walked(node, environment, arriving)
+        return self._memo[key]
+
+    def _walked(self, node: e.Expression, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
         if isinstance(node, e.PrimitiveCall):
-            return self._primitive(node, environment, arriving)
+            return (yield self._primitive(node, environment, arriving))
         if isinstance(node, e.RuleCall):
-            return self._call(node, environment, arriving)
+            return (yield self._call(node, environment, arriving))
         if isinstance(node, e.Series):
             for item in node.items:
-                arriving = self._out(item, environment, arriving)
+                arriving = yield self._out(item, environment, arriving)
             return arriving
         if isinstance(node, e.Choice):
-            return self._choice(node, environment, arriving)
+            return (yield self._choice(node, environment, arriving))
         if isinstance(node, e.Parallel):
             self._feed(node, arriving, (1, len(node.items)), f"{len(node.items)} expressions in ()")
-            parts = [self._out(item, environment, ONE) for item in node.items]
+            parts = []
+            for item in node.items:
+                parts.append((yield self._out(item, environment, ONE)))
             return _sum(parts)
         if isinstance(node, e.Each):
-            return self._each(node, environment, arriving)
-        if isinstance(node, (e.Repeat, e.Chain, e.Tied)):
-            first = self._out(node.body, environment, arriving)
-            return _union([first, self._out(node.body, environment, first)])
+            return (yield self._each(node, environment, arriving))
+        if isinstance(node, e.Tied):
+            return (yield self._out(node.body, environment, arriving))
+        if isinstance(node, (e.Repeat, e.Chain)):
+            first = yield self._out(node.body, environment, arriving)
+            return _union([first, (yield self._out(node.body, environment, first))])
         if isinstance(node, e.Block):
-            outs = [self._out(a.body, environment, None) for a in node.assignments]
-            return outs[-1]
+            out: Numbers = None
+            for a in node.assignments:
+                out = yield self._out(a.body, environment, None)
+            return out
         if isinstance(node, e.AnyTensor):
             return frozenset({node.count})
         return ONE if isinstance(node, e.TensorUse) and node.name != "in" else None
 
-    def _choice(self, node: e.Choice, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+    def _choice(self, node: e.Choice, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
         """Into an alternative go the numbers that its guard lets in; it may be closed to all."""
         parts = []
         for alternative in node.alternatives:
@@ -129,22 +153,22 @@ class _Run:
                 entering = frozenset(n for n in arriving if True in _truth(guard, n, environment))
                 if not entering:
                     continue
-            parts.append(self._out(alternative.body, environment, entering))
+            parts.append((yield self._out(alternative.body, environment, entering)))
         return _union(parts)
 
-    def _each(self, node: e.Each, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+    def _each(self, node: e.Each, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
         copies = arriving
         if node.count is not None:
             self._feed(node, arriving, (1,), "each(..., n)")
             copies = _known(node.count, environment)
-        body = self._out(node.body, environment, ONE)
-        return None if copies is None or body is None else _bounded(
-            {a * b for a, b in product(copies, body)}
-        )  # fmt: skip
+        body = yield self._out(node.body, environment, ONE)
+        if copies is None or body is None:
+            return None
+        return _bounded({a * b for a, b in product(copies, body)})
 
     def _primitive(
         self, node: e.PrimitiveCall, environment: tuple[Any, ...], arriving: Numbers
-    ) -> Numbers:
+    ) -> Walk:
         fewest, most = node.primitive.arity
         if arriving is not None and arriving:
             if any(fewest <= n <= most for n in arriving):
@@ -156,14 +180,13 @@ class _Run:
             self.taken.add(node)
         for _, argument in node.arguments:
             if not isinstance(argument, e.VALUE_TYPES):
-                self._expression(argument, environment)
-        if node.primitive.name in ("clone", "split"):
-            return _known(dict(node.arguments)["n"], environment)
-        return ONE
+                yield self._expression(argument, environment)
+        leaving = outputs_value(node.primitive, dict(node.arguments))
+        return frozenset({leaving}) if isinstance(leaving, int) else _known(leaving, environment)
 
-    def _expression(self, node: e.Expression, environment: tuple[Any, ...]) -> None:
+    def _expression(self, node: e.Expression, environment: tuple[Any, ...]) -> Walk:
         """An expression that a primitive takes: one tensor enters it."""
-        leaving = self._out(node, environment, ONE)
+        leaving = yield self._out(node, environment, ONE)
         if leaving and 1 not in leaving:
             shown = " or ".join(map(str, sorted(leaving)))
             message = f"the expression of a primitive makes one tensor, but {shown} leave this one"
@@ -184,21 +207,35 @@ class _Run:
         message = f"{what} tensor{plural}, but {shown} arrive"
         self.refused[node] = Mismatch(self._file, node.at, message)
 
-    def _call(self, node: e.RuleCall, environment: tuple[Any, ...], arriving: Numbers) -> Numbers:
+    def _call(self, node: e.RuleCall, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
         for argument in node.arguments:
             if not isinstance(argument, e.VALUE_TYPES):
-                self._out(argument, environment, None)
+                yield self._out(argument, environment, None)
+        followed = self._relevant[node.rule]
         options = []
-        for argument in node.arguments:
-            known = _known(argument, environment)
+        for slot, argument in enumerate(node.arguments):
+            known = _known(argument, environment) if slot in followed else None
             options.append([known] if known is None else sorted(known))
         found: list[Numbers] = []
-        for values in product(*options):
-            bound = tuple(None if v is None else frozenset({v}) for v in values)
-            case = _Case(node.rule, bound, arriving)
+        for case in self._cases(node.rule, options, arriving):
             self._found.append(case)
             found.append(self.leaving.get(case, frozenset()))
         return _union(found)
+
+    def _cases(self, rule: str, options: Sequence[Any], arriving: Numbers) -> Iterator[_Case]:
+        """The cases of a call: one for every choice of values, or one for all of too many."""
+        known = self._environments.setdefault(rule, set())
+        unknown = _Case(rule, (None,) * len(options), arriving)
+        if prod(map(len, options)) > _MOST_CASES:
+            yield unknown
+            return
+        for values in product(*options):
+            bound = tuple(None if v is None else frozenset({v}) for v in values)
+            if (bound, arriving) not in known and len(known) >= _MOST_CASES:
+                yield unknown
+            else:
+                known.add((bound, arriving))
+                yield _Case(rule, bound, arriving)
 
 
 _EITHER: Final = frozenset({True, False})
@@ -210,8 +247,11 @@ def _truth(guard: e.Guard, arriving: int, environment: tuple[Any, ...]) -> froze
         operands = [_truth(o, arriving, environment) for o in guard.operands]
         if guard.operator == "not":
             return frozenset(not value for value in operands[0])
-        joined = all if guard.operator == "and" else any
-        return frozenset(joined(values) for values in product(*operands))
+        decisive = guard.operator == "or"
+        found = {decisive} if any(decisive in values for values in operands) else set()
+        if all((not decisive) in values for values in operands):
+            found.add(not decisive)
+        return frozenset(found)
     if not isinstance(guard, e.CompareGuard):
         return _EITHER
     left = _compared(guard.left, arriving, environment)
@@ -267,7 +307,8 @@ def _of(values: Any) -> Numbers:
 
 def _bounded(values: Any) -> Numbers:
     found = frozenset(values)
-    return found if len(found) <= _MOST_NUMBERS else None
+    is_followed = len(found) <= _MOST_NUMBERS and max(found, default=0) <= _MOST_TENSORS
+    return found if is_followed else None
 
 
 def _union(parts: list[Numbers]) -> Numbers:

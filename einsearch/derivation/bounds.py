@@ -13,15 +13,20 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from einsearch.derivation.driving import Walk, drive
+from einsearch.derivation.relevance import relevant_slots
 from einsearch.derivation.values import Environment, Shared
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
 from einsearch.primitives.base import expressions_of
+from einsearch.primitives.outputs import outputs_value
 
 _INFINITE: Final = 10**9
 _LARGEST_FOLLOWED: Final = 64
 """Values above this do not count copies; following them would only make more cases."""
+_MOST_ARRIVING: Final = 4096
+"""More tensors are not told apart."""
 _DEEPEST_CLOSURE: Final = 3
 """Expressions handed on and on as arguments are followed this far."""
 
@@ -58,16 +63,20 @@ class Bounds:
     Args:
         rules: key -> rule.
         depth: the limit on depth, or None.
+        followed: by rule, the parameters that count copies; worked out where not given.
     """
 
     UNBOUNDED: ClassVar[int] = _INFINITE
 
-    def __init__(self, rules: Any, depth: int | None) -> None:
+    def __init__(self, rules: Any, depth: int | None, followed: Any = None) -> None:
         self._rules = rules
         self._levels = 0 if depth is None else depth
         self._has_depth = depth is not None
         self._known: dict[_Case, Least] = {}
         self._open: dict[_Case, Least] = {}
+        self._pending: dict[_Case, None] = {}
+        self._needed_by: dict[_Case, dict[_Case, None]] = {}
+        self.followed = relevant_slots(rules, guards=False) if followed is None else followed
         self._impossible: Vector = (_INFINITE,) * (self._levels + 1)
         self._memo: dict[Any, Least] = {}
         self._behind: dict[Any, Vector] = {}
@@ -135,82 +144,113 @@ class Bounds:
     def _solve(
         self, expression: e.Expression, environment: tuple[Any, ...], arriving: int
     ) -> Least:
-        """Evaluates until nothing changes: values only fall, and are bounded below."""
+        """Evaluates until nothing changes: values only fall, and are bounded below.
+
+        A case is evaluated again when one that it needs has changed.
+        """
         while True:
-            before = dict(self._open)
-            outcome = self._least(expression, environment, arriving)
-            for case in list(self._open):
-                self._open[case] = self._of_rule(case)
-            if self._open == before:
+            self._reading: _Case | None = None
+            outcome = drive(self._least(expression, environment, arriving))
+            if not self._pending:
                 self._known.update(self._open)
                 self._open.clear()
-                return outcome
+                self._needed_by.clear()
+                return outcome  # type: ignore[no-any-return]
+            again: dict[_Case, None] = {}
+            while self._pending or again:
+                # New cases first, the latest of them foremost; then changed ones, in turn.
+                if self._pending:
+                    case = self._pending.popitem()[0]
+                else:
+                    case = next(iter(again))
+                    del again[case]
+                self._reading = case
+                found = drive(self._of_rule(case))
+                if found != self._open[case]:
+                    self._open[case] = found
+                    again.update(self._needed_by.get(case, {}))
 
-    def _of_rule(self, case: _Case) -> Least:
+    def _of_rule(self, case: _Case) -> Walk:
         rule = self._rules[case.rule]
         environment = case.environment
         for binding in rule.bindings:
             environment = (*environment, self._argument(binding.body, environment))
-        return self._least(rule.body, environment, case.arriving)
+        return (yield self._least(rule.body, environment, case.arriving))
 
     def _case(self, case: _Case) -> Least:
         found = self._known.get(case)
-        if found is None:
-            found = self._open.setdefault(case, Least(self._impossible, 0))
-        return found
+        if found is not None:
+            return found
+        if case not in self._open:
+            self._open[case] = Least(self._impossible, 0)
+            self._pending[case] = None
+        if self._reading is not None:
+            self._needed_by.setdefault(case, {})[self._reading] = None
+        return self._open[case]
 
-    def _least(self, node: e.Expression, environment: tuple[Any, ...], arriving: int) -> Least:
-        arriving = max(1, arriving)
+    def _least(self, node: e.Expression, environment: tuple[Any, ...], arriving: int) -> Walk:
+        arriving = min(max(1, arriving), _MOST_ARRIVING)
         if isinstance(node, e.PrimitiveCall):
-            return Least(self._of_call(node, environment), self._leaving(node, environment))
+            nodes = yield self._of_call(node, environment)
+            return Least(nodes, self._leaving(node, environment))
         if isinstance(node, e.RuleCall):
-            arguments = tuple(self._argument(a, environment) for a in node.arguments)
+            followed = self.followed[node.rule]
+            arguments = tuple(
+                argument if slot in followed or isinstance(argument, Closure) else None
+                for slot, argument in enumerate(
+                    self._argument(a, environment) for a in node.arguments
+                )
+            )
             return self._case(_Case(node.rule, arguments, arriving))
         if isinstance(node, e.LocalUse):
             closure = environment[node.slot]
             if isinstance(closure, Closure):
-                return self._least(closure.body, closure.environment, arriving)
+                return (yield self._least(closure.body, closure.environment, arriving))
             return Least((0,) * (self._levels + 1), 1)
         if isinstance(node, e.Choice):
-            found = [self._least(a.body, environment, arriving) for a in node.alternatives]
+            found = []
+            for a in node.alternatives:
+                found.append((yield self._least(a.body, environment, arriving)))
             nodes = tuple(map(min, *(f.nodes for f in found))) if len(found) > 1 else found[0].nodes
             possible = [f.leaving for f in found if f.nodes[-1] < _INFINITE]
             return Least(nodes, min(possible, default=0))
         if isinstance(node, (e.TensorUse, e.AnyTensor, e.AllUnused)):
             count = node.count if isinstance(node, e.AnyTensor) else 1
             return Least((0,) * (self._levels + 1), count)
-        return self._composite(node, environment, arriving)
+        return (yield self._composite(node, environment, arriving))
 
-    def _composite(self, node: Any, environment: tuple[Any, ...], arriving: int) -> Least:
+    def _composite(self, node: Any, environment: tuple[Any, ...], arriving: int) -> Walk:
         if isinstance(node, e.Series):
             total: Vector = (0,) * (self._levels + 1)
             for item in node.items:
-                found = self._least(item, environment, arriving)
+                found = yield self._least(item, environment, arriving)
                 total, arriving = _add(total, found.nodes), found.leaving
             return Least(total, arriving)
         if isinstance(node, e.Tied):
-            return self._least(node.body, environment, arriving)
+            return (yield self._least(node.body, environment, arriving))
         if isinstance(node, e.Chain):
-            body = self._least(node.body, environment, arriving)
+            body = yield self._least(node.body, environment, arriving)
             return Least(_times(body.nodes, self._number(node.count, environment)), body.leaving)
         if isinstance(node, (e.Each, e.Repeat)):
-            body = self._least(node.body, environment, 1 if isinstance(node, e.Each) else arriving)
+            is_each = isinstance(node, e.Each)
+            body = yield self._least(node.body, environment, 1 if is_each else arriving)
             copies = arriving if node.count is None else self._number(node.count, environment)
-            leaving = copies * body.leaving if isinstance(node, e.Each) else body.leaving
+            leaving = min(_INFINITE, copies * body.leaving) if is_each else body.leaving
             return Least(self._deeper(_times(body.nodes, copies)), leaving)
         if isinstance(node, e.Parallel):
-            each = 1 if arriving in (1, len(node.items)) else arriving
-            parts = [self._least(item, environment, each) for item in node.items]
+            each = 1 if arriving in (1, len(node.items), _MOST_ARRIVING) else arriving
+            inside = [(item, each) for item in node.items]
         else:
-            parts = [self._least(a.body, environment, arriving) for a in node.assignments]
-        total = (0,) * (self._levels + 1)
-        for part in parts:
-            total = _add(total, part.nodes)
+            inside = [(a.body, arriving) for a in node.assignments]
+        total, parts = (0,) * (self._levels + 1), []
+        for item, entering in inside:
+            parts.append((yield self._least(item, environment, entering)))
+            total = _add(total, parts[-1].nodes)
         is_block = isinstance(node, e.Block)
         leaving = parts[-1].leaving if is_block else sum(p.leaving for p in parts)
-        return Least(self._deeper(total), leaving)
+        return Least(self._deeper(total), min(_INFINITE, leaving))
 
-    def _of_call(self, node: e.PrimitiveCall, environment: tuple[Any, ...]) -> Vector:
+    def _of_call(self, node: e.PrimitiveCall, environment: tuple[Any, ...]) -> Walk:
         """The call, and every copy of the expressions that it takes."""
         total: Vector = (1,) * (self._levels + 1)
         parameters = expressions_of(type(node.primitive))
@@ -219,7 +259,7 @@ class Bounds:
             for p in parameters:
                 inside: Any = written[p.name]
                 copies = self._number(written.get(p.copies), environment)
-                one = self._least(inside, environment, 1).nodes
+                one = (yield self._least(inside, environment, 1)).nodes
                 total = _add(total, self._deeper(_times(one, copies)))
         return total
 
@@ -227,9 +267,8 @@ class Bounds:
         return (_INFINITE, *inside[:-1]) if self._has_depth else inside
 
     def _leaving(self, node: e.PrimitiveCall, environment: tuple[Any, ...]) -> int:
-        if node.primitive.name not in ("clone", "split"):
-            return 1
-        return self._number(dict(node.arguments)["n"], environment)
+        value = outputs_value(node.primitive, dict(node.arguments))
+        return value if isinstance(value, int) else self._number(value, environment)
 
     def _number(self, value: e.Argument | None, environment: tuple[Any, ...]) -> int:
         least = self._argument(value, environment) if value is not None else None
@@ -265,7 +304,8 @@ def bounds_of(grammar: Grammar, depth: int | None) -> Bounds:
     """Cheapest completions of a grammar's rules; worked out once for each limit on depth."""
     by_depth = _BOUNDS.setdefault(grammar, {})
     if depth not in by_depth:
-        by_depth[depth] = Bounds(grammar.rules, depth)
+        known = next(iter(by_depth.values()), None)
+        by_depth[depth] = Bounds(grammar.rules, depth, known and known.followed)
     return by_depth[depth]
 
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
 from einsearch.derivation.analysis import analyse
 from einsearch.derivation.arity import find_mismatches
 from einsearch.derivation.bounds import bounds_of
+from einsearch.derivation.endless import endless_groups
 from einsearch.derivation.parse import derive_rule
 from einsearch.derivation.sample import sample
 from einsearch.derivation.why import why
@@ -20,6 +22,9 @@ from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar, Seed, nodes_of
 from einsearch.grammar.read import locate
 from einsearch.specs import TensorSpec
+
+_MOST_NAMED: Final = 4
+"""Rules that one message names."""
 
 
 class Severity(StrEnum):
@@ -82,17 +87,15 @@ def _problem(
 
 
 def _endless(grammar: Grammar) -> Iterator[Problem]:
-    bounds = bounds_of(grammar, None)
-    for key, rule in grammar.rules.items():
-        if bounds.least_of_rule(key, len(rule.parameters)) >= bounds.UNBOUNDED:
-            yield _problem(
-                grammar,
-                Severity.ERROR,
-                f"the rule {rule.name} can never end: everything it derives needs it again",
-                rule.file,
-                rule.at,
-                "add an alternative that does not lead back to it",
-            )
+    for group in endless_groups(grammar):
+        rule, *others = (grammar.rules[key] for key in group)
+        what = f"the rule {rule.name} can never end: everything it derives needs it again"
+        if others:
+            names = ", ".join(other.name for other in others[:_MOST_NAMED])
+            more = ", ..." if len(others) > _MOST_NAMED else ""
+            what += f", by way of {names}{more}"
+        hint = "add an alternative that does not lead back to it"
+        yield _problem(grammar, Severity.ERROR, what, rule.file, rule.at, hint)
 
 
 def _misfits(grammar: Grammar) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from einsearch.derivation.machine import Machine
 from einsearch.derivation.state import Origin, Refs, Tie
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
+from einsearch.grammar.structure import MOST_COPIES
 
 
 def each(m: Machine, node: e.Each) -> str | None:
@@ -33,6 +34,8 @@ def _count_of(m: Machine, node: Any, drawn: tuple[Any, ...]) -> int | str:
         return str(error)
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         return f"a number of copies must be a whole number of at least 1, not {count}"
+    if count > MOST_COPIES:
+        return f"there are at most {MOST_COPIES:,} copies, not {count:,}"
     most = m.settings.limits.nodes
     if most is not None and count > most:
         return f"{count} copies are more than {most} nodes"

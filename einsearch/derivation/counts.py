@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from einsearch.derivation.counts_series import Endless
+from einsearch.derivation.counts_series import MOST_BITS, Endless, TooLarge
 from einsearch.derivation.counts_values import Uncountable
 from einsearch.derivation.counts_walk import Walker
 from einsearch.grammar.model import Grammar
 
 SIZES: Final = (10, 20, 50, 100)
 """Numbers of nodes up to which derivations are counted."""
+MOST_DIGITS: Final = MOST_BITS * 3 // 10
 _LONGEST_EXACT: Final = 30
 """Digits of the largest number that is written out."""
 
@@ -50,10 +51,17 @@ def count(grammar: Grammar) -> Counts:
     walker = Walker(grammar)
     try:
         root = walker.root(rule)
-        total = walker.circuit.count(root)
-        numbers = walker.circuit.coefficients(root, SIZES[-1])
+        circuit = walker.circuit
+        total = circuit.count(root)
+        if total is None:
+            numbers = circuit.coefficients(root, SIZES[-1])
+        else:
+            numbers = circuit.finite_coefficients(root, SIZES[-1], total)
     except Uncountable as error:
         return Counts(None, (), False, walker.has_reals, str(error))
+    except TooLarge:
+        unknown = f"there are more than 10^{MOST_DIGITS:,}, or too many cases to be told apart"
+        return Counts(None, (), walker.is_bound, walker.has_reals, unknown)
     except Endless:
         unknown = "infinitely many derivations have the same nodes: a rule leads back to itself"
         return Counts(None, (), walker.is_bound, walker.has_reals, unknown)

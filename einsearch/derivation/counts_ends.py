@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from einsearch.derivation.counts_state import State
@@ -28,8 +29,9 @@ class Case(NamedTuple):
     state: State
 
 
-class Closure(NamedTuple):
-    """An expression that is derived once, with what its names mean.
+@dataclass(frozen=True, eq=False, slots=True)
+class Closure:
+    """An expression that is derived once, with what its names mean; equal only to itself.
 
     `depth`: closures inside of closures.
     """

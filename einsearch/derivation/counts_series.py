@@ -10,9 +10,19 @@ from __future__ import annotations
 from math import inf
 from typing import Any, Final, NamedTuple
 
+MOST_BITS: Final = 13_000
+"""Of a number of derivations: about 3,900 digits."""
+MOST_PARTS: Final = 100_000
+MOST_CYCLIC: Final = 5_000
+"""Parts of a circuit with cycles, whose coefficients take longer."""
+
 
 class Endless(Exception):
     """There are infinitely many derivations with one number of nodes."""
+
+
+class TooLarge(Exception):
+    """There are more derivations than can be written out."""
 
 
 class _Part(NamedTuple):
@@ -80,6 +90,8 @@ class Circuit:
     def _add(self, part: _Part) -> int:
         number = self._numbers.get(part)
         if number is None:
+            if len(self._parts) >= MOST_PARTS:
+                raise TooLarge
             number = self._numbers[part] = len(self._parts)
             self._parts.append(part)
         return number
@@ -87,13 +99,17 @@ class Circuit:
     def least(self) -> list[float]:
         """Least nodes of every part; infinite where there is no derivation."""
         found = [inf] * len(self._parts)
-        changed = True
-        while changed:
-            changed = False
-            for number, part in enumerate(self._parts):
-                value = self._least(part, found)
-                if value < found[number]:
-                    found[number], changed = value, True
+        readers: list[list[int]] = [[] for _ in self._parts]
+        for number, part in enumerate(self._parts):
+            for item in dict.fromkeys(part.inner):
+                readers[item].append(number)
+        pending = list(range(len(self._parts)))
+        while pending:
+            number = pending.pop()
+            value = self._least(self._parts[number], found)
+            if value < found[number]:
+                found[number] = value
+                pending += readers[number]
         return found
 
     def _least(self, part: _Part, found: list[float]) -> float:
@@ -107,7 +123,11 @@ class Circuit:
         return sum(values) if part.kind == "product" else values[0] * part.number
 
     def count(self, root: int) -> int | None:
-        """How many derivations there are in all; None where they are infinitely many."""
+        """How many derivations there are in all; None where they are infinitely many.
+
+        Raises:
+            TooLarge: there are more than can be written out.
+        """
         import networkx as nx
 
         graph = self._dependencies(root, self.least(), own_degree=False)
@@ -123,18 +143,59 @@ class Circuit:
                 values[number] = sum(inner)
             else:
                 values[number] = part.number if part.kind == "constant" else 1
+            if values[number].bit_length() > MOST_BITS:
+                raise TooLarge
         return values.get(root, 0)
+
+    def finite_coefficients(self, root: int, most: int, total: int) -> list[int]:
+        """As `coefficients`, where there are `total` derivations in all.
+
+        A series is one large integer, whose digits, in a base above `total`, are its coefficients:
+        no part has more derivations than the whole.
+        """
+        import networkx as nx
+
+        graph = self._dependencies(root, self.least(), own_degree=False)
+        bits = total.bit_length() + 1
+        kept = (1 << bits * (most + 1)) - 1
+        readers = dict(graph.in_degree())
+        values: dict[int, int] = {}
+        for number in reversed(list(nx.topological_sort(graph))):
+            part = self._parts[number]
+            inner = [values.get(item, 0) for item in part.inner]
+            values[number] = self._packed(part, inner, bits, most) & kept
+            for item in set(part.inner) & readers.keys():
+                readers[item] -= 1
+                if not readers[item] and item != root:
+                    del values[item]
+        return _digits(values.get(root, 0), bits, most)
+
+    def _packed(self, part: _Part, inner: list[int], bits: int, most: int) -> int:
+        if part.kind == "constant":
+            return part.number
+        if part.kind == "node":
+            return 1 << bits
+        if part.kind == "sum":
+            return sum(inner)
+        if part.kind == "product":
+            return inner[0] * inner[1]
+        digits = _digits(inner[0], bits, most // part.number)
+        return sum(digit << bits * part.number * place for place, digit in enumerate(digits))
 
     def coefficients(self, root: int, most: int) -> list[int]:
         """How many derivations have 0, 1, ... `most` nodes.
 
         Raises:
             Endless: infinitely many have one of these numbers.
+            TooLarge: the circuit is.
         """
         import networkx as nx
 
         least = self.least()
-        graph = nx.condensation(self._dependencies(root, least, own_degree=True))
+        needed = self._dependencies(root, least, own_degree=True)
+        if len(needed) > MOST_CYCLIC:
+            raise TooLarge
+        graph = nx.condensation(needed)
         order = [graph.nodes[n]["members"] for n in reversed(list(nx.topological_sort(graph)))]
         loops = {n for members in order if len(members) > 1 for n in members}
         loops |= {n for (n,) in (m for m in order if len(m) == 1) if n in self._parts[n].inner}
@@ -197,6 +258,11 @@ class Circuit:
             left, right = part.inner
             return (item == left and least[right] == 0) or (item == right and least[left] == 0)
         return part.kind == "sum" or least[item] == 0
+
+
+def _digits(packed: int, bits: int, most: int) -> list[int]:
+    one = (1 << bits) - 1
+    return [packed >> bits * place & one for place in range(most + 1)]
 
 
 def _at(known: dict[int, list[int]], number: int, degree: int) -> int:

@@ -13,6 +13,9 @@ READ: Final = -1
 ENTERED: Final = -2
 """A tensor that entered the block, and was read."""
 
+MOST_TENSORS: Final = 256
+"""At hand at once; more are not followed."""
+
 Status = int | None
 
 

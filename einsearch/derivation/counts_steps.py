@@ -15,21 +15,23 @@ from einsearch.derivation.counts_ends import (
     Uses,
     Using,
     Walk,
-    closure,
     plus,
 )
-from einsearch.derivation.counts_state import ENTERED, State, entering, outside
+from einsearch.derivation.counts_state import ENTERED, MOST_TENSORS, State, entering, outside
 from einsearch.derivation.counts_values import (
     Slots,
     Uncountable,
-    deciding_arguments,
+    check_ways,
     may_hold,
     options,
     ways,
 )
+from einsearch.derivation.relevance import deciding_arguments
 from einsearch.derivation.steps import starts_with_tensor
 from einsearch.grammar import expressions as e
+from einsearch.grammar.structure import MOST_COPIES
 from einsearch.primitives.base import expressions_of
+from einsearch.primitives.outputs import outputs_of
 
 if TYPE_CHECKING:
     from einsearch.derivation.counts_walk import Walker
@@ -46,6 +48,9 @@ def _call(w: Walker, node: e.PrimitiveCall, slots: Slots, state: State) -> Walk:
     defaults = {p.name: p.default for p in primitive.parameters if p.name in deciding}
     names = sorted(deciding)
     choices = [options(written[n], slots) if n in written else [defaults[n]] for n in names]
+    outputs: Any = outputs_of(primitive)
+    if outputs is None:
+        raise Uncountable(f"how many tensors leave {primitive.name} is not known")
     number = 1
     inside = {p.name: p for p in expressions_of(type(primitive))}
     for name, value in written.items():
@@ -53,9 +58,10 @@ def _call(w: Walker, node: e.PrimitiveCall, slots: Slots, state: State) -> Walk:
             number *= ways(value, slots)
     own = w.circuit.product(w.circuit.constant(number), w.circuit.node)
     found: Parts = {}
+    check_ways(prod(map(len, choices)))
     for values in product(*choices):
         known = dict(zip(names, values, strict=True))
-        leaving = _whole(known["n"]) if primitive.name in ("clone", "split") else 1
+        leaving = _whole(known.get(outputs, outputs))
         if not leaving:
             continue
         made: dict[Uses, int] = {(): own}
@@ -86,7 +92,8 @@ def _rule(w: Walker, node: e.RuleCall, slots: Slots, state: State) -> Walk:
         if isinstance(argument, e.VALUE_TYPES):
             choices.append(w.values(node.rule, slot, argument, slots))
         else:
-            choices.append([(closure(argument, slots), 1)])
+            choices.append([(w.closure(argument, slots), 1)])
+    check_ways(prod(map(len, choices)))
     found: Parts = {}
     for values in product(*choices):
         handed = tuple(value for value, _ in values)
@@ -192,6 +199,8 @@ def _each(w: Walker, node: e.Each, slots: Slots, state: State) -> Walk:
     for copies in filter(None, map(_whole, counts)):
         for (after, uses), part in ends.items():
             _check_copy(w, state, after, copies)
+            if len(after.refs) * copies > MOST_TENSORS:
+                raise Uncountable(f"there may be more than {MOST_TENSORS} tensors at once")
             read = state.reading() if after != state.holding(state.refs[:1]) else after
             end = read._replace(refs=after.refs * copies)
             series = w.circuit.spread(part, copies)
@@ -280,6 +289,7 @@ def _unused(w: Walker, node: e.AllUnused, state: State) -> Ends:
 def _yielding(w: Walker, state: State, drawn: Iterable[tuple[Any, ...]]) -> Ends:
     numbers: dict[State, int] = {}
     for refs in drawn:
+        w.spend(state)
         end = state._replace(refs=refs).reading().exchanging(w.explicit)
         numbers[end] = numbers.get(end, 0) + 1
     return {(end, ()): w.circuit.constant(n) for end, n in numbers.items()}
@@ -299,7 +309,8 @@ def _whole(count: Any) -> int:
     """
     if count is None:
         raise Uncountable("a number of copies depends on the incoming tensor")
-    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+    is_number = isinstance(count, int) and not isinstance(count, bool)
+    return count if is_number and 0 < count <= MOST_COPIES else 0
 
 
 WALKS: Final[dict[type, Callable[[Walker, Any, Slots, State], Walk]]] = {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
 from einsearch.derivation.values import COMPARE
 from einsearch.grammar import expressions as e
-from einsearch.grammar.model import nodes_of
 from einsearch.grammar.values import arithmetic
-from einsearch.primitives.base import expressions_of
 
 MOST_VALUES: Final = 256
 """Larger domains are not followed into copies and guards."""
+MOST_WAYS: Final = 4096
+"""In which the values of one call, or of what one rule binds, are followed."""
 
 Slots = tuple[Any, ...]
 """Values by slot; None for what is not known or does not matter; anything else for expressions."""
@@ -23,63 +22,12 @@ class Uncountable(Exception):
     """What a count would need is not followed."""
 
 
-def relevant_slots(rules: Mapping[str, e.Rule]) -> dict[str, frozenset[int]]:
-    """By rule, the slots whose values decide on numbers of copies or tensors, or on guards."""
-    found: dict[str, frozenset[int]] = dict.fromkeys(rules, frozenset())
-    changed = True
-    while changed:
-        changed = False
-        for key, rule in rules.items():
-            slots = _slots_that_matter(rule, found)
-            if slots != found[key]:
-                found[key], changed = slots, True
-    return found
-
-
-def _slots_that_matter(rule: e.Rule, known: Mapping[str, frozenset[int]]) -> frozenset[int]:
-    slots = set(known[rule.key])
-    for node in nodes_of(rule):
-        for value in _deciding(node, known):
-            slots |= set(_locals(value))
-    for position, binding in enumerate(rule.bindings):
-        if len(rule.parameters) + position in slots:
-            slots |= set(_locals(binding.body))
-    return frozenset(slots)
-
-
-def _deciding(node: Any, known: Mapping[str, frozenset[int]]) -> Iterator[Any]:
-    """Values in a node that decide on more than an argument of a primitive."""
-    if isinstance(node, (e.Each, e.Repeat, e.Chain)):
-        yield node.count
-    elif isinstance(node, e.IntegerRange):
-        yield from (node.low, node.high)
-    elif isinstance(node, (e.CompareGuard, e.TruthGuard)):
-        yield from (getattr(node, name) for name in node.__slots__)
-    elif isinstance(node, e.PrimitiveCall):
-        names = deciding_arguments(node)
-        yield from (value for name, value in node.arguments if name in names)
-    elif isinstance(node, e.RuleCall):
-        yield from (node.arguments[slot] for slot in known[node.rule] if slot < len(node.arguments))
-
-
-def deciding_arguments(node: e.PrimitiveCall) -> set[str]:
-    """Names of arguments that say how many tensors or copies there are."""
-    names = {p.copies for p in expressions_of(type(node.primitive)) if p.copies}
-    return names | ({"n"} if node.primitive.name in ("clone", "split") else set())
-
-
-def _locals(value: Any) -> Iterator[int]:
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, e.Local):
-            yield item.slot
-        elif isinstance(item, e.Domain):
-            pending += item.options
-        elif isinstance(item, e.Arithmetic):
-            pending += [item.left, item.right]
-        elif isinstance(item, (e.IntegerRange, e.RealRange)):
-            pending += [item.low, item.high]
+def check_ways(number: int) -> None:
+    """Raises Uncountable where there are too many ways to be followed."""
+    if number > MOST_WAYS:
+        raise Uncountable(
+            f"more than {MOST_WAYS:,} combinations of values decide on copies or guards"
+        )
 
 
 def options(value: Any, slots: Slots) -> list[Any]:
@@ -96,8 +44,10 @@ def options(value: Any, slots: Slots) -> list[Any]:
         parts = zip(value.options, value.probabilities, strict=True)
         return [v for option, p in parts if p > 0 for v in options(option, slots)]
     if isinstance(value, e.Arithmetic):
-        pairs = product(options(value.left, slots), options(value.right, slots))
-        return [_arithmetic(value.operator, a, b) for a, b in pairs]
+        left, right = options(value.left, slots), options(value.right, slots)
+        if len(left) * len(right) > MOST_WAYS:
+            raise Uncountable(f"arithmetic on more than {MOST_WAYS:,} pairs of values")
+        return [_arithmetic(value.operator, a, b) for a, b in product(left, right)]
     if isinstance(value, e.IntegerRange):
         if ways(value, slots) > MOST_VALUES:
             raise Uncountable("a range of more than 256 numbers decides on copies or guards")

@@ -23,15 +23,17 @@ from einsearch.derivation.counts_ends import (
     plus,
 )
 from einsearch.derivation.counts_series import Circuit
-from einsearch.derivation.counts_state import State, entering, outside
+from einsearch.derivation.counts_state import MOST_TENSORS, State, entering, outside
 from einsearch.derivation.counts_steps import TENSORS, WALKS
-from einsearch.derivation.counts_values import Slots, Uncountable, options, relevant_slots, ways
+from einsearch.derivation.counts_values import Slots, Uncountable, check_ways, options, ways
+from einsearch.derivation.relevance import relevant_slots
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar, nodes_of
 
 _MOST_ENDS: Final = 5_000
 """Ends of one expression; more are not told apart."""
-_MOST_WALKS: Final = 200_000
+_MOST_WORK: Final = 400_000
+"""Walks; those that know many tensors weigh more."""
 _MOST_ROUNDS: Final = 64
 
 
@@ -57,6 +59,8 @@ class Walker:
         self._known: dict[Case, Ends] = {}
         self._recursive: set[Case] = set()
         self._memo: dict[Any, Ends] = {}
+        self._work = 0
+        self._closures: dict[Any, Closure] = {}
 
     def root(self, rule: str) -> int:
         """The part of the circuit that counts the derivations of a rule on one tensor.
@@ -99,6 +103,7 @@ class Walker:
                 active.discard(key)
                 sent = self._memo[key] = done.value
                 continue
+            self.spend(wanted.state if isinstance(wanted, Case) else wanted[2])
             sent = self._memo.get(wanted)
             if sent is None and isinstance(wanted, Case) and wanted in active:
                 self._recursive.add(wanted)
@@ -107,9 +112,15 @@ class Walker:
                 active.add(wanted)
                 stack.append((wanted, self._begin(wanted)))
 
-    def _begin(self, wanted: Wanted) -> Walk:
-        if len(self._memo) > _MOST_WALKS:
+    def spend(self, state: State) -> None:
+        """Counts a walk that is wanted. Raises Uncountable once there are too many."""
+        if len(state.refs) > MOST_TENSORS:
+            raise Uncountable(f"there may be more than {MOST_TENSORS} tensors at once")
+        self._work += max(1, len(state.refs) + len(state.names) - 8)
+        if self._work > _MOST_WORK:
             raise Uncountable("its rules are called in too many different cases")
+
+    def _begin(self, wanted: Wanted) -> Walk:
         return self._of_rule(wanted) if isinstance(wanted, Case) else self._walk(*wanted)
 
     # --- rules -----------------------------------------------------------------------------------
@@ -133,12 +144,24 @@ class Walker:
             following = []
             for known, number in bound:
                 if not isinstance(binding.body, e.VALUE_TYPES):
-                    following.append(((*known, closure(binding.body, known)), number))
+                    following.append(((*known, self.closure(binding.body, known)), number))
                 else:
                     for value, times in self.values(rule.key, slot, binding.body, known):
                         following.append(((*known, value), number * times))
+            check_ways(len(following))
             bound = following
         return bound
+
+    def closure(self, body: Any, slots: Slots) -> Closure:
+        """An expression to be derived once: one object for each, however deep they are nested.
+
+        Raises:
+            Uncountable: they nest without end.
+        """
+        key = (body, slots)
+        if key not in self._closures:
+            self._closures[key] = closure(body, slots)
+        return self._closures[key]
 
     def values(self, rule: str, slot: int, value: Any, slots: Slots) -> list[tuple[Any, int]]:
         """Values of a slot, with how often each comes up; one for all, where they do not matter."""

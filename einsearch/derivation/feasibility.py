@@ -9,10 +9,13 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+import networkx as nx
+
 from einsearch.derivation.bounds import Bounds, bounds_of
 from einsearch.derivation.branching import Everything, Exhausted
 from einsearch.derivation.deadends import LIMITED, DeadEnds
 from einsearch.derivation.deriver import settings_for
+from einsearch.derivation.endless import endless_groups
 from einsearch.derivation.faults import Faults, Places
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Judge, Machine
@@ -28,7 +31,7 @@ _MOST_NODES: Final = 10_000
 """Where nodes are not limited, a systematic search does not go beyond."""
 _FIRST_NODES: Final = 16
 _FIRST_STEPS: Final = 20_000
-_MOST_LEVELS: Final = 1 << 10
+_MOST_LEVELS: Final = 128
 
 
 class SystematicSearch:
@@ -171,12 +174,13 @@ def check_bounds(grammar: Grammar, limits: Limits) -> None:
     name = Places(grammar).rule(rule)
     if least >= Bounds.UNBOUNDED:
         if bounds_of(grammar, None).least_of_rule(rule.key) >= Bounds.UNBOUNDED:
-            raise InfeasibleSpace(
-                f"the rule {name} of {grammar.name} can never end", is_proven=True
-            )
+            reason = "can never end" if endless_groups(grammar) else "needs over a billion nodes"
+            raise InfeasibleSpace(f"the rule {name} of {grammar.name} {reason}", is_proven=True)
+        needed = _least_depth(grammar, rule)
+        levels = f"at least {needed}" if needed < _MOST_LEVELS else f"{needed} or more"
         raise InfeasibleSpace(
-            f"limit depth={limits.depth}: the rule {name} needs at least "
-            f"{_least_depth(grammar, rule)} levels; raise the limit on depth",
+            f"limit depth={limits.depth}: the rule {name} needs {levels} levels; "
+            "raise the limit on depth",
             is_proven=True,
         )
     raise InfeasibleSpace(
@@ -192,16 +196,12 @@ def is_recursive(grammar: Grammar) -> bool:
         key: {node.rule for node in nodes_of(rule) if isinstance(node, e.RuleCall)}
         for key, rule in grammar.rules.items()
     }
-    reached, pending = {grammar.start_rule.key}, [grammar.start_rule.key]
-    while pending:
-        new = called[pending.pop()] - reached
-        reached |= new
-        pending.extend(new)
-    left = {key: called[key] & reached for key in reached}
-    while ending := [key for key, calls in left.items() if not calls & left.keys()]:
-        for key in ending:
-            del left[key]
-    return bool(left)
+    graph = nx.DiGraph((key, inner) for key, calls in called.items() for inner in calls)
+    start = grammar.start_rule.key
+    if start not in graph:
+        return False
+    reached = graph.subgraph(nx.descendants(graph, start) | {start})
+    return not nx.is_directed_acyclic_graph(reached)
 
 
 def judge(accept: Callable[[Program], str | None] | None) -> Judge | None:

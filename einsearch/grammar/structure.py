@@ -10,7 +10,7 @@ from einsearch.grammar import syntax as s
 from einsearch.grammar.modules import MOST_NAMES, nearest
 from einsearch.grammar.scope import Linking, Scope
 from einsearch.grammar.values import fold, link_guard, link_probabilities, link_value, show_node
-from einsearch.primitives.arguments import Kind
+from einsearch.primitives.arguments import Kind, show_value
 
 COPIES: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "each": (("expression", "n"), 1),
@@ -19,6 +19,8 @@ COPIES: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "tied": (("expression",), 1),
 }
 """How they are written, and how many arguments they need at least."""
+MOST_COPIES: Final = 1024
+"""Of one expression, or derivations of it in a chain."""
 
 
 def link_series(node: s.SeriesLiteral, scope: Scope) -> Linking:
@@ -103,9 +105,14 @@ def link_copies(node: s.Call, scope: Scope) -> Linking:
 
 def _check_count(node: s.Call, value: e.Value, at: s.At, scope: Scope) -> None:
     for constant in fold(value):
-        if not isinstance(constant, int) or constant < 1:
+        if not isinstance(constant, int) or isinstance(constant, bool) or constant < 1:
+            shown = show_value(constant)
             raise scope.module.fail(
-                f"{node.name} needs a whole number of at least 1, got {constant}", at
+                f"{node.name} needs a whole number of at least 1, got {shown}", at
+            )
+        if constant > MOST_COPIES:
+            raise scope.module.fail(
+                f"{node.name} makes at most {MOST_COPIES:,} copies, got {constant:,}", at
             )
 
 

@@ -92,6 +92,8 @@ class Primitive(abc.ABC):
         name: as written in a grammar.
         parameters: its argument schema, in positional order.
         arity: (fewest, most) incoming tensors.
+        outputs: how many tensors leave: a number, or the name of the argument that says it; where
+            it is None, that is found out by trying `infer`.
         commutative: whether the order of the incoming tensors does not matter.
         is_view: whether it only rearranges or passes on its input, so that training keeps nothing.
         ignores_input: whether it reads the shape of its input alone, never the values.
@@ -118,6 +120,7 @@ class Primitive(abc.ABC):
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     arity: ClassVar[tuple[int, int]] = (1, 1)
+    outputs: ClassVar[int | str | None] = None
     commutative: ClassVar[bool] = False
     is_view: ClassVar[bool] = False
     ignores_input: ClassVar[bool] = False

@@ -46,6 +46,7 @@ class Clone(Routing):
     """Passes its tensor on n times."""
 
     name = "clone"
+    outputs = "n"
     is_causal = True
     parameters = (Parameter("n", Kind.INT, minimum=1, maximum=1024),)
 
@@ -63,6 +64,7 @@ class Split(Routing):
     """Cuts an axis into n equal parts."""
 
     name = "split"
+    outputs = "n"
     parameters = (
         Parameter("n", Kind.INT, minimum=1, maximum=1024),
         Parameter("axis", Kind.AXIS),
