@@ -34,7 +34,7 @@ from einsearch.evaluate.metrics import Scores, score
 from einsearch.evaluate.network import Weights, weights_of
 from einsearch.evaluate.optimizing import make_optimizer, rate_at
 from einsearch.evaluate.pace import Pace
-from einsearch.tasks.base import Split, Task
+from einsearch.tasks.base import Loss, Split, Task
 from einsearch.trial import FailureKind
 
 Report = Callable[[int, Mapping[str, float]], bool]
@@ -338,8 +338,11 @@ class _Run:
         return total
 
     def _loss(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        smoothing = self.config.label_smoothing
+        if self.task.loss is Loss.BINARY_CROSS_ENTROPY:
+            smooth = y * (1 - smoothing) + smoothing / 2
+            return F.binary_cross_entropy_with_logits(outputs.float(), smooth)
         if self.task.is_classification:
-            smoothing = self.config.label_smoothing
             logits = outputs.float().flatten(0, -2)
             return F.cross_entropy(logits, y.flatten(), label_smoothing=smoothing)
         return F.mse_loss(outputs.float(), y)

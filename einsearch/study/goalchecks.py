@@ -22,6 +22,7 @@ _COUNTED: Final = ("parameters", "flops", "activation_memory")
 """Costs that a limit bounds, too."""
 _KINDS: Final = {
     Loss.CROSS_ENTROPY: "tells classes",
+    Loss.BINARY_CROSS_ENTROPY: "tells labels of which an example may have several",
     Loss.NEXT_TOKEN: "tells the next token",
     Loss.MEAN_SQUARED_ERROR: "is a regression",
 }

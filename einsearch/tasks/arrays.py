@@ -32,7 +32,7 @@ from einsearch.tasks.rawdata import Raw, RawReader, TestReader, learn_to_read
 from einsearch.tasks.registry import register_task
 from einsearch.tasks.tables import TABLE_OPTIONS, TableOptions, find_table_arrays, is_table
 from einsearch.tasks.tabletext import Decimal, Separator
-from einsearch.tasks.targets import Missing, TargetKind
+from einsearch.tasks.targets import Coding, Missing, TargetKind
 from einsearch.tasks.telling import Reading
 from einsearch.tasks.telling import names as names_of
 
@@ -71,7 +71,8 @@ def arrays(
         channels: first or last: where channels or features stand.
         classes: number of classes; as many as training has labels if it is not given.
         target: of a table, the column that is to be told: its name, `first` or `last`.
-        target_kind: classes or number: what the answers are, where their type does not say it.
+        target_kind: classes, labels or number: what the answers are, where their type does not
+            say it.
         regression: the same as `target_kind: number`.
         missing: drop or class: what is done with examples whose answer is missing.
         ignore: of a table, names of columns that are left out.
@@ -87,8 +88,10 @@ def arrays(
         TaskError: the data cannot be used; the message says what is wrong and what to do.
     """
     place = base / path
-    if regression and target_kind == "classes":
-        raise TaskError("regression: true and target_kind: classes contradict: leave one out")
+    if regression and target_kind not in (None, "number"):
+        raise TaskError(
+            f"regression: true and target_kind: {target_kind} contradict: leave one out"
+        )
     kind: TargetKind | None = "number" if regression else target_kind
     ignored = None if ignore is None else tuple(map(str, ignore))
     is_series = layout is Layout.TOKENS
@@ -170,7 +173,9 @@ def _reading(
         remarks += [remark] if remark else []
         notes += [note]
     if coding.names:
-        notes += _untrained(coding.names, parts[0].y)
+        y = parts[0].y
+        counts = y.sum(axis=0) if coding.are_many else np.bincount(y, minlength=len(coding.names))
+        notes += _untrained(coding.names, counts)
     if reader.dropped:
         remarks.append(f"{reader.dropped:,} without a target left out")
     return Reading(
@@ -178,13 +183,18 @@ def _reading(
     )
 
 
-def _untrained(names: Sequence[str], y: NDArray[Any]) -> list[str]:
-    counts = np.bincount(y, minlength=len(names))
+def _untrained(names: Sequence[str], counts: NDArray[Any]) -> list[str]:
     lacking = [name for name, count in zip(names, counts, strict=True) if not count]
     if not lacking:
         return []
     shown = names_of(lacking)
     return [f"no example to train on has the class {shown}: no network can learn it"]
+
+
+def _loss(coding: Coding) -> Loss:
+    if coding.are_many:
+        return Loss.BINARY_CROSS_ENTROPY
+    return Loss.CROSS_ENTROPY if coding.names else Loss.MEAN_SQUARED_ERROR
 
 
 def _assemble(
@@ -214,7 +224,7 @@ def _assemble(
         name="arrays",
         input=spec,
         output=vector(len(names) or raw.y.shape[1]),
-        loss=Loss.CROSS_ENTROPY if names else Loss.MEAN_SQUARED_ERROR,
+        loss=_loss(reader.coding),
         train=prepared(raw.x, raw.y),
         valid=prepared(raw_valid.x, raw_valid.y),
         read_test=None if test[0] is None else TestReader(test[0], reader, prepared, test[1]),

@@ -23,6 +23,9 @@ class Loss(StrEnum):
     NEXT_TOKEN = "next_token"
     """The same at every token, as a mean over them; labels are the codes of what follows. A token
     must not see later ones, which are the answers of those before."""
+    BINARY_CROSS_ENTROPY = "binary_cross_entropy"
+    """Of a sigmoid of each outgoing feature, as a mean over them; each says whether an example has
+    a label, and an example may have several."""
     MEAN_SQUARED_ERROR = "mse"
     """Of the standardised targets."""
 
@@ -50,6 +53,14 @@ METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
     Loss.CROSS_ENTROPY: (
         Metric("accuracy", "maximize", is_share=True),
         Metric("balanced_accuracy", "maximize", is_share=True),
+        Metric("f1", "maximize"),
+        Metric("auc", "maximize"),
+        Metric("cross_entropy", "minimize"),
+    ),
+    Loss.BINARY_CROSS_ENTROPY: (
+        Metric("auc", "maximize"),
+        Metric("f1", "maximize"),
+        Metric("accuracy", "maximize", is_share=True),
         Metric("cross_entropy", "minimize"),
     ),
     Loss.NEXT_TOKEN: (
@@ -75,8 +86,9 @@ class Split:
 
     Attributes:
         x: (n, *input shape), float32, normalised; codes are whole numbers from 0.
-        y: (n,) int64 class numbers, (n, length) of them where every token has its own, or
-            (n, dims) float32 standardised targets.
+        y: (n,) int64 class numbers, (n, length) of them where every token has its own, (n, labels)
+            float32 of 1 where an example has a label and else 0, or (n, dims) float32 standardised
+            targets.
     """
 
     x: NDArray[np.float32]
@@ -115,8 +127,9 @@ class Task:
         statistics: of the raw input, by channel or feature.
         target_statistics: of the raw targets of a regression, by dimension; else None.
         vocabulary: what the codes of the input and the answer stand for, where they are codes.
-        classes: names of the classes, in the order of the network's outputs; numbers from 0 where
-            none are given, and nothing where answers are no classes.
+        classes: names of the classes, or of the labels of which an example may have several, in the
+            order of the network's outputs; numbers from 0 where none are given, and nothing where
+            answers are no classes.
         columns: names of the features of the input, in their order; nothing where they have none.
         targets: names of the dimensions of a regression; nothing where they have none.
         reading: how the data were read, for people.
@@ -138,7 +151,7 @@ class Task:
     reading: Reading = UNTOLD
 
     def __post_init__(self) -> None:
-        if self.loss is Loss.CROSS_ENTROPY and not self.classes:
+        if self.loss in (Loss.CROSS_ENTROPY, Loss.BINARY_CROSS_ENTROPY) and not self.classes:
             numbered = tuple(map(str, range(self.output.features)))
             object.__setattr__(self, "classes", numbered)
 

@@ -142,11 +142,13 @@ def prepare(
 
     Args:
         x: (n, *spec.shape) raw data; with gaps a feature less, and NaN where something is missing.
-        y: (n,) class numbers, or (n, dims) targets when there are `target_statistics`.
+        y: (n,) class numbers, (n, labels) floats of 0 and 1, or (n, dims) targets when there are
+            `target_statistics`.
         flags_gaps: whether the last feature of `spec` says what is missing, see `gaps.py`.
     """
     normal = normalise(x, statistics, spec.feature_axis)
     normal = flagged(normal) if flags_gaps else normal
     if target_statistics is None:
-        return Split(normal, np.ascontiguousarray(y, np.int64))
+        kind = np.float32 if y.dtype.kind == "f" else np.int64
+        return Split(normal, np.ascontiguousarray(y, kind))
     return Split(normal, normalise(y, target_statistics, 0))

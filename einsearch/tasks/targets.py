@@ -6,8 +6,10 @@
 | (n,) whole numbers as floats, few different ones            | classes, and told              |
 | (n,) other floats; (n, dims) of them                         | a regression                   |
 | (n, k) with a single 1 in each row and else 0                | k classes, and told            |
+| (n, k) of 1 and 0, some rows with several or none             | k labels, and told             |
 
-`target_kind` says otherwise: `classes`, or `number` for amounts.
+`target_kind` says otherwise: `classes`, `labels` of which an example may have several, or `number`
+for amounts.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from einsearch.tasks.labels import (
     plain,
 )
 
-TargetKind = Literal["classes", "number"]
+TargetKind = Literal["classes", "labels", "number"]
 Missing = Literal["drop", "class"]
 
 FEW: Final = 20
@@ -54,6 +56,7 @@ class Coding:
         missing: what is done with answers that stand for nothing; None where they are refused.
         numbers: number of the class that a label is known by.
         dims: numbers of an answer of a regression.
+        are_many: whether an example may have several of the classes.
     """
 
     names: tuple[str, ...]
@@ -62,9 +65,11 @@ class Coding:
     missing: Missing | None = None
     numbers: Mapping[Label, int] = field(default_factory=dict)
     dims: int = 1
+    are_many: bool = False
 
     def apply(self, array: StoredArray, raw: NDArray[Any]) -> NDArray[Any]:
-        """Answers of a split: (n,) int64 class numbers, or (n, dims) targets as they are.
+        """Answers of a split: (n,) int64 class numbers, (n, labels) float32 of 0 and 1, or
+        (n, dims) targets as they are.
 
         Args:
             array: says in messages where they come from.
@@ -73,6 +78,10 @@ class Coding:
         Raises:
             TaskError: an answer is of another kind than in training, or a class that it lacks.
         """
+        if self.are_many:
+            if not _are_truths(raw) or raw.shape[1] != len(self.names):
+                raise TaskError(f"{array} has no rows of 0 and 1, as the answers of training are")
+            return raw.astype(np.float32)
         if self.is_one_hot:
             if not _is_one_hot(raw) or raw.shape[1] != len(self.names):
                 raise TaskError(f"{array} has no one-hot rows, as the answers of training are")
@@ -125,10 +134,15 @@ def _column(array: StoredArray, raw: NDArray[Any]) -> NDArray[Any]:
     return plain(raw.reshape(-1))
 
 
-def _is_one_hot(raw: NDArray[Any]) -> bool:
+def _are_truths(raw: NDArray[Any]) -> bool:
+    """Whether answers are rows of 0 and 1."""
     if raw.ndim != 2 or raw.shape[1] < 2 or raw.dtype.kind not in "biuf":
         return False
-    return bool((((raw == 0) | (raw == 1)).all()) and (raw.astype(bool).sum(axis=1) == 1).all())
+    return bool(((raw == 0) | (raw == 1)).all())
+
+
+def _is_one_hot(raw: NDArray[Any]) -> bool:
+    return _are_truths(raw) and bool((raw.astype(bool).sum(axis=1) == 1).all())
 
 
 def absent(raw: NDArray[Any]) -> NDArray[np.bool_]:
@@ -188,6 +202,8 @@ def decide(
         return _amounts(array, raw, missing)
     if raw.ndim == 2 and raw.shape[1] > 1:
         return _rows(array, raw, wanted, missing)
+    if wanted == "labels":
+        raise TaskError(f"{array} cannot be labels: expected (n, labels) of 0 and 1")
     labels = plain(raw.reshape(-1))
     labels = from_text(labels.tolist()) if labels.dtype.kind == "U" else labels
     if wanted is None and labels.dtype.kind == "f":
@@ -199,13 +215,22 @@ def _rows(
     array: StoredArray, raw: NDArray[Any], kind: TargetKind | None, missing: Missing | None
 ) -> Coding:
     """Answers of several numbers each."""
+    count = raw.shape[1]
+    named = tuple(map(str, range(count)))
+    if kind == "labels" or (kind is None and _are_truths(raw) and not _is_one_hot(raw)):
+        if not _are_truths(raw):
+            raise TaskError(f"{array} cannot be labels: expected rows of 0 and 1")
+        note = (
+            f"{array.name} has rows of 0 and 1: read as {count} labels of which an example may "
+            "have several; target_kind: number makes a regression of it"
+        )
+        return Coding(named, () if kind else (note,), False, missing, {}, 1, True)
     if _is_one_hot(raw):
-        count = raw.shape[1]
         note = (
             f"{array.name} has a single 1 in each row: read as {count} classes; "
             f"target_kind: number makes a regression of {count} numbers of it"
         )
-        return Coding(tuple(map(str, range(count))), (note,), True, missing)
+        return Coding(named, () if kind else (note,), True, missing)
     if kind == "classes" or raw.dtype.kind != "f":
         _column(array, raw)
     return _amounts(array, raw, missing)

@@ -119,12 +119,18 @@ def _answers(answers: Answers) -> str:
     if answers.vocabulary:
         return _plural(len(answers.vocabulary), "symbol")
     if answers.classes:
-        counts = np.bincount(answers.y, minlength=len(answers.classes))
+        is_many = answers.y.ndim == 2
+        if is_many:
+            counts = (answers.y > 0).sum(axis=0)
+        else:
+            counts = np.bincount(answers.y, minlength=len(answers.classes))
         low, high = int(counts.min()), int(counts.max())
         each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        classes = _plural(len(answers.classes), "class", "classes")
+        classes = _plural(len(answers.classes), *(("label",) if is_many else ("class", "classes")))
         noun = "example" if high == 1 else "examples"
-        return f"{classes} {names(answers.classes)}, {each} {noun} each"
+        return f"{classes} {names(answers.classes)}, {each} {noun} each" + (
+            ", several an example" if is_many else ""
+        )
     least, most = _range(answers.y)
     dims = answers.y.shape[1]
     of = f" {names(answers.targets)}" if answers.targets else f" of {dims}" if dims > 1 else ""

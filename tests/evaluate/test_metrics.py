@@ -66,5 +66,50 @@ def test_scores_of_a_regression_are_in_the_unit_of_the_data() -> None:
 def test_scores_of_a_classification_come_in_the_order_of_the_task() -> None:
     task = make_task("bars")
     scores = metrics.score(task, np.eye(4, dtype=np.float32)[task.valid.y], task.valid.y)
-    assert list(scores) == ["accuracy", "balanced_accuracy", "cross_entropy"]
-    assert scores["accuracy"] == scores["balanced_accuracy"] == 1.0
+    assert list(scores) == ["accuracy", "balanced_accuracy", "f1", "auc", "cross_entropy"]
+    assert [scores[name] for name in list(scores)[:-1]] == [1.0] * 4
+
+
+@given(seed=seeds, n=st.integers(2, 40), classes=st.integers(2, 5))
+def test_auc_and_f1_are_those_of_their_definitions(seed: int, n: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(size=(n, classes)), rng.integers(classes, size=n)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    areas = []
+    for label in range(classes):
+        inside, outside = shares[labels == label, label], shares[labels != label, label]
+        if len(inside) and len(outside):
+            areas.append(np.mean(inside[:, None] > outside))
+    expected = np.mean(areas) if areas else 0.5
+    assert metrics.auc(logits, labels) == pytest.approx(expected)
+    best = logits.argmax(axis=1)
+    parts = []
+    for label in set(labels) | set(best):
+        hits = np.sum((labels == label) & (best == label))
+        parts.append(2 * hits / (np.sum(labels == label) + np.sum(best == label)))
+    assert metrics.f1(logits, labels) == pytest.approx(np.mean(parts))
+
+
+def test_auc_without_two_classes_is_chance_and_of_nan_is_nan() -> None:
+    assert metrics.auc(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 1])) == 0.5
+    assert np.isnan(metrics.auc(np.array([[0.0, np.nan], [2.0, 0.0]]), np.array([1, 0])))
+    assert metrics.auc(np.zeros((4, 3)), np.array([0, 1, 2, 2])) == 0.5
+    assert metrics.auc(np.array([[0.0, 1e4], [1e4, 0.0]]), np.array([1, 0])) == 1.0
+
+
+@given(seed=seeds, n=st.integers(2, 30), labels=st.integers(2, 5))
+def test_metrics_of_several_labels_agree_with_scikit_learn(seed: int, n: int, labels: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, truths = rng.normal(size=(n, labels)), rng.integers(2, size=(n, labels)).astype(float)
+    found = logits > 0
+    assert metrics.labels_accuracy(logits, truths) == oracle.accuracy_score(truths > 0, found)
+    shares = 1 / (1 + np.exp(-logits))
+    losses = [oracle.log_loss(truths[:, k], shares[:, k], labels=[0, 1]) for k in range(labels)]
+    assert metrics.labels_cross_entropy(logits, truths) == pytest.approx(np.mean(losses))
+    hits = np.sum((truths > 0) & found, axis=0)
+    sizes = truths.sum(axis=0) + found.sum(axis=0)
+    f1 = np.where(sizes > 0, 2 * hits / np.maximum(sizes, 1), 0)
+    assert metrics.labels_f1(logits, truths) == pytest.approx(np.mean(f1))
+    ones = [k for k in range(labels) if 0 < truths[:, k].sum() < n]
+    areas = [oracle.roc_auc_score(truths[:, k], logits[:, k]) for k in ones]
+    assert metrics.labels_auc(logits, truths) == pytest.approx(np.mean(areas) if areas else 0.5)

@@ -51,6 +51,20 @@ def run(network: nn.Module, task: Task, *, seed: int = 0, **options: object) -> 
     return train(network, task, TrainingConfig(**options), seed)  # type: ignore[arg-type]
 
 
+def test_several_labels_of_an_example_are_learned(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    np.savez(tmp_path / "d.npz", train_x=x, train_y=(x > 0.2).astype(int))
+    task = make_task({"name": "arrays", "path": "d.npz"}, tmp_path)
+    evaluation = run(linear_net(3, 3), task, epochs=8, lr=0.05, batch=16)
+    assert list(evaluation.metrics)[:4] == ["auc", "f1", "accuracy", "cross_entropy"]
+    assert evaluation.metrics["auc"] > 0.98
+    assert evaluation.metrics["f1"] > 0.85
+    assert evaluation.metrics["cross_entropy"] < 0.4
+    smooth = run(linear_net(3, 3), task, epochs=8, lr=0.05, batch=16, label_smoothing=0.5)
+    assert smooth.metrics["auc"] > 0.98
+    assert smooth.metrics["cross_entropy"] > evaluation.metrics["cross_entropy"]
+
+
 def test_an_image_task_is_learned() -> None:
     evaluation = run(conv_net(), make_task("bars"), epochs=6, lr=0.01)
     assert evaluation.metrics["accuracy"] > 0.9

@@ -160,3 +160,27 @@ def test_a_part_can_be_kept_back_for_the_test(tmp_path: Path) -> None:
              test_y=np.array(cycle(0, 1)))  # fmt: skip
     with pytest.raises(TaskError, match="has test data: leave the option test out"):
         make_task({"name": "arrays", "path": "d.npz", "test": 0.2}, tmp_path)
+
+
+def test_rows_of_several_ones_are_labels_and_that_is_told(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).integers(2, size=(60, 4))
+    rows[0] = 0
+    for kind in (int, float, bool):
+        task = load(tmp_path, rows.astype(kind), test=rows[:5].astype(kind))
+        assert task.loss is Loss.BINARY_CROSS_ENTROPY
+        assert (str(task.output), task.classes) == ("vector:4", ("0", "1", "2", "3"))
+        assert np.array_equal(task.test().y, rows[:5])
+        assert task.train.y.dtype == np.float32
+        assert "rows of 0 and 1: read as 4 labels of which an example may" in task.reading.notes[0]
+        low, high = rows.sum(axis=0).min(), rows.sum(axis=0).max()
+        told = f"4 labels 0, 1, 2, 3, {low} to {high} examples each, several an example; 15 % cut"
+        assert told in task.summary
+    assert load(tmp_path, rows, target_kind="number").loss is Loss.MEAN_SQUARED_ERROR
+    one_hot = np.eye(3, dtype=int)[np.arange(60) % 3]
+    labels = load(tmp_path, one_hot, target_kind="labels")
+    assert labels.loss is Loss.BINARY_CROSS_ENTROPY
+    assert not labels.reading.notes
+    with pytest.raises(TaskError, match=r"test_y .* has no rows of 0 and 1"):
+        load(tmp_path, rows, test=rows[:5] * 2)
+    with pytest.raises(TaskError, match=r"cannot be labels: expected \(n, labels\) of 0 and 1"):
+        load(tmp_path, cycle(0, 1), target_kind="labels")
