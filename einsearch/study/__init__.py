@@ -7,6 +7,7 @@
 | describing.py, duplicates.py | a proposal as a trial; which proposals repeat earlier ones   |
 | exhausting.py, ground.py     | whether a space is used up; what a file searches, loaded     |
 | checkspace.py, scores.py     | checks of a search-space file; how values are written        |
+| dashboard.py                 | parameters of trials, as Optuna shows them                   |
 | resuming.py                  | `rebuild`: a searcher as it was when the record ends         |
 | executor.py                  | `Executor`, the contract: `Job` in, `Finished`, `Report` out |
 | inline.py, local.py          | in the calling process; in worker processes of this machine  |

@@ -36,6 +36,7 @@ from einsearch.study.arguments import (
     checked_seed,
 )
 from einsearch.study.checkpoints import CheckpointStore
+from einsearch.study.dashboard import ShownParameters
 from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.executor import Executor
@@ -391,6 +392,8 @@ def _study(
 ) -> StudyEnd:
     store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
     epochs, full = plan.epochs or (None, 0)
+    limits = None if plan.file is None else asdict(plan.file.limits)
+    shown = ShownParameters(plan.grammar, limits)
     options = Options(
         seed=plan.seed,
         constraints=plan.constraints,
@@ -401,6 +404,7 @@ def _study(
         keep=None if store is None else store.offer,
         gate=plan.gate,
         spent=time.monotonic() - began,
+        shown=lambda trial, derivation: shown.of(trial, derivation.program),
     )
     searcher = partial(make_searcher, plan.searcher, plan.space, plan.seed)
     return run_study(searcher, executor, record, plan.budget, options)

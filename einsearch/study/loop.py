@@ -18,6 +18,7 @@ from typing import Any, Final
 from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import RunError
 from einsearch.primitives.program import Program
+from einsearch.study.dashboard import Shown
 from einsearch.study.describing import Describe, describe, trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.ending import TIME_UP, explain_end
@@ -57,6 +58,7 @@ class Options:
         describe: gives the hash of a derivation, by which duplicates are known, and its costs.
         payload: what jobs carry beside text and seed.
         keep: takes the weights of complete trials.
+        shown: gives the parameters of a trial for Optuna's dashboard.
         max_duplicates: see `MAX_DUPLICATES`.
         clock: seconds, for a budget of time.
         gate: says which candidates may begin, and how long they may take.
@@ -71,6 +73,7 @@ class Options:
     describe: Describe = describe
     payload: Payload = decisions_payload
     keep: Keep | None = None
+    shown: Callable[[Trial, Any], Shown] = lambda trial, derivation: {}
     max_duplicates: int = MAX_DUPLICATES
     clock: Callable[[], float] = time.monotonic
     gate: Gate = field(default_factory=Gate)
@@ -255,9 +258,11 @@ class _Study:
             seconds = time.perf_counter() - began
             trial = trial_of(proposal, description, self.options.seed, seconds)
         trial = replace(trial, budget=self.scheduler.first_budget)
+        shown = self.options.shown(trial, proposal.derivation)
         original = self._finished(self.known.note(trial))
         if original is not None:
-            done = self.record.propose_finished(repeat_trial(trial, original), self.elapsed)
+            repeated = repeat_trial(trial, original)
+            done = self.record.propose_finished(repeated, self.elapsed, shown)
             self._tell(done)
             return
         verdict = self.gate.judge(trial, program_of(proposal.derivation), self.seconds_left)
@@ -266,9 +271,9 @@ class _Study:
         if verdict.reason:
             turned_down = replace(trial, state=TrialState.REJECTED, reason=verdict.reason)
             self.spent += 1
-            self._tell(self.record.propose_finished(turned_down, self.elapsed))
+            self._tell(self.record.propose_finished(turned_down, self.elapsed, shown))
             return
-        trial = self.record.propose(trial)
+        trial = self.record.propose(trial, shown)
         self.callbacks.on_proposal(trial)
         self._admit(trial, proposal.derivation)
 

@@ -21,6 +21,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from einsearch.errors import RunError
+from einsearch.study.dashboard import Shown
 from einsearch.study.encoding import (
     OPTUNA_STATES,
     Entry,
@@ -41,6 +42,8 @@ FORMAT: Final = 1
 CONSTRAINTS: Final = "constraints"
 """System attribute in which Optuna's samplers and dashboards look for constraints: a list of
 numbers, each at most 0 where it is kept."""
+
+NOTHING: Final[Shown] = {}
 
 DIRECTIONS: Final = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 """Of an objective, as Optuna has them."""
@@ -111,28 +114,32 @@ class Record:
         with quiet():
             return optuna.load_study(study_name=self.name, storage=self.storage)
 
-    def propose(self, trial: Trial) -> Trial:
+    def propose(self, trial: Trial, shown: Shown = NOTHING) -> Trial:
         """Records a proposal: the next trial, RUNNING, and that the searcher was asked for it
         after all trials told so far. Returns the trial as the record gives it back.
 
         It outlives the death of the process at once, and a power cut once a later result has
         been recorded. The searcher would propose the same again.
+
+        Args:
+            trial: the next one.
+            shown: parameters for Optuna's dashboard.
         """
         self._check_number(trial)
         entry = Entry(replace(trial, state=TrialState.RUNNING), asked_after=self._told)
         attributes = encode_proposal(entry)
         with self._guarded(), unflushed(self.storage):
-            self._create(attributes, entry.trial)
+            self._create(attributes, entry.trial, shown)
             self.entries.append(decode_proposal(trial.number, attributes))
         return self.entries[-1].trial
 
-    def propose_finished(self, trial: Trial, elapsed: float = 0.0) -> Trial:
+    def propose_finished(self, trial: Trial, elapsed: float = 0.0, shown: Shown = NOTHING) -> Trial:
         """Records a proposal whose result is known at once, in one write."""
         self._check_number(trial)
         entry = Entry(trial, self._told).finished(trial, self._told, elapsed, is_open=False)
         attributes = {**encode_proposal(entry), "result": encode_result(entry)}
         with self._guarded():
-            self._create(attributes, trial)
+            self._create(attributes, trial, shown)
             self.entries.append(decode_entry(trial.number, attributes))
             self._told += 1
         return self.entries[-1].trial
@@ -267,7 +274,7 @@ class Record:
             if is_driver and _is_final(entry) and not frozen.state.is_finished():
                 self._set_state(entry.trial)
 
-    def _create(self, attributes: dict[str, Any], trial: Trial) -> None:
+    def _create(self, attributes: dict[str, Any], trial: Trial, shown: Shown) -> None:
         now = datetime.now()
         state = OPTUNA_STATES[trial.state]
         template = FrozenTrial(
@@ -278,8 +285,8 @@ class Record:
             values=self._optuna_values(trial),
             datetime_start=now,
             datetime_complete=now if state.is_finished() else None,
-            params={},
-            distributions={},
+            params={name: value for name, (_, value) in shown.items()},
+            distributions={name: found for name, (found, _) in shown.items()},
             user_attrs=attributes,
             system_attrs=_constraints(trial),
             intermediate_values={},
