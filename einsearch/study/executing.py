@@ -66,7 +66,7 @@ def executor_maker(
             return InlineExecutor(factory())
         if section.name == "ray":
             return _on_ray(section, factory)
-        log = None if folder is None else folder.inside(WORKERS_LOG)
+        log = None if folder is None else folder.appended(WORKERS_LOG)
         return LocalExecutor(factory, section.processes or 1, memory=memory, log=log)
 
     return make

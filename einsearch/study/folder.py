@@ -297,6 +297,14 @@ class RunFolder:
                 )
         return self.path / pure
 
+    def appended(self, name: str) -> Path:
+        """The place of a file that is appended to, made by others. Raises RunError where it is a
+        link, or leads out of the folder."""
+        path = self.inside(name)
+        if path.is_symlink():
+            raise RunError(f"{path} is a link: a run folder has its own files alone; remove it")
+        return path
+
     def write_final(self, results: Mapping[str, Any]) -> None:
         """Keeps the results of the full training. Raises RunError."""
         self.write(FINAL, _json(results))

@@ -70,7 +70,7 @@ class FolderPlace:
 
     def remove(self, name: str) -> None:
         try:
-            (self._folder.checkpoints / name).unlink(missing_ok=True)
+            self._folder.inside(f"{CHECKPOINTS}/{name}").unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
                 f"cannot remove a checkpoint from {self._folder.checkpoints}: {error.strerror}"
