@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,25 +78,18 @@ def ranked(standings: Mapping[int, Standing]) -> list[int]:
 
 
 def fronts(costs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """Non-dominated sorting (Zhang, Tian, Cheng and Jin, 2015, "An Efficient Approach to
-    Nondominated Sorting for Evolutionary Multiobjective Optimization", ENS-SS).
+    """Non-dominated sorting.
 
     Args:
         costs: (n, objectives); less is better.
 
     Returns:
-        Row numbers of each front, the first front first. Equal rows are on the same front.
+        Row numbers of each front, the first front first; in the order of the columns. Equal rows
+        are on the same front.
     """
-    found: list[list[int]] = []
-    for row in np.lexsort(costs.T[::-1]).tolist():
-        # Whatever dominates a row came before it in this order.
-        for front in found:
-            if not _is_dominated(costs[row], costs[front]):
-                front.append(row)
-                break
-        else:
-            found.append([row])
-    return [np.array(front) for front in found]
+    ranks = moocore.pareto_rank(costs)
+    order = np.lexsort(costs.T[::-1])
+    return [order[ranks[order] == rank] for rank in range(ranks.max(initial=-1) + 1)]
 
 
 def crowding_distances(costs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -123,12 +117,5 @@ def first_front(costs: NDArray[np.float64]) -> list[int]:
     Args:
         costs: (n, objectives); less is better.
     """
-    front: list[int] = []
-    for row in np.lexsort(costs.T[::-1]).tolist():
-        if not front or not _is_dominated(costs[row], costs[front]):
-            front.append(row)
-    return front
-
-
-def _is_dominated(row: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
-    return bool(((others <= row).all(axis=1) & (others < row).any(axis=1)).any())
+    is_first = moocore.is_nondominated(costs, keep_weakly=True)
+    return [row for row in np.lexsort(costs.T[::-1]).tolist() if is_first[row]]

@@ -1,11 +1,12 @@
 """Hypervolume: how much of the space of objectives a set of trials dominates, up to a reference
-point (Zitzler and Thiele, 1998). Exact, by Optuna (WFG; While, Bradstreet and Barone, 2012).
+point (Zitzler and Thiele, 1998). Exact, by moocore (Fonseca, Paquete and Lopez-Ibanez, 2006).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import moocore
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,8 +51,6 @@ def hypervolume_so_far(
 ) -> list[tuple[int, float]]:
     """(number, hypervolume of the trials up to it) for each trial that adds to it; arguments and
     errors as of `hypervolume`."""
-    from optuna._hypervolume import compute_hypervolume
-
     corner = _costs_of(reference, directions)
     front: list[Trial] = []
     found: list[tuple[int, float]] = []
@@ -65,8 +64,7 @@ def hypervolume_so_far(
         kept = [t for t, other in zip(front, others, strict=True) if not dominates(standing, other)]
         front = [*kept, trial]
         points = np.array([standing_of(t, directions).costs for t in front])
-        volume = compute_hypervolume(points, corner, assume_pareto=True)
-        found.append((trial.number, float(volume)))
+        found.append((trial.number, float(moocore.hypervolume(points, ref=corner))))
     return found
 
 
