@@ -90,7 +90,8 @@ class TestChoices:
         named = set(re.findall(r"`(\w+)`", told)) - {"when"}
         assert named == ATTRIBUTES | {"image", "tokens", "vector", "depth"}
         for name in named:
-            grammar(f"start x\nx = f(2)\nf(n) = relu when {name} or n * 2 + 1 == 5 | gelu")
+            asked = f"{name} > 3" if name in ATTRIBUTES | {"depth"} else name
+            grammar(f"start x\nx = f(2)\nf(n) = relu when {asked} or n * 2 + 1 == 5 | gelu")
 
     def test_a_comparison_with_what_is_not_there_is_false(self) -> None:
         rules = "start x\nx = relu when height < 32 | gelu when not height < 32"

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from einsearch.derivation.driving import Walk, drive
 from einsearch.derivation.relevance import relevant_slots
-from einsearch.derivation.values import COMPARE
 from einsearch.grammar import expressions as e
+from einsearch.grammar.guards import COMPARE
 from einsearch.grammar.model import Grammar
 from einsearch.grammar.values import arithmetic
 from einsearch.primitives.outputs import outputs_value

@@ -14,6 +14,7 @@ from einsearch.derivation.analysis import analyse
 from einsearch.derivation.arity import find_mismatches
 from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.endless import endless_groups
+from einsearch.derivation.guarding import decided_guards, number_truths
 from einsearch.derivation.parse import derive_rule
 from einsearch.derivation.sample import sample
 from einsearch.derivation.why import why
@@ -72,6 +73,7 @@ def check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
             are not, and shapes are left out.
     """
     found = [*_endless(grammar), *_misfits(grammar), *_unused(grammar), *_sizes(grammar)]
+    found += _guards(grammar)
     if spec is not None and grammar.start is not None:
         if all(problem.severity is not Severity.ERROR for problem in found):
             found += _infeasible(grammar, spec)
@@ -101,6 +103,21 @@ def _endless(grammar: Grammar) -> Iterator[Problem]:
 def _misfits(grammar: Grammar) -> Iterator[Problem]:
     for misfit in find_mismatches(grammar):
         yield _problem(grammar, Severity.ERROR, misfit.message, misfit.file, misfit.at)
+
+
+def _guards(grammar: Grammar) -> Iterator[Problem]:
+    for rule, alternative, name in number_truths(grammar):
+        message = f"{name} is a number wherever {rule.name} is called, but a guard is true or false"
+        at = alternative.guard_at or alternative.at
+        hint = f"compare it: when {name} >= 8"
+        yield _problem(grammar, Severity.ERROR, message, alternative.file, at, hint)
+    for found in decided_guards(grammar):
+        alternative = found.alternative
+        message = "this guard never holds: its alternative is never drawn"
+        if found.always:
+            message = "this guard always holds, so that it decides nothing"
+        at = alternative.guard_at or alternative.at
+        yield _problem(grammar, Severity.WARNING, message, alternative.file, at)
 
 
 def _unused(grammar: Grammar) -> Iterator[Problem]:

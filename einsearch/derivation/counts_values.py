@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, Final
 
-from einsearch.derivation.values import COMPARE
 from einsearch.grammar import expressions as e
+from einsearch.grammar.guards import COMPARE
 from einsearch.grammar.values import arithmetic
 
 MOST_VALUES: Final = 256

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from einsearch.derivation.decisions import Draw, Interval, Options, Path
 from einsearch.errors import ShapeError
 from einsearch.grammar import expressions as e
+from einsearch.grammar.guards import COMPARE
 from einsearch.grammar.values import arithmetic
 from einsearch.primitives.arguments import show_value
 from einsearch.specs import Bundle
-
-COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

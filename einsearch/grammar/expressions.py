@@ -187,6 +187,7 @@ class Alternative:
     """One alternative of a choice, with its probability when no guard rules any out.
 
     `file`: where it was written; `extend` adds alternatives from other files than the rule's.
+    `guard_at`: where the guard is written.
     """
 
     body: Expression
@@ -194,6 +195,7 @@ class Alternative:
     guard: Guard | None
     at: At
     file: str = ""
+    guard_at: At | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

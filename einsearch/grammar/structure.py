@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
+from einsearch.grammar.guards import link_guard
 from einsearch.grammar.modules import MOST_NAMES, nearest
 from einsearch.grammar.scope import Linking, Scope
-from einsearch.grammar.values import fold, link_guard, link_probabilities, link_value, show_node
+from einsearch.grammar.values import fold, link_probabilities, link_value, show_node
 from einsearch.primitives.arguments import Kind, show_value
 
 COPIES: Final[dict[str, tuple[tuple[str, ...], int]]] = {
@@ -53,7 +54,8 @@ def link_choice(
         guard = link_guard(option.guard, scope) if option.guard else None
         body = yield option.body, scope
         file = scope.module.source.name
-        alternatives.append(e.Alternative(body, probability, guard, option.at, file))
+        guard_at = option.guard.at if option.guard else None
+        alternatives.append(e.Alternative(body, probability, guard, option.at, file, guard_at))
     return e.Choice(tuple(alternatives), label, at)
 
 

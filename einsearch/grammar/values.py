@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAMES_ARE_SYMBOLS: Final = frozenset({Kind.SYMBOL, Kind.AXIS, Kind.TEXT, Kind.BOOL})
 TRUTH: Final = {"true": True, "false": False}
 LAYOUTS: Final = frozenset(str(layout) for layout in Layout)
+PROBABILITY: Final = "probability"
+"""Labels the value of one, which may be a quotient that is not exact."""
 GUARD_NAMES: Final = ATTRIBUTES | LAYOUTS | {"depth"}
 
 
@@ -54,7 +56,9 @@ def link_value(
         for side in (left, right):
             if isinstance(side, e.RealRange):
                 raise scope.module.fail("a range of reals stands as a whole argument", node.at)
-        return e.Arithmetic(node.operator, left, right, node.at)
+        if label == PROBABILITY:
+            return e.Arithmetic(node.operator, left, right, node.at)
+        return checked_arithmetic(node, left, right, scope)
     if isinstance(node, s.RangeLiteral):
         drawn = _link_range(node, scope, label)
         draws.append(drawn)
@@ -123,7 +127,7 @@ def _link_domain(node: s.DomainLiteral, scope: Scope, kind: Kind | None, label: 
 def _weight(node: s.Node | None, scope: Scope) -> float | None:
     if node is None:
         return None
-    value = constant_of(link_value(node, scope, Kind.NUMBER, "probability", []))
+    value = constant_of(link_value(node, scope, Kind.NUMBER, PROBABILITY, []))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise scope.module.fail("a probability must be a number or arithmetic on numbers", node.at)
     if value < 0:
@@ -204,43 +208,33 @@ def _normalise(
     return tuple(rest if w is None else w for w in weights)
 
 
-def link_guard(node: s.Guard, scope: Scope) -> e.Guard:
-    """A guard with its names resolved."""
-    if isinstance(node, s.Logic):
-        return e.LogicGuard(node.operator, tuple(link_guard(o, scope) for o in node.operands))
-    if isinstance(node, s.Comparison):
-        left, right = _guard_value(node.left, scope), _guard_value(node.right, scope)
-        return e.CompareGuard(node.operator, left, right)
-    if isinstance(node, s.Name):
-        if node.name in LAYOUTS and node.name not in scope.locals:
-            return e.LayoutGuard(node.name)
-        return e.TruthGuard(_guard_value(node, scope))
-    raise scope.module.fail(
-        "a guard must be a comparison, or image, tokens or vector",
-        node.at,
-        "for example: when channels >= 8 and not tokens",
-    )
+def checked_arithmetic(
+    node: s.Arithmetic, left: e.Value, right: e.Value, scope: Scope
+) -> e.Arithmetic:
+    """Arithmetic that has an outcome, as far as that is known when it is read.
+
+    Raises:
+        GrammarError: it divides by zero, or constants make no number of the language.
+    """
+    below, above = constant_of(right), constant_of(left)
+    if node.operator == "/" and below == 0 and not isinstance(below, bool):
+        raise scope.module.fail("a division by zero", node.at)
+    value = e.Arithmetic(node.operator, left, right, node.at)
+    if above is not None and below is not None and _exact(value) is None:
+        shown = f"{show_value(above)} {node.operator} {show_value(below)}"
+        if any(isinstance(side, (bool, str)) for side in (above, below)):
+            raise scope.module.fail(f"{shown} calculates with what is no number", node.at)
+        if node.operator == "/":
+            raise scope.module.fail(f"{shown} is not an exact number", node.at)
+        raise scope.module.fail(f"{shown} is too large", node.at, "integers are below 2^63")
+    return value
 
 
-def _guard_value(node: s.Node | s.Guard, scope: Scope) -> e.Value:
-    if isinstance(node, (s.Logic, s.Comparison)):
-        raise scope.module.fail("a comparison cannot be compared or calculated with", node.at)
-    if isinstance(node, s.Name) and node.name not in scope.locals:
-        if node.name in LAYOUTS:
-            raise scope.module.fail(f"{node.name} is true or false, not a number", node.at)
-        if node.name not in GUARD_NAMES | TRUTH.keys():
-            known = nearest(node.name, GUARD_NAMES | set(scope.locals))
-            if not scope.locals:
-                raise scope.module.fail(
-                    f"a guard cannot ask for {node.name}",
-                    node.at,
-                    known or "it may ask for " + ", ".join(sorted(GUARD_NAMES)),
-                )
-            return e.Constant(Symbol(node.name))
-    if isinstance(node, s.Arithmetic):
-        left, right = _guard_value(node.left, scope), _guard_value(node.right, scope)
-        return e.Arithmetic(node.operator, left, right, node.at)
-    return link_value(node, scope, None, "guard", [])
+def _exact(value: e.Value) -> Any:
+    if isinstance(value, e.Arithmetic):
+        left, right = _exact(value.left), _exact(value.right)
+        return None if left is None or right is None else arithmetic(value.operator, left, right)
+    return value.value if isinstance(value, e.Constant) else None
 
 
 def arithmetic(operator: str, left: Any, right: Any) -> Any:
