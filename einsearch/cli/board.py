@@ -42,6 +42,8 @@ class Board(Callbacks):
         budget: of the search.
         spent: trials that used up budget, those of earlier sessions included.
         best: the best complete trial so far.
+        stage: what is done before the search begins; empty from then on.
+        timings: seconds that finished trials spent, by phase.
         states: number of finished trials by state.
         reasons: number of failed and rejected trials by reason.
         running: trials under way, by number.
@@ -55,7 +57,10 @@ class Board(Callbacks):
         self.scores = scores
         self._clock = clock
         self._began = clock()
+        self._elapsed_before = 0.0
         self._spent_before = 0
+        self.stage = "reading grammar and data"
+        self.timings: Counter[str] = Counter()
         self.objective, self.direction = "", "maximize"
         self.budget = Budget()
         self.spent = 0
@@ -71,7 +76,12 @@ class Board(Callbacks):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the board was made."""
+        """Seconds on the clock of the search, those of earlier sessions included."""
+        return self._elapsed_before + self._session
+
+    @property
+    def _session(self) -> float:
+        """Seconds since this session began."""
         return self._clock() - self._began
 
     @property
@@ -80,10 +90,16 @@ class Board(Callbacks):
         estimates = []
         done = self.spent - self._spent_before
         if self.budget.trials is not None and done > 0:
-            estimates.append((self.budget.trials - self.spent) * self.elapsed / done)
+            estimates.append((self.budget.trials - self.spent) * self._session / done)
         if self.budget.minutes is not None:
             estimates.append(max(0.0, self.budget.seconds - self.elapsed))
         return min(estimates, default=None)
+
+    def on_stage(self, stage: str) -> None:
+        self.stage = stage
+
+    def on_clock(self, elapsed: float) -> None:
+        self._elapsed_before = elapsed
 
     def on_start(
         self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
@@ -97,6 +113,7 @@ class Board(Callbacks):
                 self.running[trial.number] = Running(trial)
         self._spent_before = self.spent
         self._began = self._clock()
+        self.stage = ""
 
     def on_note(self, message: str) -> None:
         self.notes.append(message)
@@ -134,9 +151,11 @@ class Board(Callbacks):
             self.spent -= count_spent([before])
             self.states[before.state] -= 1
             self.states += Counter()
+            self.timings.subtract(before.timings)
         self._trials[trial.number] = trial
         self.spent += count_spent([trial])
         self.states[trial.state] += 1
+        self.timings.update(trial.timings)
         if trial.state in (TrialState.FAILED, TrialState.REJECTED):
             self.reasons[kind_of_reason(trial)] += 1
         if trial.state is TrialState.COMPLETE and self._is_better(trial):

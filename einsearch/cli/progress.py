@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -84,6 +84,13 @@ class LineProgress(Callbacks):
         if trials:
             self._print(f"going on after {plural(len(trials), 'trial')}")
 
+    def on_stage(self, stage: str) -> None:
+        self.board.on_stage(stage)
+        self._print(f"{stage} ...")
+
+    def on_clock(self, elapsed: float) -> None:
+        self.board.on_clock(elapsed)
+
     def on_note(self, message: str) -> None:
         self.board.on_note(message)
         self._print(message)
@@ -158,6 +165,14 @@ class LiveProgress(Callbacks):
         with self._lock:
             self.board.on_start(trials, directions, budget)
 
+    def on_stage(self, stage: str) -> None:
+        with self._lock:
+            self.board.on_stage(stage)
+
+    def on_clock(self, elapsed: float) -> None:
+        with self._lock:
+            self.board.on_clock(elapsed)
+
     def on_note(self, message: str) -> None:
         if not self.board.objective:
             # What was read is told before the search begins, and stays above the table.
@@ -192,6 +207,7 @@ def render(title: str, board: Board, width: int = 120) -> Group:
     from rich.console import Group
 
     parts: list[Any] = [Text(title, style="bold"), _bar(board), _summary(board)]
+    parts += [Text(told, style="bright_black") for fact in FACTS if (told := fact(board))]
     parts += [Text(note, style="bright_black") for note in board.notes]
     parts.append(_table(board, width))
     parts.append(Text(_ending(board), style="bright_black"))
@@ -209,10 +225,26 @@ def _ending(board: Board) -> str:
     return f"{board.end.message}; full training: epoch {board.finishing.epoch}{shown}"
 
 
-def _bar(board: Board) -> Table:
+def _where_time_went(board: Board) -> str:
+    """Which share of the time of finished trials each phase took, the largest first."""
+    total = sum(seconds for seconds in board.timings.values() if seconds > 0)
+    if total <= 0:
+        return ""
+    shares = ((phase, seconds / total) for phase, seconds in board.timings.most_common())
+    shown = ", ".join(f"{phase} {share:.0%}" for phase, share in shares if share >= 0.005)
+    return f"time of trials: {shown}"
+
+
+FACTS: Sequence[Callable[[Board], str]] = (_where_time_went,)
+"""Lines between the counts and the notes; each is left out where it is empty."""
+
+
+def _bar(board: Board) -> Table | Text:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
+    if board.stage:
+        return Text(f"{board.stage} ...  {duration(board.elapsed)}", style="cyan")
     line = Table.grid(padding=(0, 2))
     total = board.budget.trials
     done = f"{board.spent}/{total} trials" if total else plural(board.spent, "trial")

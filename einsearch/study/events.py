@@ -62,6 +62,13 @@ class Callbacks:
     """Is told what happens in a search, in the driver's thread. A subclass overrides what it
     wants to hear; what it raises ends the search, and loses nothing."""
 
+    def on_stage(self, stage: str) -> None:
+        """What is done before the search begins, and may take a while: "starting Ray"."""
+
+    def on_clock(self, elapsed: float) -> None:
+        """Seconds that the clock of the search shows as it begins or goes on; comes before
+        `on_start`. Not 0 where there were sessions before."""
+
     def on_start(
         self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
     ) -> None:
@@ -96,6 +103,14 @@ class Several(Callbacks):
 
     def __init__(self, *callbacks: Callbacks) -> None:
         self._callbacks = callbacks
+
+    def on_stage(self, stage: str) -> None:
+        for callback in self._callbacks:
+            callback.on_stage(stage)
+
+    def on_clock(self, elapsed: float) -> None:
+        for callback in self._callbacks:
+            callback.on_clock(elapsed)
 
     def on_start(
         self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget

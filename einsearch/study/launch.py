@@ -84,6 +84,10 @@ MANY_TRIALS = 10**9
 """The budget of a search without one."""
 
 
+STARTED = {"ray": "Ray", "local": "workers"}
+"""What an executor starts before the first trial, by its name."""
+
+
 def search_file(
     source: str | Path | SpaceFile,
     *,
@@ -228,7 +232,7 @@ def search_grammar(
         seed=seed,
         retries=retries,
         executor=executor_maker(section, factory, section.memory),
-        is_inline=section.name == "inline",
+        executor_name=section.name,
         files={SPACE: settings, **copied_files(grammar)},
         constraints=constraints,
         epochs=None if epochs is None or epochs.max is None else (epochs, epochs.max),
@@ -350,6 +354,8 @@ def _go_on(
             folder.settle(going.objective, trusts=going.trusts)
         with _vanishing(folder, driving.record):
             store = _checkpoints(plan, folder)
+            if not plan.is_inline:
+                callbacks.on_stage(f"starting {STARTED.get(plan.executor_name, 'workers')}")
             executor = plan.executor(folder)
             try:
                 end = _study(plan, driving.record, folder, executor, store, callbacks, began)

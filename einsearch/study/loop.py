@@ -176,6 +176,7 @@ class _Study:
         return end
 
     def _search(self) -> StopReason:
+        self.callbacks.on_clock(self.elapsed)
         self.callbacks.on_start(self.record.trials, self.record.directions, self.budget)
         self.searcher, note = rebuild(self.make_searcher, self.record.entries)
         self.untried = Untried(self.searcher.space, self._hash_of)

@@ -58,7 +58,7 @@ class Plan:
         epochs: how they are dealt out, and how many there are in full; None where all candidates
             get all of them.
         executor: starts what evaluates candidates.
-        is_inline: whether candidates are evaluated in the calling process.
+        executor_name: where that is: "local", "ray" or "inline".
         files: texts that go into the run folder.
         file, task: of a search-space file; None for an objective.
         objective: of the user's; None for a task.
@@ -75,7 +75,7 @@ class Plan:
     seed: int
     retries: int
     executor: MakeExecutor
-    is_inline: bool
+    executor_name: str
     files: Mapping[str, str]
     constraints: Mapping[str, float] = field(default_factory=dict)
     epochs: tuple[EpochsSection, int] | None = None
@@ -84,6 +84,11 @@ class Plan:
     objective: Objective | None = None
     gate: Gate = field(default_factory=Gate)
     outline: Outline | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether candidates are evaluated in the calling process."""
+        return self.executor_name == "inline"
 
     def fingerprint(self) -> dict[str, str]:
         """Of the data and the sources that scores hang on. Raises TaskError."""
@@ -159,7 +164,7 @@ def plan_file(
         executor=executor_maker(
             file.executor, factory, None if outline is None else outline.shares.worker
         ),
-        is_inline=file.executor.name == "inline",
+        executor_name=file.executor.name,
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
         constraints=file.constraints,
         epochs=None if epochs is None else (epochs, file.full_training.epochs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -137,3 +138,38 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return self.is_terminal
+
+
+def test_before_the_first_trial_it_says_what_it_waits_for() -> None:
+    file = io.StringIO()
+    progress = LineProgress("Searching", Console(file=file, width=80))
+    assert "reading grammar and data ..." in shown(progress)
+    progress.callbacks.on_stage("starting Ray")
+    assert file.getvalue() == "starting Ray ...\n"
+    assert "starting Ray ..." in shown(progress)
+    assert "trials" not in shown(progress)
+    progress.callbacks.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+    assert "0/5 trials" in shown(progress)
+    assert "starting" not in shown(progress)
+
+
+def test_the_clock_goes_on_where_a_session_before_ended() -> None:
+    now = 100.0
+    board = Board(lambda: now)
+    board.on_clock(3600.0)
+    earlier = [Trial(n, "relu", TrialState.COMPLETE, values={"a": 1.0}) for n in range(3)]
+    board.on_start(earlier, {"a": "maximize"}, Budget(trials=5))
+    now = 110.0
+    board.on_trial(Trial(3, "relu", TrialState.COMPLETE, values={"a": 1.0}))
+    assert board.elapsed == 3610.0
+    assert board.left == 10.0
+
+
+def test_it_shows_where_the_time_of_trials_went() -> None:
+    progress = LineProgress("Searching", Console(file=io.StringIO()))
+    progress.callbacks.on_start([], {"accuracy": "maximize"}, Budget(trials=5))
+    assert "time of trials" not in shown(progress)
+    paused = Trial(0, "relu", TrialState.PRUNED, timings={"propose": 1.0, "train": 1.0})
+    progress.callbacks.on_trial(paused)
+    progress.callbacks.on_trial(replace(paused, timings={"propose": 1.0, "train": 9.0}))
+    assert "time of trials: train 90%, propose 10%" in shown(progress)
