@@ -25,6 +25,7 @@ from einsearch.errors import TaskError
 from einsearch.specs import tokens
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.registry import register_task
+from einsearch.tasks.telling import Reading
 from einsearch.tasks.texts import python_topics, read_text
 
 UNKNOWN: Final = ""
@@ -62,7 +63,7 @@ def characters(
         )
     source = _Source(None if path is None else base / path, length, valid, test)
     text = source.text()
-    train, held_out, _ = source.parts(text)
+    train, held_out, held_back = source.parts(text)
     alphabet = _alphabet(train, symbols)
     vocabulary = (UNKNOWN, *alphabet)
     return Task(
@@ -75,6 +76,7 @@ def characters(
         read_test=_TestReader(source, _digest(text), alphabet),
         statistics=Statistics((0.0,), (1.0,)),
         vocabulary=vocabulary,
+        reading=Reading(tests=(len(held_back) - 1) // length),
     )
 
 

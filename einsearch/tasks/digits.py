@@ -17,6 +17,7 @@ from einsearch.specs import image, vector
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.preparing import measure, prepare, stratified_order
 from einsearch.tasks.registry import register_task
+from einsearch.tasks.telling import Reading
 
 SPEC: Final = image(1, 8, 8)
 CLASSES: Final = 10
@@ -65,4 +66,5 @@ def digits() -> Task:
         valid=prepare(*valid, SPEC, statistics, None),
         read_test=partial(_read_test, statistics),
         statistics=statistics,
+        reading=Reading(tests=SIZES["test"]),
     )

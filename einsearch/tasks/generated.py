@@ -23,6 +23,7 @@ from einsearch.specs import TensorSpec, image, tokens, vector
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.preparing import measure, prepare
 from einsearch.tasks.registry import register_task
+from einsearch.tasks.telling import Reading
 
 Draw = Callable[[int, np.random.Generator], tuple[NDArray[Any], NDArray[Any]]]
 """Draws n raw examples: x (n, *shape), and y (n,) class numbers or (n, dims) targets."""
@@ -66,6 +67,7 @@ def _generate(
         read_test=partial(_read_test, draw, train // 2, seed, spec, statistics, targets),
         statistics=statistics,
         target_statistics=targets,
+        reading=Reading(tests=train // 2),
     )
 
 

@@ -116,6 +116,7 @@ def _examples(count: int, spec: TensorSpec, answers: Answers) -> str:
 
 
 def _answers(answers: Answers) -> str:
+    """What is to be told of the examples."""
     if answers.vocabulary:
         return _plural(len(answers.vocabulary), "symbol")
     if answers.classes:

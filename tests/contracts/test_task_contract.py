@@ -148,6 +148,13 @@ class TestTask:
         assert len(described["mean"]) == task.input.features
         assert all(math.isfinite(d) and d > 0 for d in described["deviation"])
 
+    def test_the_line_about_it_tells_its_sizes(self, name: str) -> None:
+        task, test = _task_and_test(name)
+        cut = task.reading.valid_fraction is not None
+        count = len(task.train) + (len(task.valid) if cut else 0)
+        assert task.summary.startswith(f"{count:,} ")
+        assert task.summary.endswith(f"; {len(test):,} for the test")
+
     def test_metrics_have_a_direction(self, name: str) -> None:
         task, _ = _task_and_test(name)
         assert task.metrics == METRICS[task.loss]

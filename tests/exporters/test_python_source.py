@@ -61,6 +61,23 @@ def test_standardises_raw_input(exported: Path) -> None:
     assert done.stdout.splitlines() == ["[0.0, -0.25]", "(1, 3)"]
 
 
+def test_time_stamps_keep_their_seconds(tmp_path: Path) -> None:
+    moments = {"mean": [1.7e9, 2.46e6], "deviation": [3600.0, 0.3]}
+    model = replace(trained(convolutional()), metadata={"task": TASK | moments})
+    get_exporter("python").export(model, tmp_path)
+    script = (
+        "import model, torch\n"
+        "steps = torch.arange(64, dtype=torch.float64).view(1, 1, 8, 8)\n"
+        "raw = torch.cat([1.7e9 + steps, 2.46e6 + steps / 1000], 1)\n"
+        "out = model.standardise(raw)\n"
+        "print([len(out[0, c].unique()) for c in (0, 1)], out.dtype)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[64, 64] torch.float32"
+
+
 def test_readme_can_be_followed(exported: Path) -> None:
     text = (exported / "README.txt").read_text()
     lines = [line.strip() for line in text.splitlines()]

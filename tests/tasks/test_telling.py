@@ -47,7 +47,7 @@ def test_the_line_of_series_says_how_to_get_test_data() -> None:
 def test_every_task_tells_what_it_is() -> None:
     assert make_task("digits").summary == (
         "1,097 images 1x8x8, 10 classes 0, 1, ..., 106 to 112 examples each; 300 for validation; "
-        "test data"
+        "400 for the test"
     )
     assert "windows of 64 characters, " in make_task("characters").summary
 
