@@ -21,6 +21,7 @@ import numpy as np
 from einsearch.errors import TaskError
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import all_tasks, check_task
+from einsearch.tasks.tables import find_tables, is_table
 
 _DATA: Final = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".parquet", ".pt")
 """Files of a folder that count, by the end of their names."""
@@ -134,6 +135,9 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
     """The files that an option means, by their names in the folder that it is."""
     if path.is_file():
         yield "", path
+        # Beside X_TRAIN.tsv stand X_TEST.tsv and X_VALID.tsv.
+        beside = find_tables(path).values() if is_table(path) else ()
+        yield from ((file.name, file) for file in beside if file != path)
     elif path.is_dir():
         try:
             for file in sorted(path.iterdir()):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.errors import TaskError
-from einsearch.tasks.labels import is_missing, is_number, is_whole
+from einsearch.tasks.labels import is_missing, is_number, is_whole, shown
 
 _MANY: Final = 1000
 """Different words of a column that are kept."""
@@ -125,8 +125,8 @@ def _counts_up(cells: Sequence[str]) -> bool:
 
 
 def _question(path: Path, first: Sequence[str]) -> TaskError:
-    shown = ", ".join(first[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
+    listed = ", ".join(map(shown, first[:_SHOWN])) + (", ..." if len(first) > _SHOWN else "")
     return TaskError(
-        f"{path}: does its first row, {shown}, name the columns, or is it an example? "
+        f"{path}: does its first row, {listed}, name the columns, or is it an example? "
         "Say header: true or header: false"
     )

@@ -27,6 +27,8 @@ _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[+-]?0\d+")
 _EXACT: Final = 15
 """Digits that a float keeps."""
+_SHOWN: Final = 24
+"""Characters of a name that are shown."""
 _LONGEST: Final = 18
 """Digits that an int64 holds."""
 
@@ -107,6 +109,12 @@ def name(value: Any) -> str:
     if isinstance(value, (bool, np.bool_, str, np.str_)):
         return str(value)
     return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def shown(text: str) -> str:
+    """A name or a cell for people: not too long, control characters as escapes."""
+    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
 
 
 def order(label: Label) -> tuple[bool, Label]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from einsearch.errors import TaskError
 from einsearch.tasks.files import StoredArray
 from einsearch.tasks.headers import is_header, weigh
-from einsearch.tasks.labels import is_missing, is_number, is_whole
+from einsearch.tasks.labels import is_missing, is_number, is_whole, shown
 from einsearch.tasks.tabletext import (
     SEPARATORS,
     Decimal,
@@ -102,7 +102,7 @@ class Table:
 
     def refusal(self, line: int, column: int, reason: str) -> TaskError:
         """An error that says where a cell stands."""
-        named = f" ({self.header[column]})" if self.header else ""
+        named = f" ({shown(self.header[column])})" if self.header else ""
         return TaskError(f"{self.path}, line {line}, column {column + 1}{named}: {reason}")
 
 
@@ -146,13 +146,13 @@ class TableFeatures(StoredArray):
         if is_number(cell):
             if len(cell) > _DIGITS and is_whole(cell) and int(cell) != float(cell):
                 raise self.table.refusal(
-                    line, column, f"a number does not keep all digits of {cell}: leave an "
+                    line, column, f"a number does not keep all digits of {shown(cell)}: leave an "
                     f"identifier out, ignore: [{self.table.named(column)}]"
                 )  # fmt: skip
             return float(cell)
         if self.has_gaps and is_missing(cell):
             return math.nan
-        told = f'"{cell}" is no finite number' if cell else "it is empty"
+        told = f'"{shown(cell)}" is no finite number' if cell else "it is empty"
         raise self.table.refusal(
             line, column, f"{told}: fill gaps, and turn words into numbers, a column for each, or "
             f"leave the column out, ignore: [{self.table.named(column)}]"
@@ -315,11 +315,11 @@ def _features(
 
 
 def _no_column(path: Path, name: str, known: Sequence[str], option: str) -> TaskError:
-    shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+    listed = ", ".join(map(shown, known[:_SHOWN])) + (", ..." if len(known) > _SHOWN else "")
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else "."
     place = "Its first row is" if option == "target" else "Its columns are"
-    return TaskError(f"{path} has no column {name}{hint} {place} {shown}")
+    return TaskError(f"{path} has no column {name}{hint} {place} {listed}")
 
 
 def _place(path: Path, first: list[str], target: str | None) -> int:
@@ -335,10 +335,10 @@ def _place(path: Path, first: list[str], target: str | None) -> int:
         return 0
     if target is not None:
         raise _no_column(path, target, first, "target")
-    shown = ", ".join(first[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
+    listed = ", ".join(map(shown, first[:_SHOWN])) + (", ..." if len(first) > _SHOWN else "")
     raise TaskError(
         f"{path}: which column is to be told? Say target: first, target: last, or the name of "
-        f"a column; its first row is {shown}"
+        f"a column; its first row is {listed}"
     )
 
 

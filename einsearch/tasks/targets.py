@@ -33,6 +33,7 @@ from einsearch.tasks.labels import (
     number_key,
     order,
     plain,
+    shown,
 )
 
 TargetKind = Literal["classes", "labels", "number"]
@@ -114,14 +115,14 @@ class Coding:
             at = int(np.argmax(made < 0))
             raise array.refusal(
                 at,
-                f'"{name(labels[at])}" is no class of training, which has '
+                f'"{shown(name(labels[at]))}" is no class of training, which has '
                 f"{_listed(self.names)}: {int((made < 0).sum())} examples have such a label",
             )
         return made
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+    return ", ".join([*map(shown, names[:_SHOWN]), *(["..."] if len(names) > _SHOWN else [])])
 
 
 def _column(array: StoredArray, raw: NDArray[Any]) -> NDArray[Any]:
@@ -244,7 +245,7 @@ def _amounts(array: StoredArray, raw: NDArray[Any], missing: Missing | None) -> 
         if len(bad):
             word = words[bad[0]]
             raise array.refusal(
-                int(bad[0]), f'"{word}" is no number, as targets of a regression are'
+                int(bad[0]), f'"{shown(str(word))}" is no number, as targets of a regression are'
             )
     return coding
 
@@ -292,7 +293,7 @@ def _classes(
         )
     elif len(known) < 2:
         raise TaskError(
-            f"{array} has one label, {known[0][1]}, for all examples: "
+            f"{array} has one label, {shown(known[0][1])}, for all examples: "
             "a task needs at least 2 classes"
         )
     elif kind is None and len(known) > max(FEW, len(labels) // 2):
@@ -306,7 +307,7 @@ def _classes(
         read = f"the {len(known)} different whole numbers of {array.name} are read as classes"
         notes = (f"{read}; target_kind: number makes a regression of it",)
     numbers = {label: number for number, (label, _) in enumerate(known)}
-    return Coding(tuple(shown for _, shown in known), notes, False, missing, numbers)
+    return Coding(tuple(named for _, named in known), notes, False, missing, numbers)
 
 
 def _as_many(
@@ -320,6 +321,6 @@ def _as_many(
         if len(known) < classes and all(label in every for label, _ in known):
             return [(number, str(number)) for number in every]
     raise TaskError(
-        f"{array} has {len(known)} different labels, {_listed([shown for _, shown in known])}, "
+        f"{array} has {len(known)} different labels, {_listed([named for _, named in known])}, "
         f"but classes: {classes} is given: correct the option, or leave it out"
     )

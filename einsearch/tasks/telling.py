@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.specs import Layout, TensorSpec
+from einsearch.tasks.labels import shown
 
 _SHOWN: Final = 4
 """So many names are all shown; of more, the first two."""
-_LONGEST: Final = 24
-"""Characters of a name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,8 @@ def tell(
 
 def names(given: Sequence[str]) -> str:
     """Names for people: all of a few, the first of many; control characters as escapes."""
-    shown = [_printable(name) for name in (given if len(given) <= _SHOWN else given[:2])]
-    return ", ".join([*shown, *(["..."] if len(given) > _SHOWN else [])])
-
-
-def _printable(name: str) -> str:
-    cut = name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
+    told = [shown(name) for name in (given if len(given) <= _SHOWN else given[:2])]
+    return ", ".join([*told, *(["..."] if len(given) > _SHOWN else [])])
 
 
 def _plural(count: int, one: str, many: str = "") -> str:
@@ -119,6 +113,8 @@ def _answers(answers: Answers) -> str:
     """What is to be told of the examples."""
     if answers.vocabulary:
         return _plural(len(answers.vocabulary), "symbol")
+    if not len(answers.y):
+        return f"classes {names(answers.classes)}" if answers.classes else "a regression"
     if answers.classes:
         is_many = answers.y.ndim == 2
         if is_many:

@@ -219,3 +219,12 @@ def test_a_test_file_is_read_as_training_was(tmp_path: Path) -> None:
     (tmp_path / "d_test.csv").write_text("2,dog\n")
     with pytest.raises(TaskError, match=r"has 2 columns, .*d_train\.csv has 3"):
         load(tmp_path, text(), "d_train.csv", target="last")
+
+
+def test_a_quote_that_is_never_closed_fills_no_screen(tmp_path: Path) -> None:
+    content = text(",", "a,b,y") + '1,2,"dog\n' + text()
+    with pytest.raises(TaskError) as caught:
+        load(tmp_path, "a,b,y\n1,2,cat\n" * 9 + '1,"2\n' + text(), target="y")
+    assert "\n" not in str(caught.value)
+    task = load(tmp_path, content, target="y", missing="drop")
+    assert "\n" not in task.summary
