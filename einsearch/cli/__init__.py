@@ -4,7 +4,8 @@
 | ------------ | ------------------------------------------- |
 | main.py      | the program, its errors and exit status     |
 | checks.py    | check                                       |
-| grammar.py   | analyse, primitives, sample, show           |
+| grammar.py   | analyse, sample, show                       |
+| primitives.py | primitives                                 |
 | language.py  | format, why                                 |
 | diagrams.py  | draw                                        |
 | search.py    | search, resume                              |

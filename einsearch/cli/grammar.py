@@ -1,4 +1,4 @@
-"""Commands on grammars and networks: analyse, primitives, sample, show."""
+"""Commands on grammars and networks: analyse, sample, show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from einsearch.cli.output import (
     WrongCall,
     print_facts,
     print_json,
-    print_table,
     write_file,
 )
 from einsearch.cli.summary import head_of, network_of_run, shown_size
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from einsearch.derivation.derivation import Architecture
     from einsearch.derivation.limits import Limits
     from einsearch.graph.heads import Head
-    from einsearch.primitives.base import Primitive
 
 
 class Format(StrEnum):
@@ -88,55 +86,6 @@ def analyse(grammar: GrammarArgument, json: JsonOption = False) -> None:
             **(describe_counts(analysis.counts) if analysis.counts else {}),
         }
     )
-
-
-def primitives(
-    name: Annotated[str, typer.Argument(help="Only this one, with all it says.")] = "",
-    json: JsonOption = False,
-) -> None:
-    """List the operations that grammars are made of.
-
-    Example: [cyan]einsearch primitives conv2d[/]
-    """
-    from einsearch.errors import ArgumentError
-    from einsearch.primitives.base import all_primitives, get_primitive
-
-    try:
-        found = [get_primitive(name)] if name else list(all_primitives().values())
-    except ArgumentError as error:
-        raise WrongCall(str(error)) from None
-    if json:
-        print_json([_describe(primitive) for primitive in found])
-    elif name:
-        say(f"{found[0].signature()}\n\n{_documentation(found[0])}")
-    else:
-        rows = [(p.signature(), _documentation(p).split("\n", 1)[0]) for p in found]
-        print_table(("primitive", "meaning"), rows)
-
-
-def _documentation(primitive: Primitive) -> str:
-    import inspect
-
-    return inspect.getdoc(type(primitive)) or ""
-
-
-def _describe(primitive: Primitive) -> dict[str, Any]:
-    fewest, most = primitive.arity
-    return {
-        "name": primitive.name,
-        "signature": primitive.signature(),
-        "doc": _documentation(primitive),
-        "tensors": {"fewest": fewest, "most": most},
-        "arguments": [
-            {
-                "name": p.name,
-                "takes": p.expected(),
-                "required": p.is_required,
-                "default": None if p.is_required else p.default,
-            }
-            for p in primitive.parameters
-        ],
-    }
 
 
 def sample(

@@ -20,6 +20,7 @@ from einsearch.cli import (
     language,
     networks,
     planning,
+    primitives,
     results,
     search,
     searchers,
@@ -55,7 +56,7 @@ app.command(rich_help_panel=GRAMMARS)(language.format)
 app.command(rich_help_panel=GRAMMARS)(language.why)
 app.command(rich_help_panel=GRAMMARS)(diagrams.draw)
 app.command(rich_help_panel=GRAMMARS)(grammar.analyse)
-app.command(rich_help_panel=GRAMMARS)(grammar.primitives)
+app.command(rich_help_panel=GRAMMARS)(primitives.primitives)
 app.command(rich_help_panel=GRAMMARS)(grammar.sample)
 app.command(rich_help_panel=GRAMMARS)(grammar.show)
 

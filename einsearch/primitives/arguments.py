@@ -81,9 +81,9 @@ class Parameter:
             return "one of " + ", ".join(self.symbols)
         bounds = []
         if self.minimum > -math.inf:
-            bounds.append(f"at least {self.minimum:g}")
+            bounds.append(f"at least {_bound(self.minimum)}")
         if self.maximum < math.inf:
-            bounds.append(f"at most {self.maximum:g}")
+            bounds.append(f"at most {_bound(self.maximum)}")
         return " ".join([str(self.kind), " and ".join(bounds)]).strip()
 
     def accept(self, value: Any) -> Any:
@@ -104,6 +104,11 @@ class Parameter:
             hint = f"; did you mean {near[0]}?" if near else ""
         shown = f'"{value}"' if type(value) is str else show_value(value)
         return f"{self.name} is {shown}, expected {self.expected()}{hint}"
+
+
+def _bound(value: float) -> str:
+    """The end of a range as people write it."""
+    return f"{value:.0f}" if value == value // 1 and abs(value) < 1e9 else f"{value:g}"
 
 
 def _within(parameter: Parameter, value: float) -> bool:

@@ -121,7 +121,7 @@ def test_sample_says_that_nothing_fits(cli: Command) -> None:
     [
         (("--input", "picture:3"), "cannot read 'picture:3' as a tensor"),
         (("--require", "input,beauty"), "beauty is none of input, parameters"),
-        (("--nodes", "-3"), "the limit on nodes is -3"),
+        (("--nodes", "-3"), "the limit nodes is -3"),
     ],
 )
 def test_sample_refuses_wrong_options(cli: Command, words: tuple[str, ...], message: str) -> None:

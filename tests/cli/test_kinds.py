@@ -11,7 +11,7 @@ from einsearch.cli.main import app
 from tests.cli.conftest import Command
 
 TAKES_GRAMMARS = ("analyse", "draw", "sample", "format", "show relu -g")
-TAKES_SPACES = ("search",)
+TAKES_SPACES = ("search", "plan")
 TAKES_RUNS = ("resume", "trials", "best", "explain", "learned", "train", "export", "report")
 TAKES_BOTH = ("check", "why")
 TAKES_NEITHER = ("primitives", "searchers")
