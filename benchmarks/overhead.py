@@ -43,9 +43,10 @@ from einsearch.study.describing import Describe, Description, describe
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork, derivation_payload
 from einsearch.study.opening import drive
+from einsearch.study.options import Options
 from einsearch.study.searchspace import search_space
 from einsearch.trial import Trial
 

@@ -35,8 +35,9 @@ from einsearch.study.describing import describe
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.executor import Finished, Job, ReportBack, Resized, Work
 from einsearch.study.folder import RunFolder
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.opening import drive
+from einsearch.study.options import Options
 from einsearch.study.ray.executor import RayExecutor
 from einsearch.study.ray.nodes import Resources
 from einsearch.study.result import Result

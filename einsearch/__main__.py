@@ -10,8 +10,10 @@ def main() -> None:
     heard = signal.getsignal(signal.SIGINT)
     if heard is signal.default_int_handler:  # a job in the background may ignore it
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from einsearch.cli import clock
     from einsearch.cli.main import main as run
 
+    clock.start()
     signal.signal(signal.SIGINT, heard)
     run()
 

@@ -15,9 +15,10 @@ from quality.cases import DIRECTIONS, REPORTED, STEERS, Case
 from einsearch.searchers.base import Searcher
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.executor import Finished, Job, Work
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork, derivation_payload
 from einsearch.study.opening import drive
+from einsearch.study.options import Options
 from einsearch.trial import Trial, TrialState
 
 

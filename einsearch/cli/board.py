@@ -51,6 +51,8 @@ class Board(Callbacks):
         last: the trials that finished last, the newest last.
         notes: what people should know, the newest last.
         end: how it ended; None while it runs.
+        useful: part of the workers' time that went into candidates with a score; None before there
+            is any.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, scores: Scores = PLAIN) -> None:
@@ -73,6 +75,7 @@ class Board(Callbacks):
         self.last: deque[Trial] = deque(maxlen=LAST)
         self.notes: deque[str] = deque(maxlen=3)
         self.end: StudyEnd | None = None
+        self.useful: float | None = None
 
     @property
     def elapsed(self) -> float:
@@ -133,6 +136,9 @@ class Board(Callbacks):
         self.running.pop(trial.number, None)
         self._count(trial)
         self.last.append(trial)
+
+    def on_spent(self, useful: float | None) -> None:
+        self.useful = useful
 
     def on_end(self, end: StudyEnd) -> None:
         self.end = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -105,6 +106,9 @@ class LineProgress(Callbacks):
         self.board.on_trial(trial)
         self._print(trial_line(self.board, trial))
 
+    def on_spent(self, useful: float | None) -> None:
+        self.board.on_spent(useful)
+
     def on_end(self, end: StudyEnd) -> None:
         self.board.on_end(end)
         self._print(end.message)
@@ -193,6 +197,10 @@ class LiveProgress(Callbacks):
         with self._lock:
             self.board.on_trial(trial)
 
+    def on_spent(self, useful: float | None) -> None:
+        with self._lock:
+            self.board.on_spent(useful)
+
     def on_end(self, end: StudyEnd) -> None:
         with self._lock:
             self.board.on_end(end)
@@ -246,11 +254,15 @@ def _bar(board: Board) -> Table | Text:
     if board.stage:
         return Text(f"{board.stage} ...  {duration(board.elapsed)}", style="cyan")
     line = Table.grid(padding=(0, 2))
-    total = board.budget.trials
+    total, seconds = board.budget.trials, board.budget.seconds
     done = f"{board.spent}/{total} trials" if total else plural(board.spent, "trial")
     left = f"{duration(board.left)} left" if board.left is not None and not board.end else ""
-    bar = ProgressBar(total=total or 1, completed=board.spent if total else 0, width=40)
-    line.add_row(bar, done, duration(board.elapsed), left)
+    if total is None and math.isfinite(seconds):
+        bar = ProgressBar(total=seconds, completed=min(board.elapsed, seconds), width=40)
+    else:
+        bar = ProgressBar(total=total or 1, completed=board.spent if total else 0, width=40)
+    useful = "" if board.useful is None else f"useful time {100 * board.useful:.0f} %"
+    line.add_row(bar, done, duration(board.elapsed), left, useful)
     return line
 
 

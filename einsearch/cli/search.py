@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from einsearch.cli.clock import started
 from einsearch.cli.options import AcceptOption, DataOption, JsonOption, StorageOption, read_run
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.submit import OnInterrupt, submit_search
@@ -153,7 +153,7 @@ def search(
     Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
     """
     path = find_space(space)
-    began = time.monotonic()
+    began = started()
     changes: dict[str, Any] = {"searcher": searcher, "pruner": pruner, "seed": seed}
     changes |= {"trials": trials, "minutes": minutes}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
@@ -199,7 +199,7 @@ def resume(
     from einsearch.cli.kinds import Kind, refuse_other
     from einsearch.study.folder import SPACE
 
-    began = time.monotonic()
+    began = started()
     run = expanded(run)
     refuse_other(str(run), Kind.RUN)
     if not run.is_dir():

@@ -12,7 +12,7 @@ from einsearch.cli.options import read_named
 from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
-from einsearch.numbers import Scores, count, memory, plural
+from einsearch.numbers import Scores, count, duration, memory, plural
 from einsearch.report.history import counts_by_reason, counts_by_state, failures_by_reason
 from einsearch.shown import command, quoted
 from einsearch.study.events import StopReason
@@ -184,6 +184,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     facts["trials"] = _counted(run)
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")
+    facts |= time_facts(run)
     print_facts(facts | {"run folder": str(run.directory)})
     print_failures(run)
     say("\nNext")
@@ -193,6 +194,21 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
             for command, meaning in next_commands(run, is_whole=is_whole).items()
         }
     )
+
+
+def time_facts(run: Run) -> dict[str, str]:
+    """How the time of a run was spent; nothing where its record does not say."""
+    spent = run.spent
+    if not spent.total:
+        return {}
+    phases = {"start": spent.start, "search": spent.search, "full training": spent.final}
+    told = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
+    facts = {"time": f"{duration(spent.total)}: {', '.join(told)}"}
+    if spent.share is not None:
+        facts["useful time"] = (
+            f"{100 * spent.share:.0f} % of the workers' time went into candidates with a score"
+        )
+    return facts
 
 
 def _counted(run: Run) -> str:
@@ -233,7 +249,11 @@ def next_commands(run: Run, *, is_whole: bool) -> dict[str, str]:
     if run.find_best() is None:
         return {f"{program} trials {folder} --failed": "why each trial failed"}
     total = _more_trials(run)
-    return more | ({f"{program} resume {folder} --trials {total}": "search on"} if total else {})
+    if total is None:
+        return more
+    minutes = run.minutes
+    budget = f"--trials {total}" if minutes is None else f"--minutes {2 * minutes:g}"
+    return more | {f"{program} resume {folder} {budget}": "search on"}
 
 
 def _more_trials(run: Run) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -125,6 +126,17 @@ def held_to(share: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def process_began() -> float:
+    """When this process was started, by `time.monotonic()`; now where the system does not say."""
+    now = time.monotonic()
+    with suppress(OSError, ValueError, IndexError, AttributeError):
+        stat = (_PROC / "self" / "stat").read_text().rpartition(")")[2].split()
+        started = int(stat[19]) / os.sysconf("SC_CLK_TCK")
+        running = float((_PROC / "uptime").read_text().split()[0]) - started
+        return now - max(0.0, running)
+    return now
 
 
 class Peak:

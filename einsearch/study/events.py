@@ -94,6 +94,10 @@ class Callbacks:
         """A trial has finished and is recorded, or was paused: it may come again. A duplicate may
         come without `on_proposal`."""
 
+    def on_spent(self, useful: float | None) -> None:
+        """How much of the workers' time, from 0 to 1, went into steps of candidates that gave a
+        score; None before there is any."""
+
     def on_end(self, end: StudyEnd) -> None:
         """The search has ended, an interruption included; an error raises instead."""
 
@@ -133,6 +137,10 @@ class Several(Callbacks):
     def on_trial(self, trial: Trial) -> None:
         for callback in self._callbacks:
             callback.on_trial(trial)
+
+    def on_spent(self, useful: float | None) -> None:
+        for callback in self._callbacks:
+            callback.on_spent(useful)
 
     def on_end(self, end: StudyEnd) -> None:
         for callback in self._callbacks:

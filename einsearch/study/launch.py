@@ -46,7 +46,7 @@ from einsearch.study.goalchecks import check_constraints
 from einsearch.study.grammarcopy import copied_files, copied_name
 from einsearch.study.importing import folder_of, name_of
 from einsearch.study.learned import keep_learned
-from einsearch.study.loop import Options, Payload, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import (
     Objective,
     decisions_payload,
@@ -55,6 +55,7 @@ from einsearch.study.objective import (
     program_payload,
 )
 from einsearch.study.opening import begin_journal, drive, new_study
+from einsearch.study.options import Options, Payload
 from einsearch.study.places import find_place
 from einsearch.study.plan import ENDS, Plan, changed_file, check_stage, plan_file
 from einsearch.study.planning.gate import Gate

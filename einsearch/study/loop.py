@@ -11,73 +11,25 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import RunError
 from einsearch.primitives.program import Program
-from einsearch.study.dashboard import Shown
-from einsearch.study.describing import Describe, describe, trial_of
+from einsearch.study.describing import trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.ending import TIME_UP, explain_end
-from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.events import Budget, StopReason, StudyEnd
 from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.exhausting import Untried
-from einsearch.study.objective import decisions_payload
-from einsearch.study.planning.gate import Gate
+from einsearch.study.options import MAX_LATE, Options, with_spare
 from einsearch.study.planning.spending import Spending, add_spent, read_spent
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
 from einsearch.study.resuming import MakeSearcher, rebuild
-from einsearch.study.scheduling import Promotion, Scheduler
+from einsearch.study.scheduling import Promotion
 from einsearch.trial import FailureKind, Trial, TrialState
-
-MAX_DUPLICATES: Final = 300
-"""So many proposals in a row that repeat earlier ones end a search: nothing new is left, or the
-searcher does not find it."""
-
-Payload = Callable[[Trial, Any | None], Mapping[str, Any]]
-"""Of a trial's job, from the trial and its derivation; the latter is None after an interruption."""
-
-Keep = Callable[[Trial, Mapping[str, Any]], None]
-"""Is offered the weights of a finished trial before the record has it."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a study runs, beside searcher, executor, record and budget.
-
-    Attributes:
-        seed: of the run; trials get theirs from it and their number.
-        constraints: name of a value or cost -> upper bound.
-        scheduler: deals out epochs; a new one for every call.
-        retries: how often a trial runs again after a failure that may be the machine's.
-        callbacks: are told what happens.
-        describe: gives the hash of a derivation, by which duplicates are known, and its costs.
-        payload: what jobs carry beside text and seed.
-        keep: takes the weights of complete trials.
-        shown: gives the parameters of a trial for Optuna's dashboard.
-        max_duplicates: see `MAX_DUPLICATES`.
-        clock: seconds, for a budget of time.
-        gate: says which candidates may begin, and how long they may take.
-        spent: seconds of this session before the study, which the budget counts.
-    """
-
-    seed: int = 0
-    constraints: Mapping[str, float] = field(default_factory=dict)
-    scheduler: Scheduler = field(default_factory=Scheduler)
-    retries: int = 0
-    callbacks: Callbacks = field(default_factory=Callbacks)
-    describe: Describe = describe
-    payload: Payload = decisions_payload
-    keep: Keep | None = None
-    shown: Callable[[Trial, Any], Shown] = lambda trial, derivation: {}
-    max_duplicates: int = MAX_DUPLICATES
-    clock: Callable[[], float] = time.monotonic
-    gate: Gate = field(default_factory=Gate)
-    spent: float = 0.0
 
 
 def run_study(
@@ -105,15 +57,6 @@ def run_study(
     return _Study(make_searcher, executor, record, budget, options or Options()).run()
 
 
-def with_spare(capacity: int) -> int:
-    """How many jobs are under way for so many workers.
-
-    For every eight workers one more job waits, so that a worker which is free begins at once, and
-    not after its result was recorded and a proposal made; that proposal knows a few results less.
-    """
-    return max(1, capacity + capacity // 8)
-
-
 class _Study:
     """One session of a study."""
 
@@ -137,7 +80,7 @@ class _Study:
         self.elapsed_before = max(record.elapsed, read_spent(record).total)
         self.began = options.clock() - options.spent
         self.gate = options.gate
-        self.turned_down = 0
+        self.turned_down = self.late = 0
         self.clock = Spending(options.clock)
         self.running: dict[int, Job] = {}
         self.attempts: Counter[int] = Counter()
@@ -223,7 +166,7 @@ class _Study:
 
     def _stop_reason(self) -> StopReason | None:
         """Why no other trial may begin."""
-        if self.seconds_left <= 0:
+        if self.seconds_left <= 0 or self.late >= MAX_LATE:
             return StopReason.TIME
         if self.left == 0:
             return StopReason.TRIALS
@@ -269,6 +212,7 @@ class _Study:
         verdict = self.gate.judge(trial, program_of(proposal.derivation), self.seconds_left)
         trial = replace(trial, metrics={**trial.metrics, **verdict.metrics})
         self.turned_down = self.turned_down + 1 if verdict.reason else 0
+        self.late = self.late + 1 if verdict.is_late else 0
         if verdict.reason:
             turned_down = replace(trial, state=TrialState.REJECTED, reason=verdict.reason)
             self.spent += 1
@@ -389,6 +333,8 @@ class _Study:
         self.searcher.tell(trial)
         self.gate.learn(trial)
         self.callbacks.on_trial(trial)
+        self.clock.tell(trial)
+        self.callbacks.on_spent(self.clock.share)
 
     def _cancel(self) -> None:
         for number in list(self.running):

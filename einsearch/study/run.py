@@ -17,9 +17,11 @@ from einsearch.study.executor import shorten
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.lock import is_locked
 from einsearch.study.opening import read_record
+from einsearch.study.planning.spending import Spent, read_spent
 from einsearch.study.ranking import by_main_objective, pareto_front
 from einsearch.study.record import Record
 from einsearch.study.scores import scores_of
+from einsearch.study.spacefile import load_space_file
 from einsearch.study.weights import read_weights
 from einsearch.trial import Trial
 
@@ -128,6 +130,18 @@ class Run:
         """Texts of the complete trials, best first, each once."""
         ranked = by_main_objective(self.trials, self.directions)
         return list(dict.fromkeys(trial.text for trial in ranked))
+
+    @property
+    def spent(self) -> Spent:
+        """How the time of all sessions was spent, in seconds by phase."""
+        return read_spent(self.record)
+
+    @property
+    def minutes(self) -> float | None:
+        """Its budget of time; None where it has none, and for a run in memory."""
+        if self.folder is None:
+            return None
+        return load_space_file(self.folder.path / SPACE).budget.whole.minutes
 
     @property
     def state(self) -> str:

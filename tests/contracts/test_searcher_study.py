@@ -11,8 +11,9 @@ from einsearch.searchers.registry import all_searchers
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.events import Budget, StopReason, StudyEnd
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
+from einsearch.study.options import Options
 from einsearch.study.pruning import make_scheduler
 from einsearch.study.record import Record
 from einsearch.study.scheduling import Scheduler

@@ -16,9 +16,10 @@ from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.options import Options
 from einsearch.study.places import FolderPlace
 from einsearch.study.pruning import make_scheduler
 from einsearch.study.spacefile import EpochsSection

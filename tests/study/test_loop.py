@@ -15,8 +15,9 @@ from einsearch.study.describing import Description
 from einsearch.study.events import Budget, Callbacks, Several, StopReason, StudyEnd
 from einsearch.study.executor import Finished, Job, Report
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
+from einsearch.study.options import Options
 from einsearch.study.record import Record
 from einsearch.study.resuming import rebuild
 from einsearch.study.storage import memory_storage

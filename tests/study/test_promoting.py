@@ -20,9 +20,10 @@ from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
 from einsearch.study.executor import Finished, Job, Report
 from einsearch.study.folder import RunFolder
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
 from einsearch.study.opening import drive
+from einsearch.study.options import Options
 from einsearch.study.places import FolderPlace
 from einsearch.study.promoting import PromotingScheduler
 from einsearch.study.record import Record

@@ -9,8 +9,9 @@ from einsearch.searchers.random import RandomSearcher
 from einsearch.study.encoding import Entry
 from einsearch.study.events import Budget
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
+from einsearch.study.options import Options
 from einsearch.study.record import Record
 from einsearch.study.resuming import MakeSearcher, rebuild
 from einsearch.study.storage import memory_storage

@@ -14,8 +14,9 @@ from einsearch.study.budgets import Rungs
 from einsearch.study.events import Budget, StopReason
 from einsearch.study.executor import Finished, Report
 from einsearch.study.inline import InlineExecutor
-from einsearch.study.loop import Options, run_study
+from einsearch.study.loop import run_study
 from einsearch.study.objective import ObjectiveWork
+from einsearch.study.options import Options
 from einsearch.study.record import Record
 from einsearch.study.stopping import StoppingScheduler
 from einsearch.study.storage import memory_storage

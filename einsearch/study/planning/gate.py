@@ -34,17 +34,32 @@ _LEAST: Final = 60.0
 """...and so many seconds more."""
 
 
+TOO_SLOW: Final = "too slow"
+"""Kind of a candidate that takes longer than any may."""
+
+TOO_LATE: Final = "too late"
+"""Kind of a candidate that cannot end before the search does."""
+
+TOO_LARGE: Final = "too large"
+"""Kind of a candidate that does not fit into memory."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What is decided about a candidate.
 
     Attributes:
-        reason: why it may not begin; empty where it may.
+        reason: why it may not begin, the kind first, then the figures; empty where it may.
         metrics: what its record keeps of its forecast.
     """
 
     reason: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether there was time for it before."""
+        return self.reason.startswith(TOO_LATE)
 
 
 class Gate:
@@ -169,17 +184,20 @@ class ForecastGate(Gate):
     def _objection(self, trial: Trial, forecast: Forecast, left: float) -> str:
         if forecast.pieces is None:
             share = readable(self.forecaster.share or 0)
-            return f"predicted {readable(forecast.peak)} to train on one example, allowed {share}"
+            needed_bytes = readable(forecast.peak)
+            return f"{TOO_LARGE}: predicted {needed_bytes} for one example, allowed {share}"
         full = self.forecaster.training.epochs
         allowed = min(
             math.inf if self.times is None else self.times.candidate,
             math.inf if self.seconds is None else self.seconds,
         )
         if (needed := forecast.seconds(full)) > SLACK * allowed:
-            return f"predicted {needed:.3g} s for {_epochs(full)}, allowed {allowed:.3g} s"
+            figures = f"predicted {needed:.3g} s for {_epochs(full)}, allowed {allowed:.3g} s"
+            return f"{TOO_SLOW}: {figures}"
         first = trial.budget or full
         if (needed := forecast.seconds(first)) > left:
-            return f"predicted {needed:.3g} s for {_epochs(first)}, {max(0, left):.3g} s are left"
+            figures = f"predicted {needed:.3g} s for {_epochs(first)}"
+            return f"{TOO_LATE}: {figures}, {max(0, left):.3g} s are left"
         return ""
 
     def _patience(self, trial: Trial) -> float:

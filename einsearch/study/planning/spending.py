@@ -50,12 +50,30 @@ class Spending:
 
     Args:
         clock: seconds.
+
+    Attributes:
+        workers: seconds of all of them together.
+        useful: of those, in steps of candidates that gave a score.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last = clock()
+        self._counted: dict[int, float] = {}
         self.workers = 0.0
+
+    @property
+    def useful(self) -> float:
+        return sum(self._counted.values())
+
+    @property
+    def share(self) -> float | None:
+        """Useful part of the workers' time; None before there is any."""
+        return min(1.0, self.useful / self.workers) if self.workers > 0 else None
+
+    def tell(self, trial: Trial) -> None:
+        """A trial has finished, or was paused."""
+        self._counted[trial.number] = useful_seconds([trial])
 
     def add(self, capacity: int) -> None:
         """Counts the time since the last call, in which so many workers were there."""
