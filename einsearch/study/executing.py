@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from einsearch.compile.given import wrong
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.machine import Shares
 from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.folder import WORKERS_LOG, RunFolder
 from einsearch.study.inline import InlineExecutor
@@ -44,15 +45,13 @@ def executor_section(
         raise EinsearchError(f"{place}: {found['msg']}; found {found['input']!r}") from None
 
 
-def executor_maker(
-    section: ExecutorSection, factory: WorkFactory, memory: int | None
-) -> MakeExecutor:
+def executor_maker(section: ExecutorSection, factory: WorkFactory, shares: Shares) -> MakeExecutor:
     """What starts the executor that a user asks for.
 
     Args:
         section: which, and how.
         factory: builds the work.
-        memory: bytes that each worker process may hold; None for any number.
+        shares: of this machine's memory.
 
     Raises:
         EinsearchError: the work cannot be sent to processes. By what is returned: the executor
@@ -67,7 +66,7 @@ def executor_maker(
         if section.name == "ray":
             return _on_ray(section, factory)
         log = None if folder is None else folder.appended(WORKERS_LOG)
-        return LocalExecutor(factory, section.processes or 1, memory=memory, log=log)
+        return LocalExecutor(factory, shares.workers, memory=shares.worker, log=log)
 
     return make
 

@@ -6,11 +6,9 @@ the command line cannot differ.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import EllipsisType
@@ -18,10 +16,9 @@ from typing import Any, Final
 
 from einsearch.compile.given import path_given, spec_given, texts_given, wrong
 from einsearch.derivation.limits import Limits
-from einsearch.errors import EinsearchError, RunError
-from einsearch.evaluate.machine import free_memory, held, held_to, share_out
+from einsearch.errors import RunError
 from einsearch.grammar.model import Grammar
-from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher, make_searcher
+from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher
 from einsearch.specs import TensorSpec
 from einsearch.study.arguments import (
     checked_budget,
@@ -35,35 +32,24 @@ from einsearch.study.arguments import (
     checked_seconds,
     checked_seed,
 )
-from einsearch.study.checkpoints import CheckpointStore
-from einsearch.study.dashboard import ShownParameters
-from einsearch.study.events import Budget, Callbacks, StopReason, StudyEnd
+from einsearch.study.driving import Going, go_on
+from einsearch.study.events import Budget, Callbacks
 from einsearch.study.executing import executor_maker, executor_section
-from einsearch.study.executor import Executor
-from einsearch.study.finishing import finish_run
 from einsearch.study.folder import SPACE, TASK, RunFolder
 from einsearch.study.goalchecks import check_constraints
 from einsearch.study.grammarcopy import copied_files, copied_name
 from einsearch.study.importing import folder_of, name_of
-from einsearch.study.learned import keep_learned
-from einsearch.study.loop import run_study
 from einsearch.study.objective import (
     Objective,
-    decisions_payload,
-    derivation_payload,
     objective_work,
-    program_payload,
 )
-from einsearch.study.opening import begin_journal, drive, new_study
-from einsearch.study.options import Options, Payload
-from einsearch.study.places import find_place
+from einsearch.study.opening import begin_journal, new_study
 from einsearch.study.plan import ENDS, Plan, changed_file, check_stage, plan_file
 from einsearch.study.planning.gate import Gate
-from einsearch.study.planning.spending import add_spent, read_spent
+from einsearch.study.planning.outline import shares_of
 from einsearch.study.planning.times import Times, divide
-from einsearch.study.pruning import epochs_section, make_scheduler
-from einsearch.study.record import Record
-from einsearch.study.run import Run, open_run
+from einsearch.study.pruning import epochs_section
+from einsearch.study.run import Run
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import VERSION as SPACE_VERSION
 from einsearch.study.spacefile import SpaceFile, load_space_file
@@ -74,19 +60,13 @@ from einsearch.study.taskfile import (
     recorded_fingerprint,
     task_text,
 )
-from einsearch.study.weights import WeightStore
 from einsearch.study.yamltext import read_yaml, write_yaml
-from einsearch.tasks.base import Task
 
 DEFAULT_TRIALS: Final = 100
 """Of a search with an objective that is given no budget."""
 
 MANY_TRIALS = 10**9
 """The budget of a search without one."""
-
-
-STARTED = {"ray": "Ray", "local": "workers"}
-"""What an executor starts before the first trial, by its name."""
 
 
 def search_file(
@@ -232,7 +212,7 @@ def search_grammar(
         budget=budget,
         seed=seed,
         retries=retries,
-        executor=executor_maker(section, factory, section.memory),
+        executor=executor_maker(section, factory, shares_of(section)),
         executor_name=section.name,
         files={SPACE: settings, **copied_files(grammar)},
         constraints=constraints,
@@ -259,7 +239,7 @@ def start(
         folder = RunFolder.create(
             path_given("directory", directory), files, storage, study, begin, name
         )
-    return _go_on(plan, folder, callbacks, storage if folder is None else None, began)
+    return go_on(plan, folder, callbacks, storage if folder is None else None, began)
 
 
 def resume(
@@ -316,105 +296,7 @@ def resume(
     if recorded_fingerprint(folder) != found:
         files[TASK] = task_text(plan.spec, plan.task, found)
     going = Going(files, imported, trusts=trust)
-    return _go_on(plan, folder, callbacks, None, began, going)
-
-
-@dataclass(frozen=True)
-class Going:
-    """What going on with a run changes in its folder.
-
-    Attributes:
-        files: texts that take the place of its files.
-        objective: that it imports, if any.
-        trusts: whether the user trusts a folder that came from elsewhere.
-    """
-
-    files: Mapping[str, str]
-    objective: str | None
-    trusts: bool = False
-
-
-def _go_on(
-    plan: Plan,
-    folder: RunFolder | None,
-    callbacks: Callbacks,
-    storage: str | None,
-    began: float,
-    going: Going | None = None,
-) -> Run:
-    """Drives a run: a new one, or with `going` one that was begun before."""
-    with _vanishing(folder):
-        driving = drive(folder, plan.directions, storage, is_begun=going is not None)
-    read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
-    for note in (*driving.notes, *read):
-        callbacks.on_note(note)
-    with driving if folder is not None else nullcontext():
-        if folder is not None and going is not None:
-            for name, text in going.files.items():
-                folder.write(name, text.encode())
-            folder.settle(going.objective, trusts=going.trusts)
-        with _vanishing(folder, driving.record):
-            store = _checkpoints(plan, folder)
-            if not plan.is_inline:
-                callbacks.on_stage(f"starting {STARTED.get(plan.executor_name, 'workers')}")
-            executor = plan.executor(folder)
-            try:
-                end = _study(plan, driving.record, folder, executor, store, callbacks, began)
-            finally:
-                executor.close()
-        run = Run(driving.record, folder)
-        if folder is not None:
-            keep_learned(plan, driving.record, folder, callbacks)
-        is_whole = end.reason is not StopReason.INTERRUPTED
-        if is_whole and plan.file is not None and plan.task is not None and folder is not None:
-            _finish(plan, run, plan.file, plan.task, folder, callbacks, began)
-    return run if folder is None else open_run(folder.path, folder.given_storage)
-
-
-@contextmanager
-def _vanishing(folder: RunFolder | None, record: Record | None = None) -> Iterator[None]:
-    """Takes back the folder of a new search that cannot make its first trial, so that the same
-    command works once the mistake is mended."""
-    try:
-        yield
-    except EinsearchError:
-        if folder is not None and (record is None or not record.entries):
-            folder.discard()
-        raise
-
-
-def _checkpoints(plan: Plan, folder: RunFolder | None) -> CheckpointStore:
-    url = None if plan.epochs is None else plan.epochs[0].checkpoints
-    return CheckpointStore(find_place(folder, url))
-
-
-def _study(
-    plan: Plan,
-    record: Any,
-    folder: RunFolder | None,
-    executor: Executor,
-    checkpoints: CheckpointStore,
-    callbacks: Callbacks,
-    began: float,
-) -> StudyEnd:
-    store = None if folder is None else WeightStore(folder, plan.directions, record.trials)
-    epochs, full = plan.epochs or (None, 0)
-    limits = None if plan.file is None else asdict(plan.file.limits)
-    shown = ShownParameters(plan.grammar, limits)
-    options = Options(
-        seed=plan.seed,
-        constraints=plan.constraints,
-        scheduler=make_scheduler(epochs, full, plan.directions, checkpoints),
-        retries=plan.retries,
-        callbacks=callbacks,
-        payload=_payload(plan),
-        keep=None if store is None else store.offer,
-        gate=plan.gate,
-        spent=time.monotonic() - began,
-        shown=lambda trial, derivation: shown.of(trial, derivation.program),
-    )
-    searcher = partial(make_searcher, plan.searcher, plan.space, plan.seed)
-    return run_study(searcher, executor, record, plan.budget, options)
+    return go_on(plan, folder, callbacks, None, began, going)
 
 
 def _objective_section(objective: Objective, spec: TensorSpec) -> dict[str, str]:
@@ -431,35 +313,6 @@ def _imported(task: Mapping[str, Any]) -> str | None:
     folder = task.get("folder")
     place = "" if folder is None else f" of {Path(folder).resolve()}"
     return f"{task['objective']}{place}"
-
-
-def _finish(
-    plan: Plan,
-    run: Run,
-    file: SpaceFile,
-    task: Task,
-    folder: RunFolder,
-    callbacks: Callbacks,
-    began: float,
-) -> None:
-    """The full training, inside what is left of the budget and of the machine's memory. A run that
-    is resumed after its time was up gets as much as was planned for it."""
-    times, now = plan.gate.times, time.monotonic()
-    until = math.inf
-    if times is not None:
-        before = read_spent(run.record).total - (now - began)
-        until = max(began + times.total - times.closing - max(0.0, before), now + 0.5 * times.final)
-    share = share_out(1, free_memory())
-    with held_to(None if share.worker is None else held() + share.worker):
-        finish_run(run, file, task, folder, callbacks, until)
-    add_spent(run.record, final=time.monotonic() - now)
-
-
-def _payload(plan: Plan) -> Payload:
-    """What jobs carry: a task wants the network, an objective of the user's the derivation."""
-    if plan.task is not None:
-        return program_payload
-    return derivation_payload if plan.is_inline else decisions_payload
 
 
 def _times(budget: Budget, workers: int) -> Times | None:

@@ -26,7 +26,7 @@ from einsearch.study.objective import (
     takes_stage,
 )
 from einsearch.study.planning.gate import Gate
-from einsearch.study.planning.outline import Outline, outline_file, plain_gate
+from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
 from einsearch.study.pruning import pruner_given
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
@@ -137,6 +137,7 @@ def plan_file(
         sizes=sizes,  # type: ignore[arg-type]
     )
     epochs = file.budget.epochs
+    shares = shares_of(file.executor) if outline is None else outline.shares
     if task is not None:
         # Nodes of a cluster may not have the files: there the data itself travels.
         source = task if file.executor.name == "ray" else file.task
@@ -145,7 +146,7 @@ def plan_file(
             file.base,
             file.full_training,
             measures_latency="latency" in directions or "latency" in file.constraints,
-            memory=file.executor.memory if outline is None else outline.shares.worker,
+            memory=shares.worker,
             gpu=file.executor.gpus if 0 < file.executor.gpus < 1 else 1.0,
         )
     else:
@@ -161,9 +162,7 @@ def plan_file(
         budget=file.budget.whole,
         seed=file.seed,
         retries=file.trial.retries,
-        executor=executor_maker(
-            file.executor, factory, None if outline is None else outline.shares.worker
-        ),
+        executor=executor_maker(file.executor, factory, shares),
         executor_name=file.executor.name,
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
         constraints=file.constraints,

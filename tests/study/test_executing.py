@@ -14,11 +14,14 @@ import pytest
 
 from einsearch.api import load_grammar, search, vector
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.machine import Shares
 from einsearch.study.executing import executor_maker, executor_section
 from einsearch.study.inline import InlineExecutor
 from einsearch.study.local import LocalExecutor
 from einsearch.study.spacefile import ExecutorSection
 from tests.study import work
+
+SHARES = Shares(None, None, 2)
 
 
 class TestSection:
@@ -60,9 +63,9 @@ class TestSection:
 
 
 def test_makers_start_what_was_asked_for() -> None:
-    inline = executor_maker(ExecutorSection(name="inline"), work.build, None)(None)
+    inline = executor_maker(ExecutorSection(name="inline"), work.build, SHARES)(None)
     assert isinstance(inline, InlineExecutor)
-    local = executor_maker(ExecutorSection(workers=2), work.build, 9.0)(None)
+    local = executor_maker(ExecutorSection(workers=2), work.build, SHARES)(None)
     try:
         assert isinstance(local, LocalExecutor)
         assert local.capacity == 2
@@ -81,7 +84,7 @@ def test_without_ray_everything_else_works(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(EinsearchError, match=r'not installed: pip install "einsearch\[ray\]"'):
-        executor_maker(ExecutorSection(name="ray"), work.build, None)(None)
+        executor_maker(ExecutorSection(name="ray"), work.build, SHARES)(None)
 
 
 def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:

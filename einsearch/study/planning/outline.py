@@ -12,7 +12,7 @@ from einsearch.study.planning.ceilings import Ceilings, ceilings
 from einsearch.study.planning.forecast import Forecaster
 from einsearch.study.planning.gate import ForecastGate, Gate
 from einsearch.study.planning.times import Times, divide
-from einsearch.study.spacefile import SpaceFile, usable_cores
+from einsearch.study.spacefile import ExecutorSection, SpaceFile, usable_cores
 from einsearch.tasks.base import Task
 
 
@@ -21,7 +21,7 @@ class Outline:
     """What is decided for one search.
 
     Attributes:
-        file: the search-space file with what was decided filled in.
+        file: the search-space file with the limits that were decided.
         device: what the device at hand needs for each kind of work.
         shares: of the machine's memory.
         room: bytes that a candidate may take; None for any number.
@@ -54,7 +54,7 @@ def outline_file(file: SpaceFile, task: Task) -> Outline:
     began = time.monotonic()
     device = calibrate(find_device(file.training.device).type, threads=1)
     seconds = time.monotonic() - began
-    shares = _shares(file)
+    shares = shares_of(file.executor)
     room = None if shares.worker is None else max(0, shares.worker - held())
     times = times_of(file, shares.workers)
     training = file.full_training
@@ -76,9 +76,6 @@ def outline_file(file: SpaceFile, task: Task) -> Outline:
         seconds=file.trial.seconds,
     )
     decided = file.model_copy(update={"limits": found.limits})
-    if file.executor.name == "local":
-        executor = file.executor.model_copy(update={"workers": shares.workers})
-        decided = decided.model_copy(update={"executor": executor})
     return Outline(decided, device, shares, room, times, found, gate, seconds)
 
 
@@ -97,9 +94,8 @@ def plain_gate(file: SpaceFile) -> Gate:
     return Gate(times_of(file, file.executor.processes or 1), file.trial.seconds)
 
 
-def _shares(file: SpaceFile) -> Shares:
+def shares_of(executor: ExecutorSection) -> Shares:
     """Who may use how much of this machine. On a cluster each node divides its own."""
-    executor = file.executor
     if executor.name == "ray":
         return Shares(None, executor.memory, executor.workers or usable_cores())
     return share_out(executor.processes or 1, free_memory())

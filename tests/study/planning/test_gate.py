@@ -97,7 +97,7 @@ class TestAdmission:
     ) -> None:
         gate = forecast_gate(task, divide(0.5, 1, 4, 4, 1))
         reason = gate.judge(RUNNING, program, FREE).reason
-        assert reason.startswith("predicted ")
+        assert reason.startswith("too slow: predicted ")
         assert "s for 4 epochs, allowed 0.0172 s" in reason
 
     def test_the_limit_of_the_user_counts_as_well(self, task: Task, program: Program) -> None:
@@ -108,7 +108,9 @@ class TestAdmission:
         self, task: Task, program: Program
     ) -> None:
         gate = forecast_gate(task, divide(600, 2, 4, 4, 1))
-        assert gate.judge(RUNNING, program, 0.01).reason.endswith("0.01 s are left")
+        late = gate.judge(RUNNING, program, 0.01)
+        assert late.is_late
+        assert late.reason.endswith("0.01 s are left")
         one = replace(RUNNING, budget=1.0)
         assert "for 1 epoch," in gate.judge(one, program, 0.01).reason
 
@@ -116,8 +118,8 @@ class TestAdmission:
         self, task: Task, program: Program
     ) -> None:
         reason = forecast_gate(task, share=1000).judge(RUNNING, program, FREE).reason
-        assert reason.startswith("predicted ")
-        assert reason.endswith("to train on one example, allowed 1 kB")
+        assert reason.startswith("too large: predicted ")
+        assert reason.endswith("for one example, allowed 1 kB")
 
     def test_an_objective_of_the_users_lets_everything_begin(self, program: Program) -> None:
         assert Gate(divide(1, 1, 1, 1, 0)).judge(RUNNING, program, 0.0).reason == ""
