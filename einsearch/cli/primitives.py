@@ -64,8 +64,8 @@ def _print_page(primitive: Primitive) -> None:
         return
     say(f"\nExample: {examples[0].text}")
     say()
-    rows = [example.row for example in examples]
-    print_table(("on", "gives", "parameters", "FLOPs", "activations"), rows)
+    costs = [example.row for example in examples]
+    print_table(("on", "gives", "parameters", "FLOPs", "activations"), costs)
     edges = " ".join(_at_the_edges(primitive))
     if edges:
         say(f"\n{edges}")
