@@ -73,7 +73,7 @@ def check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
             are not, and shapes are left out.
     """
     found = [*_endless(grammar), *_misfits(grammar), *_unused(grammar), *_sizes(grammar)]
-    found += _guards(grammar)
+    found += [*_guards(grammar), *_unread(grammar)]
     if spec is not None and grammar.start is not None:
         if all(problem.severity is not Severity.ERROR for problem in found):
             found += _infeasible(grammar, spec)
@@ -142,6 +142,18 @@ def _unused(grammar: Grammar) -> Iterator[Problem]:
         if key not in reached and key != grammar.start and rule.file == grammar.name:
             message = f"nothing uses the rule {rule.name}"
             yield _problem(grammar, Severity.WARNING, message, rule.file, rule.at)
+
+
+def _unread(grammar: Grammar) -> Iterator[Problem]:
+    """What `where` binds and nothing in its rule reads."""
+    for rule in [*grammar.rules.values(), *(seed.rule for seed in grammar.seeds.values())]:
+        read = {n.slot for n in nodes_of(rule) if isinstance(n, (e.Local, e.LocalUse))}
+        for slot, binding in enumerate(rule.bindings, start=len(rule.parameters)):
+            if slot in read or rule.file != grammar.name:
+                continue
+            message = f"nothing in {rule.name} reads {binding.name}, which `where` binds"
+            hint = "it is drawn, and no text of a network has it" if binding.draws else ""
+            yield _problem(grammar, Severity.WARNING, message, rule.file, binding.at, hint)
 
 
 def _sizes(grammar: Grammar) -> Iterator[Problem]:

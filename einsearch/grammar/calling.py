@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from einsearch.errors import ArgumentError
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
+from einsearch.grammar.foreign import said_here
 from einsearch.grammar.modules import Meaning, nearest
 from einsearch.grammar.scope import Linking, Scope
 from einsearch.grammar.structure import COPIES, link_all, link_any, link_copies
@@ -45,8 +48,16 @@ def _unknown(node: s.Name | s.Call, scope: Scope) -> Exception:
     return scope.module.fail(
         f"no rule or primitive is named {name}",
         node.at,
-        nearest(name, known) or "`einsearch primitives` lists the primitives",
+        _hint(name, known),
     )
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """What may have been meant: the same in other letters, another library's name, a near one."""
+    small = {word.lower(): word for word in known}
+    if name.lower() in small:
+        return f"did you mean {small[name.lower()]}?"
+    return said_here(name) or nearest(name, known) or "`einsearch primitives` lists the primitives"
 
 
 def link_call(node: s.Call, scope: Scope) -> Linking:

@@ -59,8 +59,24 @@ def load_grammar_file(path: Path, packaged: Path | None = None) -> Grammar:
     try:
         text = read_source(path)
     except Unreadable as error:
-        raise GrammarError(f"cannot read the grammar {shown}: {error}") from None
+        hint = "" if path.exists() else _near_files(path, packaged)
+        raise GrammarError(f"cannot read the grammar {shown}: {error}", hint=hint) from None
     return load_grammar_text(text, path.name, path.resolve(), packaged)
+
+
+def _near_files(path: Path, packaged: Path | None) -> str:
+    """The nearest grammar beside a path that is not there, or among the packaged ones."""
+    names = {
+        item.stem for folder in (path.parent, packaged) if folder for item in _grammars(folder)
+    }
+    return nearest(path.stem, names)
+
+
+def _grammars(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}"))
+    except OSError:
+        return []
 
 
 def architecture_rule(text: str, grammar: Grammar | None = None) -> tuple[e.Rule, Grammar]:

@@ -93,9 +93,10 @@ class Checks:
         if self.space.grammar_path is not None:
             return
         if name.endswith(".ein"):
-            raise self._error(
-                f"there is no grammar {self.space.base / expanded(name)}", ("grammar",)
-            )
+            path = self.space.base / expanded(name)
+            beside = {item.stem for item in path.parent.glob("*.ein")}
+            hint = nearest(path.stem, beside | set(resource_names("grammars", ".ein")))
+            raise self._error(f"there is no grammar {path}", ("grammar",), hint)
         packaged = resource_names("grammars", ".ein")
         hint = nearest(name, packaged) or (
             f"there are {', '.join(packaged)}; a file of yours needs its path, ending in .ein"

@@ -114,3 +114,13 @@ def test_a_grammar_without_a_network_on_the_tensor() -> None:
     assert "(image:3x8x8, image:7x8x8)" in found.message
     assert (found.line, found.column) == (2, 1)
     assert check(bad, image(7, 8, 8)) == []
+
+
+def test_a_binding_that_nothing_reads() -> None:
+    text = "start x\nx = linear(8) where lr = log 1e-4..1e-1, c = relu"
+    first, second = check(grammar(text))
+    assert first.message == "nothing in x reads lr, which `where` binds"
+    assert (first.line, first.column) == (2, 26)
+    assert first.hint == "it is drawn, and no text of a network has it"
+    assert second.message == "nothing in x reads c, which `where` binds"
+    assert check(grammar("start x\nx = linear(d) where c = {8, 16}, d = 2 * c")) == []
