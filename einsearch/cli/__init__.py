@@ -13,6 +13,7 @@
 | networks.py  | train, export, report                       |
 | board.py     | state of a search while it runs             |
 | progress.py  | the live table, and lines where no terminal |
+| usage.py     | what to type instead of a wrong call        |
 | kinds.py     | whether a path is grammar, space or run     |
 | output.py    | JSON, tables, numbers, wrong calls          |
 

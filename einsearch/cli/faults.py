@@ -68,7 +68,11 @@ def explain_usage(error: Any) -> int:
     """Says what is wrong in the command line, as Typer does; gives the exit status."""
     from typer import rich_utils
 
+    from einsearch.cli.usage import advice
+
     message = shown(error.format_message())  # it repeats words of the line, such as names of files
+    if more := advice(error, message):
+        message = f"{message}\n{more}"
     error.format_message = lambda: message
     rich_utils.rich_format_error(error)
     return int(error.exit_code)

@@ -85,10 +85,10 @@ def refuse_other(source: str, wanted: Kind) -> None:
         folder, suffix = both[wanted]
         if find_resource(folder, source, suffix) is not None:
             return
-    raise WrongCall(f"{shown_line(source)} is {found}: {_way(source, found, wanted)}")
+    raise WrongCall(f"{shown_line(source)} is {found}: {way(source, found, wanted)}")
 
 
-def _way(source: str, found: Kind, wanted: Kind) -> str:
+def way(source: str, found: Kind, wanted: Kind | None = None) -> str:
     """What takes a source of that kind."""
     if found is Kind.SPACE:
         checks = command(["einsearch", "check", source])

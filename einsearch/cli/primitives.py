@@ -31,8 +31,9 @@ def primitives(
     name: Annotated[str, typer.Argument(help="Only this one, with all it says.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """List the operations that grammars are made of; of one, its arguments, what it takes and
-    gives, what it costs, and an example.
+    """List the operations that grammars are made of, or tell all of one.
+
+    Of one: its arguments, what it takes and gives, what it costs, and an example.
 
     Example: [cyan]einsearch primitives conv2d[/]
     """

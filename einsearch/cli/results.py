@@ -137,10 +137,10 @@ def best(
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Draw the best network of a run, with its scores; with several objectives all of which no
-    other is better in everything, and the hypervolume that they dominate.
+    """Draw the best network of a run, with its scores.
 
-    Status 1 where there is none yet.
+    With several objectives also all of which no other is better in everything, and the hypervolume
+    that they dominate. Status 1 where there is none yet.
 
     Example: [cyan]einsearch best runs/digits-1[/]
     """
