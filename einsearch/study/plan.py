@@ -27,6 +27,7 @@ from einsearch.study.objective import (
 )
 from einsearch.study.planning.gate import Gate
 from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
+from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.pruning import pruner_given
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
@@ -92,9 +93,11 @@ class Plan:
 
     def fingerprint(self) -> dict[str, str]:
         """Of the data and the sources that scores hang on. Raises TaskError."""
+        texts = [text for name, text in self.files.items() if name.endswith(".ein")]
+        plugins = plugin_fingerprint(texts, self.searcher)
         if self.task is not None and self.file is not None:
-            return data_fingerprint(self.task, self.file.task, self.file.base)
-        return {} if self.objective is None else function_fingerprint(self.objective)
+            return plugins | data_fingerprint(self.task, self.file.task, self.file.base)
+        return plugins | ({} if self.objective is None else function_fingerprint(self.objective))
 
 
 def plan_file(

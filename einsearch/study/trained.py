@@ -17,6 +17,7 @@ from einsearch.errors import EinsearchError, RunError
 from einsearch.specs import TensorSpec
 from einsearch.study.folder import SPACE, TRAINED, WEIGHTS, RunFolder
 from einsearch.study.fulltraining import FullTraining, Row
+from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.study.taskfile import check_unchanged, located, recorded_input, recorded_task
@@ -123,7 +124,8 @@ def train_again(
     file = located(folder, space_of(folder), data)
     task = make_task(file.task, file.base)
     if not accept_changes:
-        check_unchanged(folder, data_fingerprint(task, file.task, file.base))
+        found = data_fingerprint(task, file.task, file.base)
+        check_unchanged(folder, found | plugin_fingerprint([trial.text]))
     has_values = trial.budget is not None and trial.state is not TrialState.FAILED
     until = round(trial.budget or 0) if has_values else None
     job = Job(trial.text, file.full_training, trial.seed, file.trial.seconds, until=until)
@@ -161,7 +163,8 @@ def train_in_full(
     wanted = epochs or file.final.epochs or file.full_training.epochs
     task = make_task(file.task, file.base)
     if not accept_changes:
-        check_unchanged(folder, data_fingerprint(task, file.task, file.base))
+        found = data_fingerprint(task, file.task, file.base)
+        check_unchanged(folder, found | plugin_fingerprint([trial.text]))
     training = FullTraining(folder, file, task, run.directions, wanted, wanted, seeds)
 
     def write(row: Row) -> None:
