@@ -133,7 +133,7 @@ def test_search_refuses_a_folder_with_anything_in_it(
 def test_a_search_that_cannot_start_leaves_all_as_it_was(
     cli: Command, space: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from einsearch.study import launch
+    from einsearch.study import driving
 
     def failing(*_: Any) -> None:
         put(target, ["notes.md"])  # another program, meanwhile
@@ -144,7 +144,7 @@ def test_a_search_that_cannot_start_leaves_all_as_it_was(
         target.mkdir()
     monkeypatch.chdir(target if where == "here" else tmp_path)
     around = put(tmp_path, ["grammar.ein", "weights/mine.safetensors"])
-    monkeypatch.setattr(launch, "_study", failing)
+    monkeypatch.setattr(driving, "_study", failing)
     status, _, err = cli("search", space, "--run", "." if where == "here" else target)
     assert (status, err.splitlines()[-1]) == (1, "error: no cluster")
     check(tmp_path, around)
@@ -182,7 +182,7 @@ def test_commands_on_a_run_leave_files_of_others_alone(
 def test_a_resume_that_fails_leaves_all_files(
     cli: Command, mine: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    from einsearch.study import launch
+    from einsearch.study import driving
 
     def failing(*_: Any) -> None:
         raise EinsearchError("no cluster")
@@ -194,7 +194,7 @@ def test_a_resume_that_fails_leaves_all_files(
     elif damage == "emptied":
         journal.write_bytes(b"")
     else:
-        monkeypatch.setattr(launch, "_study", failing)
+        monkeypatch.setattr(driving, "_study", failing)
     before = {p: p.read_bytes() for p in mine.rglob("*") if p.is_file() and p not in settings(mine)}
     assert cli("resume", mine, "--trials", 9).status == 1
     assert {p: p.read_bytes() for p in before} == before

@@ -68,9 +68,9 @@ def test_a_run_that_made_no_trial_can_be_gone_on_with(
     def dying(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    from einsearch.study import launch
+    from einsearch.study import driving
 
-    monkeypatch.setattr(launch, "drive", dying)
+    monkeypatch.setattr(driving, "drive", dying)
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path / "run")
     monkeypatch.undo()
@@ -148,7 +148,7 @@ def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_failed_start_takes_back_what_it_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_folder: bool
 ) -> None:
-    from einsearch.study import launch
+    from einsearch.study import driving
 
     def failing(*_: Any) -> None:
         raise EinsearchError("no cluster")
@@ -156,7 +156,7 @@ def test_a_failed_start_takes_back_what_it_made(
     folder = tmp_path / "runs" / "run"
     if has_folder:
         folder.mkdir(parents=True)
-    monkeypatch.setattr(launch, "_study", failing)
+    monkeypatch.setattr(driving, "_study", failing)
     with pytest.raises(EinsearchError, match="no cluster"):
         search(folder)
     left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")]
@@ -168,12 +168,12 @@ def test_a_failed_start_takes_back_what_it_made(
 def test_a_resume_that_fails_takes_nothing_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from einsearch.study import launch
+    from einsearch.study import driving
 
     def dying(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch, "drive", dying)
+    monkeypatch.setattr(driving, "drive", dying)
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path / "run")
     monkeypatch.undo()
@@ -183,7 +183,7 @@ def test_a_resume_that_fails_takes_nothing_back(
     def failing(*_: Any) -> None:
         raise EinsearchError("no cluster")
 
-    monkeypatch.setattr(launch, "_study", failing)
+    monkeypatch.setattr(driving, "_study", failing)
     with pytest.raises(EinsearchError, match="no cluster"):
         resume(tmp_path / "run", objective=size)
     assert contents(tmp_path / "run") == before
