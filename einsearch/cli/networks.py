@@ -159,6 +159,8 @@ def export(
         return
     for file in files:
         say(file)
+    for note in known[format].notes(files):
+        say(note, error=True)
 
 
 def _train_missing(run: Run, trial: Trial, data: Path | None, *, accept_changes: bool) -> None:

@@ -11,7 +11,7 @@ import copy
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+BATCH: Final = 32
+"""Examples that are answered together: memory stays that of a few."""
 TOLERANCE: Final = 1e-5
 """Greatest difference that an exact export may show, relative to the largest output above 1."""
 
@@ -70,13 +72,31 @@ class TrainedModel:
         task = self.metadata.get("task")
         return task if isinstance(task, Mapping) else {}
 
-    def described(self) -> str:
+    @property
+    def activation_memory(self) -> int:
+        """Bytes that training keeps for one example."""
+        from einsearch.graph.graph import ArchitectureGraph
+
+        return ArchitectureGraph(self.program).activation_memory
+
+    @property
+    def flops(self) -> int:
+        """Of the backbone, for one example."""
+        from einsearch.graph.graph import ArchitectureGraph
+
+        return ArchitectureGraph(self.program).flops
+
+    def described(self, more: Mapping[str, Any] | None = None) -> str:
         """`input`, `output` and the metadata as JSON, for files that have room for a text.
+
+        Args:
+            more: entries of the format's own.
 
         Raises:
             ExportError: the metadata are not JSON.
         """
         described = {"input": str(self.input), "output": str(self.output), **self.metadata}
+        described |= more or {}
         try:
             return json.dumps(described, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -86,7 +106,7 @@ class TrainedModel:
         """A copy of the network on the CPU, in evaluation mode; pruned if it chose its bases."""
         from einsearch.compile.selecting import prune_chosen
 
-        return prune_chosen(copy.deepcopy(self.module)).to("cpu").eval()
+        return prune_chosen(copy.deepcopy(self.module)).to("cpu").eval().requires_grad_(False)
 
     def random_input(self, batch: int = 4, seed: int = 0) -> torch.Tensor:
         """Normally distributed input (batch, *input shape)."""
@@ -103,8 +123,9 @@ class TrainedModel:
         """
         import torch
 
+        network = self.ready()
         with torch.no_grad():
-            out: torch.Tensor = self.ready()(x)
+            out = torch.cat([network(part) for part in x.split(BATCH)])
         if not out.isfinite().all():
             raise ExportError("the network answers random input with values that are not finite")
         return out
@@ -169,6 +190,10 @@ class Exporter(abc.ABC):
     @abc.abstractmethod
     def verify(self, model: TrainedModel, folder: Path) -> None:
         """Loads the files back and compares answers. Raises ExportError where they differ."""
+
+    def notes(self, files: Sequence[Path]) -> list[str]:
+        """What is to be told of files that were written, a line each; most formats have nothing."""
+        return []
 
     def _check_packages(self) -> None:
         from importlib.util import find_spec

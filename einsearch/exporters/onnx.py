@@ -6,12 +6,13 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel, compare, reason
+from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 
 if TYPE_CHECKING:
@@ -46,24 +47,49 @@ def write_onnx(model: TrainedModel, path: Path) -> None:
             )
     except Exception as error:
         raise ExportError(f"torch.onnx cannot write this network: {reason(error)}") from error
+    _drop_notes(path)
 
 
-def describe_onnx(model: TrainedModel, path: Path) -> None:
-    """Adds what `TrainedModel.described` gives to the metadata of a file, as `einsearch`."""
+def _drop_notes(path: Path) -> None:
+    """Takes away what torch notes of every operation: for small networks it is most of a file."""
     import onnx
 
     found = onnx.load(path)
-    onnx.helper.set_model_props(found, {"einsearch": model.described()})
+    for part in (*found.graph.node, *found.graph.value_info, *found.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
     onnx.save(found, path)
 
 
-def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:
-    """What ONNX Runtime answers to an input (batch, *input shape), on the CPU."""
-    import onnxruntime
-    import torch
+def describe_onnx(model: TrainedModel, path: Path, more: Mapping[str, Any] | None = None) -> None:
+    """Adds what `TrainedModel.described` gives, and more, to the metadata of a file, as
+    `einsearch`."""
+    import onnx
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run([OUTPUT_NAME], {INPUT_NAME: x.numpy()})[0])
+    found = onnx.load(path)
+    onnx.helper.set_model_props(found, {"einsearch": model.described(more)})
+    onnx.save(found, path)
+
+
+def read_described(path: Path) -> str:
+    """What `describe_onnx` has written."""
+    import onnx
+
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}["einsearch"]
+
+
+_SCRIPT: Final = """
+import os, onnxruntime
+path = os.path.join(sys.argv[1], FILE)
+session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+answer_arrays(lambda x: session.run(["y"], {"x": x})[0], sys.argv[2], sys.argv[3])
+"""
+
+
+def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:
+    """What ONNX Runtime answers to an input (batch, *input shape), on the CPU, in a process of its
+    own. Raises ExportError."""
+    return answer_in_clean_process(f"FILE = {path.name!r}\n{_SCRIPT}", path.parent, x)
 
 
 @contextlib.contextmanager

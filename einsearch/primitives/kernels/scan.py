@@ -156,6 +156,22 @@ def scan_at_once(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tenso
     return (read.unsqueeze(-2) @ states).squeeze(-2)
 
 
+def scan_in_graph(x: Tensor, dt: Tensor, rate: Tensor, write: Tensor, read: Tensor) -> Tensor:
+    """The same as one operation of an exported graph, which runtimes repeat for every token: the
+    graph is short, and only the state of one token is in memory."""
+
+    def step(
+        state: Tensor, x: Tensor, dt: Tensor, write: Tensor, read: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        decayed = torch.exp(dt.unsqueeze(-2) * rate) * state
+        state = decayed + (dt * x).unsqueeze(-2) * write.unsqueeze(-1)
+        return state, (read.unsqueeze(-2) @ state).squeeze(-2)
+
+    start = x.new_zeros((x.shape[1], *rate.shape))
+    made: Tensor = torch.ops.higher_order.scan(step, [start], [x, dt, write, read], (rate,))[1]
+    return made
+
+
 def gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor
 ) -> list[Tensor | None]:
@@ -186,7 +202,7 @@ def selective_scan(
     # Features last: they are most, so that operations run along them.
     rate = rate.to(kind).mT.contiguous()
     if torch.compiler.is_exporting():
-        made = scan_at_once(wide, steps, rate, writes, reads)
+        made = scan_in_graph(wide, steps, rate, writes, reads)
     else:
         chunk = chunk or chunk_length(max(1, len(x) * rate.numel()))
         with full_precision(x):
