@@ -125,7 +125,7 @@ class TrainedModel:
 
         network = self.ready()
         with torch.no_grad():
-            out = torch.cat([network(part) for part in x.split(BATCH)])
+            out = torch.cat([network(part) for part in torch.split(x, BATCH)])
         if not out.isfinite().all():
             raise ExportError("the network answers random input with values that are not finite")
         return out

@@ -75,7 +75,8 @@ def read_described(path: Path) -> str:
     """What `describe_onnx` has written."""
     import onnx
 
-    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}["einsearch"]
+    entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    return str(entries["einsearch"])
 
 
 _SCRIPT: Final = """

@@ -47,7 +47,7 @@ class _Reader:
     """Hands out examples in batches, as the calibration asks for them."""
 
     def __init__(self, x: torch.Tensor, batch: int) -> None:
-        self._batches = iter(x.split(batch))
+        self._batches = (x[at : at + batch] for at in range(0, len(x), batch))
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._batches, None)
