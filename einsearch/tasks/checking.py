@@ -74,8 +74,7 @@ def check_numbers(array: StoredArray, values: NDArray[Any], allows_gaps: bool, h
         allows_gaps: whether NaN may stand for what is missing.
         hint: what to do about NaN.
     """
-    if values.dtype.kind in "iu":
-        _check_exact(array, values)
+    check_exact(array, values)
     if values.dtype.kind != "f":
         return
     with np.errstate(over="ignore"):
@@ -95,8 +94,9 @@ def check_numbers(array: StoredArray, values: NDArray[Any], allows_gaps: bool, h
         )
 
 
-def _check_exact(array: StoredArray, values: NDArray[Any]) -> None:
-    if values.dtype.itemsize < 8:
+def check_exact(array: StoredArray, values: NDArray[Any]) -> None:
+    """Raises TaskError where whole numbers are too large for a float to tell them apart."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
         return
     if int(values.max()) > _EXACT or int(values.min()) < -_EXACT:
         raise TaskError(

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
+from einsearch.tasks.checking import check_exact
 from einsearch.tasks.files import StoredArray
 from einsearch.tasks.labels import (
     Label,
@@ -99,6 +100,7 @@ class Coding:
             raise TaskError(
                 f"{array} has {targets.shape[1]} numbers for each example, training has {self.dims}"
             )
+        check_exact(array, targets)
         if targets.dtype.kind == "f":
             bad = np.flatnonzero(~np.isfinite(targets).all(axis=1))
             if len(bad):

@@ -129,6 +129,8 @@ def _answers(answers: Answers) -> str:
             ", several an example" if is_many else ""
         )
     least, most = _range(answers.y)
+    if least == most:
+        return f"the number {least:.10g} in every example: there is nothing to learn"
     dims = answers.y.shape[1]
     of = f" {names(answers.targets)}" if answers.targets else f" of {dims}" if dims > 1 else ""
     return f"{'numbers' if dims > 1 else 'a number'}{of} from {least:.10g} to {most:.10g}"
