@@ -106,7 +106,8 @@ def print_table(
 
 
 def _make_room(table: list[list[str]], most: int, spare: Sequence[str]) -> int:
-    """Leaves out spare columns until the last one has room; how much it has."""
+    """Leaves out spare columns until the last one has room, then cuts the widest; how much room it
+    has."""
     for name in (*spare, None):
         widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
         room = most - sum(widths[:-1]) - 2 * (len(widths) - 1)
@@ -116,6 +117,13 @@ def _make_room(table: list[list[str]], most: int, spare: Sequence[str]) -> int:
             place = table[0].index(name)
             for row in table:
                 del row[place]
+    lacking = min(widths[-1], LEAST_ROOM) - room
+    if lacking > 0:
+        widest = max(range(len(widths) - 1), key=widths.__getitem__, default=0)
+        kept = max(12, widths[widest] - lacking)
+        room += max(0, widths[widest] - kept)
+        for row in table:
+            row[widest] = cut_to(row[widest], kept)
     return max(8, room)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from einsearch.cli.options import JsonOption
-from einsearch.cli.output import WrongCall, print_json, print_table
+from einsearch.cli.output import WrongCall, print_json, print_table, width
 from einsearch.cli.terminal import say
 from einsearch.errors import ArgumentError, EinsearchError
 from einsearch.numbers import count, memory
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 INPUTS: Final = ("image:16x8x8", "tokens:16x8", "vector:16", "image:1x8x8", "tokens:16x1")
 """What primitives are tried on; of the first three, all that they take are shown."""
+
+WIDE: Final = 110
+"""Columns of a terminal from which on the list has arguments."""
 
 SETTINGS: Final = ("{}", "im2col(3) >> {}", "(identity, linear(1)) >> {}", "{} >> add")
 """What a call stands in where it cannot stand alone."""
@@ -48,7 +51,11 @@ def primitives(
     elif name:
         _print_page(found[0])
     else:
-        rows = [(p.signature(), _documentation(p).split("\n", 1)[0]) for p in found]
+        is_narrow = (most := width()) is not None and most < WIDE
+        rows = [
+            (p.name if is_narrow else p.signature(), _documentation(p).split("\n", 1)[0])
+            for p in found
+        ]
         print_table(("primitive", "meaning"), rows)
 
 

@@ -60,3 +60,13 @@ def test_columns_leave_a_narrow_terminal_before_the_networks_do(
         assert head.rstrip() == expected
         assert max(map(len, (head, rule, *lines))) <= columns
         assert [line.rsplit(None, 1)[1] for line in lines] == ["relu", "gelu"]
+
+
+def test_a_column_that_leaves_no_room_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    output.print_table(("name", "what"), [("x" * 70, "y" * 70), ("short", "z")])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == 40
+    assert lines[2] == f"{'x' * 17}…  {'y' * 19}…"

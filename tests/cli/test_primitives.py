@@ -50,3 +50,12 @@ def test_layouts_are_those_that_it_takes(cli: Command) -> None:
 def test_an_unknown_primitive_is_told_with_the_nearest(cli: Command) -> None:
     status, _, err = cli("primitives", "conv2")
     assert (status, err) == (2, "error: no primitive is named conv2; did you mean conv2d?\n")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_list_keeps_to_the_width(
+    cli: Command, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("primitives", "searchers"):
+        assert max(map(len, cli(command).out.splitlines())) <= columns
