@@ -47,7 +47,7 @@ def submit_search(
         from einsearch.study.ray.jobs import submit
     except ModuleNotFoundError as error:
         raise EinsearchError(
-            f'--submit needs {error.name}, which is not installed: pip install "einsearch[ray]"'
+            f"--submit needs {error.name}, which is not installed: {install_hint('ray')}"
         ) from None
     where = {"executor": "ray", "address": "auto"}
     chosen = {name: value for name, value in changes.items() if value is not None}

@@ -202,7 +202,7 @@ class Exporter(abc.ABC):
         if missing:
             raise ExportError(
                 f"the format {self.name} needs {' and '.join(missing)}, not installed here; "
-                f"run: pip install 'einsearch[{self.extra}]'"
+                f"run: {install_hint(self.extra)}"
             )
 
 

@@ -78,7 +78,7 @@ def _on_ray(section: ExecutorSection, factory: WorkFactory) -> Executor:
         if error.name != "ray":
             raise
         raise EinsearchError(
-            'the executor ray needs Ray, which is not installed: pip install "einsearch[ray]"'
+            f"the executor ray needs Ray, which is not installed: {install_hint('ray')}"
         ) from None
     from einsearch.study.ray.nodes import Resources
 

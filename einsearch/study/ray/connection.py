@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Final
 
 import ray
@@ -20,6 +22,8 @@ from einsearch.study.executor import shorten
 
 SECONDS_TO_ANSWER: Final = 1.0
 """That a listening head may take."""
+_CLUSTERS: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_IS_CLUSTER: Final = "ENABLE_RAY_CLUSTER"
 _FAREWELL: Final = 20.0
 """Seconds that leaving a cluster may take."""
 
@@ -40,7 +44,8 @@ def connect(address: str | None) -> bool:
     try:
         # Left to itself, Ray would join whatever cluster somebody runs on this machine.
         place = address or os.environ.get("RAY_ADDRESS") or "local"
-        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
+        with _on_loopback() if place == "local" else nullcontext():
+            ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
         why = shorten(str(error)).rstrip(".")
         raise EinsearchError(
@@ -48,6 +53,29 @@ def connect(address: str | None) -> bool:
             '"ray start --head", or leave the address out for one of this machine alone'
         ) from None
     return True
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """A cluster that starts in here listens on this machine's loopback alone.
+
+    Ray has no option for it: it takes an address that others reach even where it is told
+    127.0.0.1, but for systems that ask about every program which listens; there it can be told by
+    a variable. It reads that once, when it is imported.
+    """
+    constants = sys.modules.get("ray._private.ray_constants")
+    before = os.environ.get(_CLUSTERS), getattr(constants, _IS_CLUSTER, None)
+    os.environ[_CLUSTERS] = "0"  # for the processes of the cluster
+    if before[1] is not None:
+        setattr(constants, _IS_CLUSTER, False)
+    try:
+        yield
+    finally:
+        os.environ.pop(_CLUSTERS)
+        if before[0] is not None:
+            os.environ[_CLUSTERS] = before[0]
+        if before[1] is not None:
+            setattr(constants, _IS_CLUSTER, before[1])
 
 
 def leave() -> None:

@@ -44,6 +44,8 @@ _SURVEY: Final = 5.0
 """Seconds between looks at which nodes there are, and whether the head answers."""
 _UNANSWERED: Final = 3
 """Looks in a row at which the head may fail to answer."""
+_MOST_CLUSTERS: Final = 3
+"""Clusters of our own that may be lost in a row, without a worker that started."""
 _MOST_STARTS: Final = 3
 """Workers in a row that may die while they start, before the cluster is given up."""
 
@@ -87,12 +89,18 @@ class RayExecutor:
         self._unanswered = 0
         self._is_lost = False
         self._surveyed = -math.inf
-        packed = pack(factory, travels=address is not None)
-        self._owns_cluster = connect(address)
+        self._packed = pack(factory, travels=address is not None)
+        self._address = address
+        self._lost_clusters = 0
+        self._owns_cluster = False
+        self._join()
+
+    def _join(self) -> None:
+        self._owns_cluster = connect(self._address)
         try:
             self._head = ray.get_runtime_context().gcs_address
-            arrays = [ray.put(array) for array in packed.arrays]
-            self._arguments = (packed.content, arrays, tuple(sys.path))
+            arrays = [ray.put(array) for array in self._packed.arrays]
+            self._arguments = (self._packed.content, arrays, tuple(sys.path))
             self._class = actor_class(self._resources)
             self._room_since = time.monotonic()
             self._survey()
@@ -190,6 +198,9 @@ class RayExecutor:
     def _hire(self, now: float) -> None:
         nodes = living(ray.nodes())  # type: ignore[no-untyped-call]
         room = sum(places(self._resources.request, node) for node in nodes)
+        if not nodes and self._owns_cluster and self._lost_clusters < _MOST_CLUSTERS:
+            self._start_again()
+            return
         if room > 0:
             self._room_since = now
         elif now - self._room_since >= self._wait:
@@ -198,6 +209,19 @@ class RayExecutor:
         target = room if self._wanted is None else self._wanted
         while len(self._workers) < target:
             self._workers.append(Worker(self._class.remote(*self._arguments)))
+
+    def _start_again(self) -> None:
+        """Starts another cluster of our own in place of one whose only node is dead: Ray ends a
+        node as soon as one of the processes beside it dies, such as the dashboard's agent."""
+        self._lost_clusters += 1
+        lost = (FailureKind.DIED, "the Ray node of this machine was lost, and started again")
+        for worker in self._workers:
+            self._fail(worker, lost, is_machine_fault=True)
+        self._workers.clear()
+        leave()
+        self._surveyed = -math.inf
+        self._join()
+        self._arrived.append(Resized(self.capacity))
 
     def _look(self, seconds: float) -> bool:
         """Waits for something to happen, and handles it; whether anything did."""
@@ -221,6 +245,7 @@ class RayExecutor:
                 ray.get(worker.starting, timeout=FETCH)
                 worker.starting = None
                 self._failed_starts = 0
+                self._lost_clusters = 0
                 self._arrived.append(Resized(self.capacity))
             else:
                 self._take_in(worker, worker.next_said())
