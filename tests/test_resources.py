@@ -8,9 +8,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from einsearch import resources
 from einsearch.resources import find_resource, resource_folder, resource_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,3 +86,44 @@ def test_a_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None
     assert Path(place).is_relative_to(wheel)
     assert name == "einspace.ein"
     assert Path(grammar).is_relative_to(wheel)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_there", "wanted"),
+    [
+        ({}, False, 'pip install "einsearch[ray]"'),
+        ({"url": "file:///gone"}, False, 'pip install "einsearch[ray]"'),
+        ({"url": "FOLDER"}, True, 'pip install ".[ray]" (in FOLDER)'),
+        ({"url": "FOLDER", "dir_info": {"editable": True}}, True, 'pip install -e ".[ray]" (in '),
+        (
+            {"url": "https://x.example/e.git", "vcs_info": {"vcs": "git"}},
+            False,
+            'pip install "einsearch[ray] @ git+https://x.example/e.git"',
+        ),
+    ],
+)
+def test_the_hint_fits_how_einsearch_was_installed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: dict[str, Any],
+    is_there: bool,
+    wanted: str,
+) -> None:
+    checkout = tmp_path / "a checkout"
+    if is_there:
+        checkout.mkdir()
+        (checkout / "pyproject.toml").touch()
+        source = source | {"url": checkout.as_uri()}
+    monkeypatch.setattr(resources, "_source", lambda: source)
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site-packages" / "einsearch")
+    found = resources.install_hint("ray")
+    assert found.startswith(wanted.replace("FOLDER", str(checkout)))
+    if is_there:
+        monkeypatch.chdir(checkout)
+        assert resources.install_hint("ray").endswith('".[ray]"')
+
+
+def test_in_a_checkout_the_hint_is_that_of_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parents[1]
+    monkeypatch.chdir(root)
+    assert resources.install_hint("export") == 'pip install -e ".[export]"'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from einsearch.cli.terminal import say, say_part
+from einsearch.resources import install_hint
 
 if TYPE_CHECKING:
     from einsearch.study.ray.jobs import Submitted

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from einsearch.errors import ExportError
 from einsearch.files import make_folder, remove_empty, user_path
 from einsearch.primitives.program import Program
+from einsearch.resources import install_hint
 from einsearch.specs import TensorSpec
 
 if TYPE_CHECKING:

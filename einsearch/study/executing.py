@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from einsearch.compile.given import wrong
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.machine import Shares
+from einsearch.resources import install_hint
 from einsearch.study.executor import Executor, WorkFactory
 from einsearch.study.folder import WORKERS_LOG, RunFolder
 from einsearch.study.inline import InlineExecutor

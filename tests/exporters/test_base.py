@@ -13,6 +13,7 @@ from safetensors import safe_open
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel, compare
 from einsearch.exporters.registry import get_exporter
+from einsearch.resources import install_hint
 from einsearch.specs import vector
 from tests.contracts.test_exporter_contract import available, convolutional, trained
 
@@ -87,7 +88,7 @@ def test_missing_packages_are_named_with_the_command(tmp_path: Path) -> None:
         Greedy().export(trained(convolutional()), tmp_path / "new")
     assert str(caught.value) == (
         "the format greedy needs no_such_package, not installed here; "
-        "run: pip install 'einsearch[export]'"
+        f"run: {install_hint('export')}"
     )
 
 

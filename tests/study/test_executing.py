@@ -83,7 +83,7 @@ def test_without_ray_everything_else_works(monkeypatch: pytest.MonkeyPatch) -> N
         return importing(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(EinsearchError, match=r'not installed: pip install "einsearch\[ray\]"'):
+    with pytest.raises(EinsearchError, match=r'not installed: pip install -e "\.\[ray\]"'):
         executor_maker(ExecutorSection(name="ray"), work.build, SHARES)(None)
 
 
