@@ -103,6 +103,10 @@ def test_whole_numbers_that_are_amounts_are_asked_for_or_told(tmp_path: Path) ->
         load(tmp_path, np.arange(60) * 1000)
     amounts = load(tmp_path, np.arange(60) * 1000, target_kind="number")
     assert "a number from 0 to 59000" in amounts.summary
+    with pytest.raises(TaskError, match=r"train_y .* whole numbers beyond 2"):
+        load(tmp_path, 2**60 + np.arange(60), target_kind="number")
+    alike = load(tmp_path, np.full(60, 3.3))
+    assert "the number 3.3 in every example: there is nothing to learn" in alike.summary
     assert (
         "the 30 different whole numbers of train_y are read as classes"
         in (load(tmp_path, np.arange(60) // 2).reading.notes[0])
