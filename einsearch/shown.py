@@ -7,6 +7,7 @@ obeys, and marks that reorder or hide what a reader sees. They are shown as `\\x
 from __future__ import annotations
 
 import codecs
+import html
 import shlex
 import unicodedata
 from collections.abc import Iterable
@@ -64,6 +65,12 @@ def shown_json(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c in _JSON_SAFE or not _is_hidden(c) else _as_json(c) for c in text)
+
+
+def escape(text: str) -> str:
+    """A text for a page of HTML or XML: as `shown`, and without meaning to markup. Bytes that XML
+    cannot hold, and halves of pairs that UTF-8 cannot, are spelt out with the rest."""
+    return html.escape(shown(text))
 
 
 def quoted(word: object) -> str:

@@ -90,6 +90,28 @@ class Trial:
     directory: str = field(default="", compare=False)
 
     @property
+    def history(self) -> list[dict[str, float]]:
+        """Metrics of each epoch, as far as they were kept. `metrics` may have anything under that
+        name, since objectives name theirs as they like."""
+        epochs = self.metrics.get("history")
+        if not isinstance(epochs, (list, tuple)):
+            return []
+        return [
+            {name: value for name, value in epoch.items() if isinstance(value, (int, float))}
+            for epoch in epochs
+            if isinstance(epoch, Mapping)
+        ]
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last epoch of each training that was paid for, as far as it was kept."""
+        spans = self.metrics.get("trained")
+        if not isinstance(spans, (list, tuple)):
+            return []
+        pairs = [tuple(s) for s in spans if isinstance(s, (list, tuple)) and len(s) == 2]
+        return [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]
+
+    @property
     def violation(self) -> float:
         """By how much it breaks its constraints, in units of the bounds; 0 where it keeps all."""
         return sum(max(0.0, excess) for excess in self.excess.values())

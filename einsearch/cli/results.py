@@ -261,14 +261,13 @@ def explain(
 
 
 def _by_epoch(trial: Trial, objective: str, scores: Scores) -> str:
-    history = trial.metrics.get("history", ())
-    known = (epoch[objective] for epoch in history if objective in epoch)
+    known = (epoch[objective] for epoch in trial.history if objective in epoch)
     return ", ".join(scores(objective, value) for value in known)
 
 
 def _paid(trial: Trial) -> str:
     """Where each run of a trial began and ended, if there were several: "0-1, 1-3"."""
-    spans = trial.metrics.get("trained", ())
+    spans = trial.spans
     return ", ".join(f"{first}-{last}" for first, last in spans) if len(spans) > 1 else ""
 
 

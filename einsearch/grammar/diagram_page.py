@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Final
 
 import railroad
@@ -13,6 +12,7 @@ import railroad
 from einsearch.grammar.diagram import RuleDiagram, diagrams_of
 from einsearch.grammar.expressions import Rule
 from einsearch.grammar.model import Grammar
+from einsearch.shown import escape
 
 STYLE: Final = """
 .railroad-diagram path{fill:none;stroke:#94a3b8;stroke-width:1.5}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.graph.heads import Head
 from einsearch.graph.layout import Layout, layered_layout
 from einsearch.graph.outline import Group, Outline, caption, family, outline
 from einsearch.primitives.program import INPUT, Program, Ref
+from einsearch.shown import escape
 from einsearch.specs import describe
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from einsearch.numbers import PLAIN, Scores, count, duration, memory
 from einsearch.report import charts
 from einsearch.report.distinct import distinct
 from einsearch.report.history import counts_by_state, failures_by_reason
+from einsearch.shown import escape
 from einsearch.trial import Trial
 
 _BESIDE: Final = Path(__file__).parent

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from optuna.trial import TrialState as OptunaState
 
+from einsearch.study.checked import FLOAT
 from einsearch.trial import Trial, TrialState
 
 OPTUNA_STATES: Final[Mapping[TrialState, OptunaState]] = {
@@ -37,9 +38,6 @@ OPTUNA_STATES: Final[Mapping[TrialState, OptunaState]] = {
 
 _EXACT: Final = frozenset({int, str, bool})
 """Types of values that JSON gives back as they are."""
-
-_FLOAT: Final = "$float"
-"""Key of the object that stands for a number that JSON has not: {"$float": "nan"}."""
 
 
 @dataclass(frozen=True)
@@ -257,8 +255,8 @@ def plain(value: Any) -> Any:
 def restore(value: Any) -> Any:
     """What `plain` was given, but for the types that JSON has not."""
     if isinstance(value, dict):
-        if value.keys() == {_FLOAT}:
-            return float(value[_FLOAT])
+        if value.keys() == {FLOAT}:
+            return float(value[FLOAT])
         return {key: restore(item) for key, item in value.items()}
     if isinstance(value, list):
         return [restore(item) for item in value]
@@ -278,7 +276,7 @@ def _as_json(value: Any) -> Any:
 def _mark(value: Any) -> Any:
     """With every number that is not finite replaced by an object that names it."""
     if isinstance(value, float) and not math.isfinite(value):
-        return {_FLOAT: str(value)}
+        return {FLOAT: str(value)}
     if hasattr(value, "tolist"):
         return _mark(value.tolist())
     if isinstance(value, Mapping):

@@ -34,6 +34,7 @@ from einsearch import files as system
 from einsearch.errors import RunError, UntrustedFolder
 from einsearch.grammar.read import LANGUAGE_VERSION
 from einsearch.graph.canonical import HASH_VERSION
+from einsearch.study.checked import FILES, check_file
 from einsearch.study.founding import Begin, Founding, check_vacant
 from einsearch.study.storageurl import (
     VARIABLE,
@@ -315,7 +316,7 @@ class RunFolder:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file of the folder. Raises RunError."""
-        return _read_json(self.path / name)
+        return check_file(FILES[name], self.path / name)
 
     def settle(self, objective: str | None = None, *, trusts: bool = False) -> None:
         """Notes where the folder and its record lie now, and that both are trusted.
@@ -340,8 +341,8 @@ class RunFolder:
 def _seals(info: Mapping[str, Any], objective: str | None) -> dict[str, str | None]:
     """What shows that the storage and the objective were named here."""
     return {
-        "storage": seal(info["name"], info["study"], info["storage"]),
-        "objective": seal(info["name"], objective),
+        "storage": seal(info.get("name"), info["study"], info["storage"]),
+        "objective": seal(info.get("name"), objective),
     }
 
 
@@ -368,10 +369,8 @@ def _read_info(path: Path) -> dict[str, Any]:
         raise RunError(f"there is no run folder {path}")
     if not (path / VERSIONS).is_file():
         raise RunError(f"{path} is not a run folder: it has no {VERSIONS}")
-    info = _read_json(path / VERSIONS)
-    version = info.get("format")
-    if not isinstance(version, int) or not {"storage", "study"} <= info.keys():
-        raise RunError(f"{path / VERSIONS} is damaged: it lacks format, storage or study")
+    info = check_file(FILES[VERSIONS], path / VERSIONS)
+    version = info["format"]
     if version > FORMAT:
         raise RunError(
             f"the run folder {path} was written by einsearch {info.get('einsearch', '?')}; "
@@ -386,18 +385,6 @@ def check_name(name: str) -> PurePosixPath:
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name:
         raise ValueError(f"{name!r} is not a name inside a folder")
     return pure
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged: it holds no JSON object")
-    return content
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

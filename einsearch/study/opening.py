@@ -92,8 +92,8 @@ def drive(
             )
         note = repair_journal(folder.journal)
         kept = journal_storage(folder.journal, is_driver=True, after_crash=lock.after_crash)
-        place = str(folder.journal)
-        record = Record(kept, folder.study, directions, place, is_begun=is_begun)
+        record = Record(kept, folder.study, directions, folder.journal, is_begun=is_begun)
+        record.check_sense()
     except BaseException:
         lock.close()
         raise
@@ -108,10 +108,13 @@ def read_record(folder: RunFolder) -> Record:
     """
     if folder.storage is not None:
         place = f"study {folder.study} of {folder.path}"
-        return Record(url_storage(folder.storage, reads=True), folder.study, place=place)
-    if not folder.journal.exists():
+        record = Record(url_storage(folder.storage, reads=True), folder.study, place=place)
+    elif not folder.journal.exists():
         raise RunError(
             f"the run folder {folder.path} has no record yet: no trial was made, or its "
             f"{JOURNAL} was lost"
         )
-    return Record(journal_storage(folder.journal), folder.study, place=str(folder.journal))
+    else:
+        record = Record(journal_storage(folder.journal), folder.study, place=folder.journal)
+    record.check_sense()
+    return record

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -19,8 +20,17 @@ from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
+from pydantic import BaseModel
 
 from einsearch.errors import RunError
+from einsearch.study.checked import (
+    Damage,
+    EndAttribute,
+    StudyAttribute,
+    check,
+    check_sense,
+    check_trial,
+)
 from einsearch.study.dashboard import Shown
 from einsearch.study.encoding import (
     OPTUNA_STATES,
@@ -33,7 +43,7 @@ from einsearch.study.encoding import (
     encode_result,
 )
 from einsearch.study.interrupts import Uninterrupted
-from einsearch.study.storage import flushed_at_once, quiet, unflushed
+from einsearch.study.storage import flushed_at_once, line_that_set, quiet, unflushed
 from einsearch.trial import Trial, TrialState
 
 FORMAT: Final = 1
@@ -47,6 +57,10 @@ NOTHING: Final[Shown] = {}
 
 DIRECTIONS: Final = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 """Of an objective, as Optuna has them."""
+
+
+STUDY_ATTRIBUTES: Final[Mapping[str, type[BaseModel]]] = {"end": EndAttribute}
+"""What attributes of the whole run may hold, as far as einsearch looks into them."""
 
 
 class Record:
@@ -68,7 +82,7 @@ class Record:
         storage: BaseStorage,
         name: str = "einsearch",
         directions: Mapping[str, str] | None = None,
-        place: str = "memory",
+        place: str | Path = "memory",
         *,
         is_begun: bool = False,
     ) -> None:
@@ -78,7 +92,7 @@ class Record:
             storage: see `storage.py`.
             name: of the study; one storage may hold many.
             directions: given by a driver, who makes the study where it is missing; None to read.
-            place: for messages.
+            place: for messages; the file of a journal, whose lines they name.
             is_begun: whether the study must be there; an error says that it was lost.
         """
         self.storage = storage
@@ -208,13 +222,45 @@ class Record:
             self.storage.set_study_user_attr(self._study_id, name, value)
 
     def read_attribute(self, name: str) -> Any:
-        """What was recorded about the whole run under that name, or None."""
+        """What was recorded about the whole run under that name, or None. Raises RunError."""
         with self._guarded():
-            return self.storage.get_study_user_attrs(self._study_id).get(name)
+            return self._attribute(name, STUDY_ATTRIBUTES.get(name))
 
     def close(self) -> None:
         """Gives back connections to a database. A journal has none."""
         self.storage.remove_session()
+
+    def _attribute(self, name: str, model: type[BaseModel] | None) -> Any:
+        """An attribute of the study, checked; None where there is none. Raises RunError."""
+        attributes = self.storage.get_study_user_attrs(self._study_id)
+        if name in attributes and model is not None:
+            try:
+                check(model, attributes[name])
+            except Damage as damage:
+                raise RunError(
+                    f"the attribute {name} of the study in {self.place}"
+                    f"{self._line(None, name)} is damaged: {damage}"
+                ) from None
+        return attributes.get(name)
+
+    def check_sense(self) -> None:
+        """Looks whether what the record says can be true. Raises RunError."""
+        for entry in self.entries:
+            with self._told_damage(entry.trial.number):
+                check_sense(entry.trial, self.directions)
+
+    @contextlib.contextmanager
+    def _told_damage(self, number: int) -> Iterator[None]:
+        try:
+            yield
+        except Damage as damage:
+            raise RunError(
+                f"trial {number} in {self.place}{self._line(number, damage.key)} is damaged, or "
+                f"was not written by einsearch: {damage}"
+            ) from None
+
+    def _line(self, number: int | None, key: str) -> str:
+        return line_that_set(self.place, number, key) if isinstance(self.place, Path) else ""
 
     def _find(self, directions: Mapping[str, str] | None, is_begun: bool) -> int:
         try:
@@ -228,13 +274,11 @@ class Record:
             if directions is None:
                 raise RunError(f"the record {self.place} has no study {self.name}") from None
         with quiet():
-            return self.storage.create_new_study(
-                [DIRECTIONS[direction] for direction in directions.values()], self.name
-            )
+            return self.storage.create_new_study(_as_optuna(directions), self.name)
 
     def _check(self, wanted: Mapping[str, str] | None) -> dict[str, str]:
         """The recorded objectives; a driver's are recorded where there are none yet."""
-        known = self.storage.get_study_user_attrs(self._study_id).get("einsearch")
+        known = self._attribute("einsearch", StudyAttribute)
         if known is None:
             if wanted is None or self.storage.get_n_trials(self._study_id):
                 raise RunError(f"the study {self.name} in {self.place} was not made by einsearch")
@@ -248,6 +292,11 @@ class Record:
                 f"(format {known['format']}; this one reads up to {FORMAT})"
             )
         directions: dict[str, str] = known["directions"]
+        if self.storage.get_study_directions(self._study_id) != _as_optuna(directions):
+            raise RunError(
+                f"the record {self.place} is damaged: it has the objectives {_show(directions)}, "
+                "and Optuna's study has others"
+            )
         if wanted is not None and list(wanted.items()) != list(directions.items()):
             raise RunError(
                 f"the record {self.place} has the objectives {_show(directions)}, "
@@ -257,14 +306,10 @@ class Record:
 
     def _load(self, is_driver: bool) -> None:
         for frozen in self.storage.get_all_trials(self._study_id, deepcopy=False):
-            try:
-                reports = frozen.intermediate_values
-                entry = decode_entry(frozen.number, frozen.user_attrs, reports)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise RunError(
-                    f"trial {frozen.number} in {self.place} is damaged, or was not written by "
-                    f"einsearch: {type(error).__name__}: {error}"
-                ) from None
+            reports = frozen.intermediate_values
+            with self._told_damage(frozen.number):
+                check_trial(frozen.user_attrs, reports)
+            entry = decode_entry(frozen.number, frozen.user_attrs, reports)
             self.entries.append(entry)
             if is_driver:
                 number = frozen.number
@@ -341,6 +386,10 @@ class Record:
         except OptunaError as error:
             self._is_broken = True
             raise RunError(f"cannot use the record {self.place}: {error}") from None
+
+
+def _as_optuna(directions: Mapping[str, str]) -> list[StudyDirection]:
+    return [DIRECTIONS[direction] for direction in directions.values()]
 
 
 def _show(directions: Mapping[str, str]) -> str:

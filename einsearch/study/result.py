@@ -147,7 +147,7 @@ def _costs(trial: Trial) -> dict[str, float]:
     costs: dict[str, float] = {"parameters": trial.parameters, "flops": trial.flops}
     for name in ("activation_memory", "latency"):
         known = trial.values.get(name, trial.metrics.get(name))
-        if known is not None:
+        if isinstance(known, (int, float)):
             costs[name] = known
     return costs
 
@@ -186,9 +186,9 @@ def _trained(trial: Trial, result: Result) -> dict[str, Any]:
     the checkpoint that this one went on from."""
     if result.trained is None:
         return {}
-    spans = trial.metrics.get("trained", [])
+    spans = trial.spans
     first = min(result.trained[0], spans[-1][1] if spans else 0)
-    return {"trained": [*spans, [first, result.trained[1]]]}
+    return {"trained": [*map(list, spans), [first, result.trained[1]]]}
 
 
 def _added(earlier: Mapping[str, float], later: Mapping[str, float]) -> dict[str, float]:

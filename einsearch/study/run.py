@@ -122,8 +122,7 @@ class Run:
     def epochs(self) -> int:
         """How many epochs were paid for, by all trials together; not those of attempts that a
         crash cut off."""
-        spans = (span for t in self.record.trials for span in t.metrics.get("trained", ()))
-        return sum(last - first for first, last in spans)
+        return sum(last - first for trial in self.record.trials for first, last in trial.spans)
 
     @property
     def architectures(self) -> list[str]:

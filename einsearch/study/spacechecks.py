@@ -27,6 +27,7 @@ from einsearch.searchers.registry import check_searcher
 from einsearch.specs import parse_spec
 from einsearch.study import spacefile as sf
 from einsearch.study.importing import module_file
+from einsearch.study.mistakes import show
 from einsearch.study.places import check_place
 from einsearch.study.yamltext import Keys
 from einsearch.tasks.base import METRICS
@@ -43,15 +44,6 @@ class Locate(Protocol):
     """Finds the place of a path in the text that was read."""
 
     def __call__(self, path: Keys, *, key: bool = False) -> Location | None: ...
-
-
-def show(value: Any) -> str:
-    """What was found, in the words of YAML."""
-    if value is None:
-        return "empty"
-    if isinstance(value, (dict, list)):
-        return "a list" if isinstance(value, list) else "a group of keys"
-    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def advice(name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from einsearch.errors import Location, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.study import spacefile as sf
-from einsearch.study.spacechecks import Checks, Locate, advice, show
+from einsearch.study.mistakes import expected_words, show
+from einsearch.study.spacechecks import Checks, Locate, advice
 from einsearch.study.yamltext import Keys
 
 _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
@@ -30,28 +31,6 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
 }
 _SHORTHANDS: Final = ("task", "searcher", "executor")
 """Sections for which a name alone may stand."""
-
-_EXPECTED: Final[Mapping[str, str]] = {
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "string_type": "text",
-    "string_too_short": "some text",
-    "tuple_type": "a list, such as [a, b]",
-    "dict_type": "keys with values",
-    "mapping_type": "keys with values",
-    "model_type": "keys with values",
-    "too_short": "at least one",
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
-    "literal_error": "{expected}",
-}
-"""What pydantic wanted, by the type of its error."""
 
 
 def _nowhere(path: Keys, *, key: bool = False) -> None:
@@ -119,8 +98,7 @@ def _mistake(details: Mapping[str, Any], locate: Locate) -> SpaceFileError:
     if kind == "value_error":
         expected = str(details["ctx"]["error"]).removeprefix("expected ")
     else:
-        expected = _EXPECTED.get(kind, details["msg"]).format_map(details.get("ctx", {}))
-        expected = expected.replace("'", "")  # around the literals
+        expected = expected_words(details)
     return SpaceFileError(f"{name} is {show(found)}: expected {expected}", locate(path))
 
 

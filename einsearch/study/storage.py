@@ -32,6 +32,10 @@ SET_TRIAL_USER_ATTR: Final = 8
 SET_TRIAL_SYSTEM_ATTR: Final = 9
 """Kinds of entries, as Optuna's journals have them in `op_code`."""
 
+_CREATE_TRIAL: Final = 4
+_SET_VALUE: Final = 7
+"""The kinds that make a trial, and that report a value of one."""
+
 _PLAIN: Final = frozenset(
     {
         CREATE_TRIAL,
@@ -205,7 +209,7 @@ def journal_storage(path: Path, is_driver: bool = False, after_crash: bool = Fal
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
         raise RunError(f"cannot open the record {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
+    except Exception:  # whatever Optuna meets in lines that it did not write
         raise RunError(
             f"the record {path} is damaged{_damaged_line(path)}; what comes before it can be "
             "used by deleting that line and all after it"
@@ -315,13 +319,56 @@ def _append(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+class _Lines(BaseJournalBackend):
+    """The lines of a journal file as Optuna takes them, one after the other.
+
+    Attributes:
+        number: of the line that was given last, from 1.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.number = 0
+        self._path = path
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        with self._path.open("rb") as file:
+            for self.number, line in enumerate(file, start=1):
+                yield json.loads(line)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        raise NotImplementedError("lines are only read")
+
+
 def _damaged_line(path: Path) -> str:
-    """ " in line 12": the first line that is no entry; empty where all are."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n") or not _is_entry(line):
-                return f" in line {number}"
+    """ " in line 12": the first line that Optuna cannot take; empty where it takes all."""
+    lines = _Lines(path)
+    try:
+        JournalStorage(lines)
+    except Exception:
+        return f" in line {lines.number}"
     return ""
+
+
+def line_that_set(path: Path, number: int | None, key: str) -> str:
+    """ " in line 12": the line of a journal that set an attribute of a trial last, or that made
+    the trial; empty where there is none.
+
+    Args:
+        path: the journal, which can be read.
+        number: of the trial; None for an attribute of the study.
+        key: the attribute.
+    """
+    found, made = 0, -1
+    for place, log in enumerate(_Lines(path).read_logs(0), start=1):
+        kind = log["op_code"]
+        if kind == _CREATE_TRIAL:
+            made += 1
+            found = place if made == number else found
+        elif key in log.get("user_attr", ()) and log.get("trial_id") == number:
+            found = place
+        elif kind == _SET_VALUE and key == "reports":
+            found = place if log["trial_id"] == number else found
+    return f" in line {found}" if found else ""
 
 
 def _first_line(error: Exception) -> str:

@@ -55,11 +55,9 @@ def recorded_task(folder: RunFolder) -> RecordedTask | None:
         RunError: the file is damaged.
     """
     content = _read(folder)
-    task = None if content is None else content.get("task")
+    task = None if content is None else content["task"]
     if task is None:
         return None
-    if not isinstance(task, Mapping):
-        raise _damaged(folder, "task is no group of keys")
     try:
         return decode_task(task)
     except TaskError as error:
@@ -73,7 +71,7 @@ def recorded_input(folder: RunFolder) -> TensorSpec | None:
     if content is None:
         return None
     try:
-        return parse_spec(str(content.get("input")))
+        return parse_spec(content["input"])
     except EinsearchError as error:
         raise _damaged(folder, f"input: {error}") from None
 
@@ -81,10 +79,7 @@ def recorded_input(folder: RunFolder) -> TensorSpec | None:
 def recorded_fingerprint(folder: RunFolder) -> dict[str, str]:
     """What the scores of a run hang on; empty where it was not kept. Raises RunError."""
     content = _read(folder)
-    found = {} if content is None else content.get("fingerprint", {})
-    if not isinstance(found, Mapping) or not all(isinstance(v, str) for v in found.values()):
-        raise _damaged(folder, "fingerprint: expected names with texts")
-    return dict(found)
+    return {} if content is None else dict(content["fingerprint"])
 
 
 def check_unchanged(folder: RunFolder, found: Mapping[str, str]) -> None:
@@ -148,9 +143,7 @@ def _read(folder: RunFolder) -> dict[str, Any] | None:
     if not (folder.path / TASK).exists():
         return None
     content = folder.read_json(TASK)
-    version = content.get("format")
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise _damaged(folder, "it lacks its format")
+    version = content["format"]
     if version > FORMAT:
         raise RunError(
             f"{folder.path / TASK} was written by a later version of einsearch (format {version})"

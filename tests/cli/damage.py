@@ -1,0 +1,269 @@
+"""Damaged copies of a good run folder, and what commands make of them.
+
+Run as a program it tries every damage on every command, for minutes:
+
+    python -m tests.cli.damage RUN
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from einsearch.cli.main import main
+
+Damage = tuple[str, Callable[[Path], object]]
+"""What is done, and what does it to a copy of the folder."""
+
+Keys = tuple[str | int, ...]
+
+JOURNAL: Final = "journal.log"
+
+REMOVED: Final = object()
+
+DEEP: Final[list[Any]] = []
+for _ in range(200):
+    DEEP[:] = [copy.copy(DEEP)]
+
+VALUES: Final[Sequence[Any]] = (
+    None,
+    True,
+    7,
+    -1,
+    0.5,
+    10**400,
+    float("nan"),
+    float("inf"),
+    "words \x1b[31m\u202e[red]",
+    "\ud800",
+    [],
+    ["a"],
+    [999],
+    {},
+    {"a": 7},
+    {"$float": "words"},
+    DEEP,
+    REMOVED,
+)
+
+CHEAP: Final = (
+    ("trials", "RUN", "--json"),
+    ("trials", "RUN", "--top", "2"),
+    ("best", "RUN"),
+    ("explain", "RUN:1", "--decisions"),
+    ("report", "RUN", "--to", "OUT/report.html"),
+)
+"""Commands that read a run in a moment."""
+
+DEAR: Final = (
+    ("best", "RUN", "--json"),
+    ("explain", "RUN", "--json"),
+    ("show", "RUN:1"),
+    ("show", "RUN:0", "--format", "source"),
+    ("learned", "RUN"),
+    ("export", "RUN", "--format", "safetensors", "--to", "OUT/a"),
+    ("export", "RUN:1", "--to", "OUT/b"),
+    ("train", "RUN:1", "--seeds", "0"),
+    ("train", "RUN", "--seeds", "1"),
+    ("resume", "RUN"),
+    ("resume", "RUN", "--trials", "4"),
+)
+"""Commands that take longer."""
+
+WRITING: Final = frozenset({"resume"})
+"""Commands that may change the folder."""
+
+
+def field_damages(folder: Path, every: bool) -> Iterator[Damage]:
+    """Every field of every JSON file and line, replaced, removed and doubled.
+
+    Args:
+        folder: the good one.
+        every: every value in every place, rather than two that the place chooses.
+    """
+    lines = (folder / JOURNAL).read_text().splitlines()
+    for number, line in enumerate(lines):
+        if every or number in _telling(lines):
+            for name, text in _changed(line, f"{JOURNAL}:{number + 1}", every):
+                yield (
+                    name,
+                    _writer(
+                        JOURNAL, "\n".join([*lines[:number], text, *lines[number + 1 :]]) + "\n"
+                    ),
+                )
+        yield (
+            f"{JOURNAL}:{number + 1} is missing",
+            _writer(JOURNAL, "".join(f"{x}\n" for x in lines if x is not line)),
+        )
+        yield (
+            f"{JOURNAL}:{number + 1} is doubled",
+            _writer(JOURNAL, "".join(f"{x}\n" * (1 + (x is line)) for x in lines)),
+        )
+    for file in ("versions.json", "final.json"):
+        for name, text in _changed((folder / file).read_text(), file, every):
+            yield name, _writer(file, text)
+
+
+def _telling(lines: Sequence[str]) -> set[int]:
+    """One line of each kind: those of the study, and those of trial 1."""
+    wanted, made = set(), -1
+    for number, line in enumerate(lines):
+        log = json.loads(line)
+        made += log["op_code"] == 4
+        if ("trial_id" not in log and log["op_code"] != 4) or log.get("trial_id", made) == 1:
+            wanted.add(number)
+    return wanted
+
+
+def _writer(file: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / file).write_text(text, encoding="utf-8", errors="replace")
+
+
+def _changed(text: str, name: str, every: bool) -> Iterator[tuple[str, str]]:
+    data = json.loads(text)
+    for path in _paths(data):
+        place = f"{name} {'.'.join(map(str, path))}"
+        start = zlib.crc32(place.encode())
+        chosen = VALUES if every else [VALUES[(start + 7 * i) % len(VALUES)] for i in range(2)]
+        for value in chosen:
+            shown = (
+                "removed" if value is REMOVED else repr(value)[:30] if value != 10**400 else "huge"
+            )
+            yield f"{place} = {shown}", json.dumps(_replaced(data, path, value))
+        if isinstance(path[-1], str) and (every or start % 3 == 0):
+            marked = json.dumps(_replaced(data, path, {"MARK": 0}))
+            pair = f"7, {json.dumps(path[-1])}: {json.dumps(_value(data, path))}"
+            yield f"{place} doubled", marked.replace('{"MARK": 0}', pair)
+
+
+def _paths(data: Any, path: Keys = ()) -> Iterator[Keys]:
+    if path:
+        yield path
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _paths(value, (*path, key))
+    elif isinstance(data, list):
+        for place in {0, len(data) - 1} if data else ():
+            yield from _paths(data[place], (*path, place))
+
+
+def _value(data: Any, path: Keys) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _replaced(data: Any, path: Keys, value: Any) -> Any:
+    copied = copy.deepcopy(data)
+    inner = _value(copied, path[:-1])
+    if value is REMOVED:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return copied
+
+
+def file_damages(folder: Path) -> Iterator[Damage]:
+    """Every file cut, emptied, replaced, taken away."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in ("driver.lock", "report.html"):
+            yield from _of_file(path.relative_to(folder), path.read_bytes())
+
+
+def _of_file(name: Path, content: bytes) -> Iterator[Damage]:
+    size = len(content)
+    texts = {
+        **{f"cut at {at} of {size}": content[:at] for at in (1, 9, size // 3, size // 2, size - 1)},
+        "empty": b"",
+        "binary": bytes(range(256)) * 8,
+        "zeros": bytes(1000),
+        "a huge number": b"9" * 6000,
+        "an infinite number": b"1e999",
+        "deep": b"[" * 50_000,
+        "a list": b"[1, 2]\n",
+        "a text": b'"text"\n',
+        "nothing": b"null\n",
+        "twice": content + content,
+        "steering": b"\x1b[31m\x9b\xe2\x80\xae" + content,
+        "with a mark": b"\xef\xbb\xbf" + content,
+        "a bit flipped": content[: size // 2]
+        + bytes([content[size // 2] ^ 0x10])
+        + content[size // 2 + 1 :],
+        "large header": (10**15).to_bytes(8, "little") + content[8:],
+    }
+    for what, text in texts.items():
+        yield f"{name} is {what}", lambda folder, text=text: (folder / name).write_bytes(text)
+    yield f"{name} is missing", lambda folder: (folder / name).unlink()
+    yield f"{name} is a folder", lambda folder: ((folder / name).unlink(), (folder / name).mkdir())
+    yield (
+        f"{name} is a loop",
+        lambda folder: ((folder / name).unlink(), (folder / name).symlink_to(name.name)),
+    )
+
+
+def call(words: Sequence[str]) -> tuple[int, str, str]:
+    """Status, stdout and stderr of a command, called in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(list(words))
+        except SystemExit as end:
+            return int(end.code or 0), out.getvalue(), err.getvalue()
+    raise AssertionError("a command ends with a status")
+
+
+def fault_of(good: Path, damage: Damage, commands: Sequence[Sequence[str]]) -> list[str]:
+    """What commands do wrong with a damaged copy of a folder: nothing, or what and how."""
+    what, apply = damage
+    faults = []
+    for command in commands:
+        with tempfile.TemporaryDirectory() as name:
+            run, out = Path(name) / "run", Path(name) / "out"
+            shutil.copytree(good, run, symlinks=True)
+            apply(run)
+            before = sorted(run.rglob("*"))
+            words = [word.replace("RUN", str(run)).replace("OUT", str(out)) for word in command]
+            status, told, error = call(words)
+            fault = _fault(status, told, error)
+            if not fault and command[0] not in WRITING and sorted(run.rglob("*")) != before:
+                fault = "files appeared or went"
+            if fault:
+                faults.append(f"{what}: {' '.join(command)}: {fault}")
+    return faults
+
+
+def _fault(status: int, out: str, err: str) -> str:
+    if "has a defect" in err or "Traceback" in out + err:
+        return err.strip()[-400:]
+    if status not in (0, 1, 2):
+        return f"status {status}"
+    hidden = set(out + err) & set("\x1b\x9b\u202e\ud800\x00\x07\r")
+    if hidden:
+        return f"{hidden} reached the terminal"
+    if status == 2 and "error: " not in err:
+        return "a wrong call without a word"
+    return ""
+
+
+def run_all(good: Path) -> int:
+    """Tries everything on everything, and says what went wrong."""
+    number = 0
+    for damage in (*file_damages(good), *field_damages(good, every=True)):
+        for fault in fault_of(good, damage, (*CHEAP, *DEAR)):
+            print(fault, flush=True)
+            number += 1
+    print(f"{number} faults")
+    return 1 if number else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_all(Path(sys.argv[1])))
