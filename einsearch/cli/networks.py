@@ -207,7 +207,7 @@ def report(
         best=best,
         facts={} if final is None else final_facts(final, main),
         drawing="" if program is None else draw_svg(program, head=head_of(opened, program)),
-        settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
+        settings=opened.folder.read_text(SPACE) if opened.folder and settings.is_file() else "",
     )
     path = to or run / REPORT
     if to is None and opened.folder is not None:

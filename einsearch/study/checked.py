@@ -88,8 +88,8 @@ class _Attributes(_Checked):
     hash: str
     origin: str
     proposal: _Proposal
-    result: _Result = Field(default=None)
-    promoted: _Promotion = Field(default=None)
+    result: _Result | None = None
+    promoted: _Promotion | None = None
     reports: dict[int, float] = {}
 
 
@@ -189,6 +189,9 @@ def check_trial(attributes: Mapping[str, Any], reports: Mapping[int, float]) -> 
         Damage: what is wrong, and what was expected.
     """
     check(_Attributes, {**attributes, "reports": reports})
+    for key in ("result", "promoted"):
+        if key in attributes and attributes[key] is None:
+            raise Damage(f"{key} is empty: expected keys with values", key)
     proposal, result = attributes["proposal"], attributes.get("result")
     for place, _, value in proposal["decisions"]:
         _check_value(value, f"proposal.decisions at {place[:_LONGEST]}", "proposal")

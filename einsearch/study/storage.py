@@ -32,10 +32,6 @@ SET_TRIAL_USER_ATTR: Final = 8
 SET_TRIAL_SYSTEM_ATTR: Final = 9
 """Kinds of entries, as Optuna's journals have them in `op_code`."""
 
-_CREATE_TRIAL: Final = 4
-_SET_VALUE: Final = 7
-"""The kinds that make a trial, and that report a value of one."""
-
 _PLAIN: Final = frozenset(
     {
         CREATE_TRIAL,
@@ -361,12 +357,12 @@ def line_that_set(path: Path, number: int | None, key: str) -> str:
     found, made = 0, -1
     for place, log in enumerate(_Lines(path).read_logs(0), start=1):
         kind = log["op_code"]
-        if kind == _CREATE_TRIAL:
+        if kind == CREATE_TRIAL:
             made += 1
             found = place if made == number else found
         elif key in log.get("user_attr", ()) and log.get("trial_id") == number:
             found = place
-        elif kind == _SET_VALUE and key == "reports":
+        elif kind == SET_TRIAL_INTERMEDIATE_VALUE and key == "reports":
             found = place if log["trial_id"] == number else found
     return f" in line {found}" if found else ""
 

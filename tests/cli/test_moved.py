@@ -186,8 +186,8 @@ def test_a_run_that_kept_no_task_asks_for_its_data(home: Path) -> None:
     ("change", "message"),
     [
         ({"format": 2}, r"written by a later version of einsearch \(format 2\)"),
-        ({"format": None}, "lacks its format"),
-        ({"task": 7}, "task is no group of keys"),
+        ({"format": None}, "in line 1: format is empty: expected a whole number"),
+        ({"task": 7}, "in line 1: task is 7: expected keys with values"),
         ({"task": {}}, "expected the keys fields and described"),
         ({"task": {"fields": {}, "described": {}}}, "the field name is missing"),
         ({"input": "image:a"}, "input: "),
