@@ -46,6 +46,8 @@ evidence: $(DEV) ## samples run, hashes counted, requirements against training (
 	@mkdir -p runs/evidence
 	@$(BIN)/python benchmarks/soundness.py --json runs/evidence/soundness-{}.json
 	@$(BIN)/python benchmarks/trainability.py --truth runs/evidence/trainability.jsonl
+	@rm -rf runs/evidence/damaged; $(BIN)/einsearch search digits --trials 3 --run runs/evidence/damaged
+	@$(BIN)/python -m tests.cli.damage runs/evidence/damaged
 
 quality: $(DEV) ## how good every searcher is (hours); tables are read from EINSEARCH_DATA, if set
 	@$(BIN)/python benchmarks/search_quality.py --jobs $(JOBS) --out runs/quality

@@ -6,9 +6,10 @@ Ctrl-C.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -103,10 +104,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+@functools.cache
+def _command() -> Callable[..., int | None]:
+    """The program as Typer builds it from the signatures of all commands, once a process."""
+    built: Callable[..., int | None] = typer.main.get_command(app)
+    return built
+
+
 def _run(words: list[str]) -> int:
     """The status that the command ends with."""
     try:
-        return int(app(args=words, prog_name="einsearch", standalone_mode=False) or 0)
+        return int(_command()(args=words, prog_name="einsearch", standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:

@@ -132,10 +132,14 @@ class _FinalRow(_Checked):
     test: dict[str, _Spread]
     failures: list[str] = []
     weights: str | None
+    asked: Annotated[int, Field(ge=1)] = 1
+    data: str = ""
+    kept: dict[str, float] = {}
+    untested: str = ""
 
 
 class FinalFile(_Checked):
-    """final.json"""
+    """final.json, and trained.json"""
 
     networks: list[_FinalRow] = []
 
@@ -152,6 +156,7 @@ class TaskFile(_Checked):
 FILES: Final[Mapping[str, type[BaseModel]]] = {
     "versions.json": VersionsFile,
     "final.json": FinalFile,
+    "trained.json": FinalFile,
     "task.json": TaskFile,
 }
 """What each file of JSON in a run folder may hold."""
