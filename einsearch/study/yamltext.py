@@ -17,6 +17,9 @@ from einsearch.errors import Location, SpaceFileError
 Keys = tuple[str | int, ...]
 """Keys and positions that lead from the whole text to a value."""
 
+_DEEPEST: Final = 100
+"""Levels of nesting that a file may have."""
+
 _PLAIN_TAGS: Final = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
@@ -104,8 +107,14 @@ def write_yaml(data: Mapping[str, Any]) -> str:
 
 
 def _refuse_aliases(text: str, reader: _Reader) -> None:
-    """Few bytes of aliases can stand for more data than there is memory."""
+    """Few bytes of aliases can stand for more data than there is memory; and the time for nested
+    data grows with the square of the depth."""
+    depth = 0
     for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise SpaceFileError("it is nested too deeply", Location(reader.file, 1, 1))
         if isinstance(event, yaml.AliasEvent):
             raise reader.error("aliases (*) are not supported: write the value out", event)
 

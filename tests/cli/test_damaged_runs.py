@@ -102,7 +102,7 @@ def test_the_message_names_file_and_line(
     lines = (run / JOURNAL).read_text().splitlines()
     number = line or next(
         i
-        for i, text in enumerate(lines, 1)
+        for i, text in reversed(list(enumerate(lines, 1)))
         if old in text and ("trial_id" in text or '"op_code":4' in text)
     )
     assert old in lines[number - 1]

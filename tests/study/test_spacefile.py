@@ -419,6 +419,7 @@ def test_mistakes_are_explained_where_they_stand(line: str, expected: str) -> No
         (OBJECTIVE + "final: {top: 3}", "space.yaml:3:1: final is for tasks with data"),
         (OBJECTIVE.replace("input", "inputs"), "space.yaml:2:46: task has no key inputs"),
         ("[" * 1200 + "]" * 1200, "space.yaml:1:1: it is nested too deeply"),
+        ("[" * 50_000, "space.yaml:1:1: it is nested too deeply"),
         ("seed: \x07", "space.yaml:1:1: this is not YAML: unacceptable character"),
         ("seed: " + "9" * 5000, "space.yaml:1:7: "),
     ],
