@@ -84,12 +84,6 @@ def test_the_good_folder_is_read_by_every_command(good: Path, tmp_path: Path) ->
             '"seed":"many","was":',
             "proposal.seed is 'many': expected a whole number",
         ),
-        (
-            None,
-            '"accuracy":0',
-            '"accuracy":"good","was":0',
-            "accuracy is 'good': expected a number",
-        ),
         (1, '"directions":[2,1]', '"directions":["a"]', "is damaged in line 1; what comes before"),
         (3, '"maximize"', '"upwards"', "in line 3 is damaged: directions.accuracy is 'upwards'"),
         (1, '{"op_code"', '{"op_kode"', "is damaged in line 1;"),
