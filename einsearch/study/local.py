@@ -29,6 +29,7 @@ from einsearch.study.executor import (
 )
 from einsearch.study.packing import Packed, pack
 from einsearch.study.process import Event, WorkerProcess
+from einsearch.study.sharing import SharedArrays
 from einsearch.study.worker import Broken, Message, Parcel, Ready, Settings
 from einsearch.trial import FailureKind
 
@@ -69,7 +70,8 @@ class LocalExecutor:
     ) -> None:
         packed = factory if isinstance(factory, Packed) else pack(factory)
         self.judge: Judge | None = None
-        self._settings = Settings(packed, threads, memory, log)
+        self._shared = SharedArrays(packed)
+        self._settings = Settings(self._shared.factory, threads, memory, log)
         self._waiting: deque[Job] = deque()
         self._arrived: deque[Finished | Report] = deque()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -118,6 +120,7 @@ class LocalExecutor:
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
+        self._shared.close()
         self._waiting.clear()
         self._arrived.clear()
 

@@ -142,10 +142,10 @@ def plan_file(
     epochs = file.budget.epochs
     shares = shares_of(file.executor) if outline is None else outline.shares
     if task is not None:
-        # Nodes of a cluster may not have the files: there the data itself travels.
-        source = task if file.executor.name == "ray" else file.task
+        # The data travel, to be read once: nodes of a cluster may not have the files, and workers
+        # of one machine share them.
         factory: WorkFactory = TrainingWork(
-            source,
+            task,
             file.base,
             file.full_training,
             measures_latency="latency" in directions or "latency" in file.constraints,

@@ -32,6 +32,7 @@ from einsearch.study.executor import (
 )
 from einsearch.study.keeper import end_strays, split
 from einsearch.study.packing import Packed, dumps
+from einsearch.study.sharing import Mapped
 from einsearch.trial import FailureKind
 
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -91,7 +92,7 @@ class Settings:
         log: file that its output is appended to; None for the driver's.
     """
 
-    factory: Packed
+    factory: Packed | Mapped
     threads: int
     memory: int | None
     log: Path | None
