@@ -15,7 +15,8 @@ from einsearch.derivation.arity import find_mismatches
 from einsearch.derivation.bounds import bounds_of
 from einsearch.derivation.endless import endless_groups
 from einsearch.derivation.guarding import decided_guards, number_truths
-from einsearch.derivation.parse import derive_rule
+from einsearch.derivation.leftopen import left_open
+from einsearch.derivation.parse import CHOOSES_NOTHING, derive_rule
 from einsearch.derivation.sample import sample
 from einsearch.derivation.why import why
 from einsearch.errors import InfeasibleSpace, Location, ParseError
@@ -73,7 +74,7 @@ def check(grammar: Grammar, spec: TensorSpec | None = None) -> list[Problem]:
             are not, and shapes are left out.
     """
     found = [*_endless(grammar), *_misfits(grammar), *_unused(grammar), *_sizes(grammar)]
-    found += [*_guards(grammar), *_unread(grammar)]
+    found += [*_guards(grammar), *_unread(grammar), *_open_seeds(grammar)]
     if spec is not None and grammar.start is not None:
         if all(problem.severity is not Severity.ERROR for problem in found):
             found += _infeasible(grammar, spec)
@@ -197,8 +198,19 @@ def _infeasible(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:
         yield _problem(grammar, severity, str(error), rule.file, rule.at)
 
 
+def _open_seeds(grammar: Grammar) -> Iterator[Problem]:
+    for seed in grammar.seeds.values():
+        choice = left_open(grammar.rules, seed.rule)
+        if choice is not None:
+            message = f"the seed {seed.name} leaves a choice open: {choice}"
+            file = seed.rule.file
+            yield _problem(grammar, Severity.ERROR, message, file, seed.at, CHOOSES_NOTHING)
+
+
 def _underivable(grammar: Grammar, spec: TensorSpec) -> Iterator[Problem]:
     for seed in grammar.seeds.values():
+        if left_open(grammar.rules, seed.rule) is not None:
+            continue
         try:
             derive_rule(grammar, seed.rule, grammar, spec, seed.text)
         except ParseError as error:

@@ -12,6 +12,7 @@ from einsearch.derivation.derivation import (
     architecture_from_machine,
 )
 from einsearch.derivation.deriver import Deriver, settings_for
+from einsearch.derivation.leftopen import left_open
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.replay import replay
 from einsearch.derivation.state import DeadEnd
@@ -23,6 +24,7 @@ from einsearch.grammar.model import Grammar
 from einsearch.grammar.read import locate
 from einsearch.specs import TensorSpec
 
+CHOOSES_NOTHING = "an architecture chooses nothing: write in its place what is meant"
 MOST_CANDIDATES = 50
 """Derivations that are verified before a text is given up."""
 MOST_MORE_UNREAD = 3
@@ -49,6 +51,9 @@ def derive_rule(
     grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str
 ) -> Derivation:
     """How a grammar derives a rule that chooses nothing: a text, or one of its seeds."""
+    choice = left_open(scope.rules, rule)
+    if choice is not None:
+        raise ParseError(f"the architecture leaves a choice open: {choice}", None, CHOOSES_NOTHING)
     machine = Deriver(rule, spec, settings_for(scope, Never()))
     reason = machine.enter(rule, (), machine.context.path)
     try:

@@ -125,7 +125,12 @@ def seed_derivations(
 def _derive(grammar: Grammar, spec: TensorSpec, seed: str) -> Derivation:
     if seed in grammar.seeds:
         named = grammar.seeds[seed]
-        return derive_rule(grammar, named.rule, grammar, spec, named.text)
+        try:
+            return derive_rule(grammar, named.rule, grammar, spec, named.text)
+        except ParseError as error:
+            raise ParseError(
+                f"the seed {seed}: {error.message}", error.location, error.hint
+            ) from None
     try:
         return parse(grammar, seed, spec)
     except ParseError as error:

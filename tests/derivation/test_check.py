@@ -124,3 +124,24 @@ def test_a_binding_that_nothing_reads() -> None:
     assert first.hint == "it is drawn, and no text of a network has it"
     assert second.message == "nothing in x reads c, which `where` binds"
     assert check(grammar("start x\nx = linear(d) where c = {8, 16}, d = 2 * c")) == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        ("u >> u", "conv2d.kernel of `u` (line 3) is one of {1, 3}"),
+        ("v", "`v` (line 4) is one of 2 alternatives"),
+        ("w(1, u)", "conv2d.kernel of `u` (line 3) is one of {1, 3}"),
+        ("dropout(0.1..0.5)", "dropout.p of `s` (line 6) is one of 0.1..0.5"),
+        ("c where c = relu | gelu", "`s` (line 6) is one of 2 alternatives"),
+        ("(relu when image | gelu)", "`s` (line 6) is one of 2 alternatives"),
+    ],
+)
+def test_a_seed_that_leaves_a_choice_open(seed: str, message: str) -> None:
+    rules = "x = u >> v | dropout(0.1..0.5)\nu = conv2d(16, {1, 3})\nv = relu | gelu"
+    space = grammar(f"start x\n{rules}\nw(n, e) = repeat(n, e)\nseed s = {seed}")
+    for spec in (None, image(3, 8, 8)):
+        (found,) = [p for p in check(space, spec) if "seed" in p.message]
+        assert found.severity is Severity.ERROR
+        assert found.message == f"the seed s leaves a choice open: {message}"
+        assert found.line == 6
