@@ -78,7 +78,7 @@ def _patch_linear(chains: _Chains, number: int, call: Call) -> Fusion | None:
     moved = size(unfold.specs) + size(call.outputs)
     width = min(unfold.specs[0].features, call.args.features)
     part = Part(Operation.CONVOLUTION, call.cost.flops, moved, width=width)
-    work = Work((part,), keeps_inputs=True, scratch=moved)
+    work = Work((part,), keeps_inputs=True, scratch=2 * moved, turns=True)
     return Fusion(layer, unfold.inputs, number, (call.inputs[0].call,), work)
 
 

@@ -30,6 +30,7 @@ REFERENCE: Final[Mapping[str, float]] = {
     "norm": 1.40e-03,
     "softmax": 2.40e-04,
     "copy": 1.47e-03,
+    "serial": 2.0e-3,
     "parameter": 8.80e-04,
     "touch": 1.85e-02,
 }
@@ -44,6 +45,7 @@ _GROUPS: Final[Mapping[Operation, str]] = {
     Operation.FUNCTION: "function",
     Operation.NORM: "norm",
     Operation.REDUCTION: "stream",
+    Operation.SERIAL: "serial",
     Operation.SOFTMAX: "softmax",
     Operation.COPY: "copy",
     Operation.VIEW: "stream",
@@ -106,6 +108,7 @@ def scaled(
         touch=model.touch * by["touch"],
         build=model.build * by["call"],
         build_call=model.build_call * by["call"],
+        build_kernel=model.build_kernel * by["call"],
         build_parameter=model.build_parameter * by["stream"],
     )
 

@@ -10,9 +10,6 @@ from typing import Any, Final
 from einsearch.errors import EinsearchError
 from einsearch.primitives.work import Operation
 
-BACKWARD_CALL: Final = 2.2
-"""Kernels of a gradient, with autograd around them, by those of the forward pass."""
-
 
 @dataclass(frozen=True)
 class Speed:
@@ -53,23 +50,25 @@ class DeviceModel:
         margin: peak of a process over what its tensors take.
         build: seconds of building and checking a network whatever it is like.
         build_call: the same for a call.
+        build_kernel: the same for a kernel, which the check starts without data.
         build_parameter: the same for a scalar: drawing its initial value.
     """
 
     device: str
     threads: int
     speeds: Mapping[Operation, Speed]
-    step: float = 2.5e-4
-    module: float = 4e-6
-    tensor: float = 6e-6
-    parameter: float = 2e-9
-    touch: float = 2.2e-10
+    step: float = 4.6e-4
+    module: float = 1.3e-5
+    tensor: float = 2.7e-5
+    parameter: float = 1.8e-9
+    touch: float = 3.5e-10
     spare: float = 64e6
-    slack: float = 16e6
-    margin: float = 1.15
-    build: float = 2e-3
-    build_call: float = 4e-4
-    build_parameter: float = 8e-9
+    slack: float = 2.2e7
+    margin: float = 1.4
+    build: float = 1.65e-2
+    build_call: float = 1.4e-4
+    build_kernel: float = 3.3e-4
+    build_parameter: float = 2.5e-9
 
     def to_json(self) -> dict[str, Any]:
         """Plain values alone."""
@@ -101,20 +100,21 @@ class DeviceModel:
 
 
 _SPEEDS: Final = {
-    Operation.MATRIX: Speed(6e-6, 1.5e-11, 5e-11, 16, 1.0, 8e-6),
-    Operation.BATCHED: Speed(8e-6, 4e-11, 8e-11, 16, 1.0, 12e-6),
-    Operation.CONVOLUTION: Speed(40e-6, 1.5e-11, 2e-10, 16, 1.0, 80e-6),
-    Operation.DEPTHWISE: Speed(40e-6, 2e-10, 2e-10, 0, 1.0, 80e-6),
-    Operation.ELEMENTWISE: Speed(3e-6, 0, 5e-11, 0, 1.0, 6e-6),
-    Operation.FUNCTION: Speed(3e-6, 5e-10, 5e-11, 0, 1.5, 6e-6),
-    Operation.NORM: Speed(12e-6, 2e-10, 1e-10, 0, 2.0, 15e-6),
-    Operation.REDUCTION: Speed(6e-6, 2e-10, 5e-11, 0, 1.0, 8e-6),
-    Operation.SOFTMAX: Speed(4e-6, 8e-10, 5e-11, 0, 1.0, 8e-6),
-    Operation.COPY: Speed(4e-6, 0, 1.2e-10, 0, 1.0, 8e-6),
-    Operation.VIEW: Speed(1e-6, 0, 0, 0, 1.0, 3e-6),
-    Operation.INDEX: Speed(8e-6, 0, 2e-10, 0, 2.0, 12e-6),
-    Operation.SCAN: Speed(3e-6, 5e-10, 1e-10, 0, 2.0, 6e-6),
-    Operation.FOURIER: Speed(15e-6, 1e-10, 2e-10, 0, 2.0, 30e-6),
+    Operation.MATRIX: Speed(6.7e-6, 6.9e-12, 5.5e-11, 17.0, 1.6, 9.8e-6),
+    Operation.BATCHED: Speed(8.4e-6, 8.8e-12, 2.9e-10, 13.0, 0.84, 1.2e-5),
+    Operation.CONVOLUTION: Speed(4.3e-5, 3.8e-12, 2.9e-10, 3.1, 1.65, 1.23e-4),
+    Operation.DEPTHWISE: Speed(4.4e-5, 5.5e-11, 3.7e-10, 0.0, 1.06, 9.0e-5),
+    Operation.ELEMENTWISE: Speed(3.8e-6, 0.0, 5.3e-11, 0.0, 2.0, 9.6e-6),
+    Operation.FUNCTION: Speed(3.6e-6, 1.8e-10, 4.7e-11, 0.0, 1.5, 7.5e-6),
+    Operation.NORM: Speed(3.8e-5, 8.7e-10, 1.1e-10, 0.0, 1.9, 2.0e-5),
+    Operation.REDUCTION: Speed(4.7e-6, 1.5e-10, 3.3e-11, 0.0, 1.05, 7.5e-6),
+    Operation.SERIAL: Speed(6.0e-6, 1.2e-9, 5.0e-11, 0.0, 1.27, 8.0e-6),
+    Operation.SOFTMAX: Speed(4.8e-6, 1.4e-9, 5.2e-11, 0.0, 1.2, 8.4e-6),
+    Operation.COPY: Speed(4.4e-6, 0.0, 9.6e-11, 0.0, 1.3, 1.05e-5),
+    Operation.VIEW: Speed(1.0e-6, 0.0, 0.0, 0.0, 1.0, 3.0e-6),
+    Operation.INDEX: Speed(1.1e-5, 0.0, 2.4e-10, 0.0, 2.1, 1.5e-5),
+    Operation.SCAN: Speed(4.0e-6, 3.2e-9, 1.0e-10, 0.0, 2.1, 5.3e-5),
+    Operation.FOURIER: Speed(1.5e-5, 6.9e-11, 1.3e-10, 0.0, 3.5, 3.1e-5),
 }
 
 DEFAULT: Final = DeviceModel("cpu", 1, _SPEEDS)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from einsearch.compile.fuse import Fusion, find_fusions
-from einsearch.cost.timeline import Event, Moment, evaluation_peaks, training_peaks
+from einsearch.cost.timeline import (
+    Event,
+    Moment,
+    evaluation_peaks,
+    kept_for_gradient,
+    training_peaks,
+)
 from einsearch.graph.simplify import simplify
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Primitive
@@ -23,6 +29,10 @@ from einsearch.specs import Bundle, TensorSpec
 
 TENSORS: Final = 2
 """Weights of a module: a matrix and an offset."""
+
+
+_ANY_ORDER: Final = (Operation.ELEMENTWISE, Operation.FUNCTION, Operation.VIEW)
+"""Kernels that take elements in any order in memory, and leave them in it."""
 
 
 class Load(NamedTuple):
@@ -52,6 +62,8 @@ class Features:
         entering: bytes of an example.
         allocated: bytes of the tensors that a forward pass makes, the largest first, for one
             example.
+        kept: bytes that stay for the gradient when the forward pass has ended.
+        scratch: most bytes that a kernel needs for one example while it runs.
         training: bytes at the moments of a step at which most are in use, weights left out.
         evaluation: the same of a forward pass without gradients.
         calls: as built, those that were fused or are in expressions counted one by one.
@@ -63,6 +75,8 @@ class Features:
     tensors: int
     entering: float
     allocated: tuple[float, ...]
+    kept: Moment
+    scratch: float
     training: tuple[Moment, ...]
     evaluation: tuple[Moment, ...]
     calls: int
@@ -83,11 +97,6 @@ class Features:
     def sequential(self) -> float:
         """Steps of recurrences, one after the other."""
         return self.kernels(Operation.SCAN)
-
-    @property
-    def kept(self) -> float:
-        """Most bytes for one example that a step of training has in memory."""
-        return max(moment.each for moment in self.training)
 
     def _of(self, operation: Operation | None) -> Iterator[Load]:
         return (x for x in self.loads if operation is None or x.part.operation is operation)
@@ -123,6 +132,7 @@ class _Reader:
         self.sizes: list[float] = [float(size(program.input))]
         self.blocks: dict[Ref, int] = {Ref(INPUT, port): 0 for port in range(len(program.input))}
         self.trained: set[Ref] = set()
+        self.turned: set[Ref] = set()
         self.loads: Counter[tuple[Part, int]] = Counter()
         self.events: list[Event] = []
         self.weights: set[str] = set()
@@ -141,6 +151,8 @@ class _Reader:
             tensors=self.tensors,
             entering=self.sizes[0],
             allocated=tuple(sorted(self.sizes[1:], reverse=True)),
+            kept=kept_for_gradient(self.events, self.sizes),
+            scratch=max((event.work.scratch for event in self.events), default=0.0),
             training=training_peaks(self.events, self.sizes, leaving),
             evaluation=evaluation_peaks(self.events, self.sizes, leaving),
             calls=self.program.nodes,
@@ -159,6 +171,8 @@ class _Reader:
         for part in found.parts:
             self.loads[part, gradients] += 1
         outputs = tuple(Ref(number, port) for port in range(len(call.outputs)))
+        copied = self._turn(found, inputs, outputs, int(gradients > 0))
+        found = replace(found, scratch=found.scratch + copied) if copied else found
         if gradients:
             self.trained.update(outputs)
         for ref, spec in zip(outputs, call.outputs, strict=True):
@@ -172,6 +186,23 @@ class _Reader:
             own,
         )
         self.events.append(event)
+
+    def _turn(
+        self, found: Work, inputs: tuple[Ref, ...], outputs: tuple[Ref, ...], gradients: int
+    ) -> float:
+        """Counts what it takes to bring elements into order where a kernel wants them so; bytes
+        that are copied."""
+        copied = 0.0
+        turned = [ref for ref in inputs if ref in self.turned]
+        follows = found.is_view or all(part.operation in _ANY_ORDER for part in found.parts)
+        mixed = 0 < len(turned) < len(inputs)
+        if turned and (mixed or not follows):
+            copied = float(sum(size((self.program.spec(ref),)) for ref in turned))
+            self.loads[Part(Operation.COPY, 0.0, 2 * copied, len(turned)), gradients] += 1
+        stays = follows and bool(turned) and not mixed
+        if stays != found.turns:
+            self.turned.update(outputs)
+        return copied
 
     def _block(self, spec: TensorSpec) -> int:
         self.sizes.append(float(FLOAT * spec.elements))

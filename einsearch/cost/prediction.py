@@ -94,7 +94,8 @@ def predict(
         forward_seconds=forward + python / 2 + touched / 2,
         peak_bytes=_peak(features, model, micro, pieces, optimizer, training),
         build_seconds=model.build
-        + model.build_call * features.calls
+        + model.build_call * features.modules
+        + model.build_kernel * (features.kernels() - features.sequential)
         + model.build_parameter * features.parameters,
         shares=tuple(total.items()),
     )
@@ -113,7 +114,7 @@ def seconds_of(load: Load, model: DeviceModel, examples: int) -> tuple[float, fl
     if not load.gradients:
         return load.times * ahead, 0.0
     gradients = load.gradients if part.operation in _PRODUCTS else 1
-    back = part.calls * speed.backward_call + gradients * speed.backward * work
+    back = part.calls * speed.backward_call + gradients * speed.backward * part.back * work
     return load.times * ahead, load.times * back
 
 

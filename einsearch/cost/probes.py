@@ -131,6 +131,11 @@ def _copy(device: torch.device, dtype: torch.dtype) -> Run:
     return lambda: x.transpose(1, 2).contiguous()
 
 
+def _serial(device: torch.device, dtype: torch.dtype) -> Run:
+    x = torch.randn(4, 16, 32, 32, device=device, dtype=dtype)
+    return lambda: F.max_pool2d(x, 3, stride=1, padding=1)
+
+
 def _parameter(device: torch.device, dtype: torch.dtype) -> Run:
     x = torch.ones(2**20, device=device, requires_grad=True)
     x.grad = torch.ones_like(x)
@@ -164,6 +169,7 @@ PROBES: Final = (
     Probe("norm", _norm),
     Probe("softmax", _softmax),
     Probe("copy", _copy),
+    Probe("serial", _serial),
     Probe("parameter", _parameter),
     Probe("touch", _touch),
 )

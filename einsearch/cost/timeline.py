@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from einsearch.primitives.work import Work
+
+FORWARD: Final = 0.5
+"""What kernels need beside their tensors in the forward pass, by what they need for a gradient."""
 
 
 class Moment(NamedTuple):
@@ -76,6 +79,16 @@ class _Memory:
             self.total -= self.sizes[block]
 
 
+def kept_for_gradient(events: Sequence[Event], sizes: Sequence[float]) -> Moment:
+    """What is in memory for the gradient alone when the forward pass has ended."""
+    trained = [event for event in events if event.has_gradient]
+    blocks = dict.fromkeys(block for event in trained for block in _saved(event))
+    return Moment(
+        sum(event.work.fixed for event in trained),
+        sum(sizes[block] for block in blocks) + sum(event.work.kept for event in trained),
+    )
+
+
 def evaluation_peaks(
     events: Sequence[Event], sizes: Sequence[float], leaving: Sequence[int]
 ) -> tuple[Moment, ...]:
@@ -94,7 +107,7 @@ def evaluation_peaks(
         for block in dict.fromkeys(event.outputs):
             if not memory.held[block]:
                 memory.hold(block)
-        moments.append(Moment(0.0, memory.total + event.work.scratch))
+        moments.append(Moment(0.0, memory.total + FORWARD * event.work.scratch))
         for block in gone:
             if block:
                 memory.release(block)
@@ -118,7 +131,8 @@ def training_peaks(
                 memory.hold(block)
             kept += event.work.kept
             fixed += event.work.fixed
-        moments.append(Moment(fixed, memory.total + kept + event.work.scratch))
+        each = memory.total + kept + FORWARD * event.work.scratch
+        moments.append(Moment(fixed, each))
         for block in gone:
             if block:
                 memory.release(block)
@@ -140,7 +154,9 @@ def _backward(
         if not event.has_gradient:
             continue
         fixed += event.weights
-        fresh = 0.0 if event.work.is_view else sum(sizes[b] for b in dict.fromkeys(event.wants))
+        # A view of one tensor passes its gradient on; those of several are put together anew.
+        passed = event.work.is_view and len(event.outputs) == 1
+        fresh = 0.0 if passed else sum(sizes[b] for b in dict.fromkeys(event.wants))
         each = memory.total + kept + gradients.total + fresh + event.work.scratch
         yield Moment(fixed, each)
         fixed -= event.work.fixed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 
@@ -10,7 +11,14 @@ from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.elementwise import Elementwise
 from einsearch.primitives.quadrature import also_of_arrays, homogeneous
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, passes, size
 from einsearch.specs import Bundle
+
+ROW: Final = 8.0
+"""Elements that starting a row of a softmax is worth."""
+
+DRAW: Final = 7.0
+"""Nanoseconds of a random number."""
 
 
 def _sigmoid(x: float) -> float:
@@ -22,6 +30,7 @@ class Relu(Elementwise):
     """max(0, x)."""
 
     name = "relu"
+    keeps = "output"
     keeps_zero = True
 
     @staticmethod
@@ -50,6 +59,7 @@ class Gelu(Elementwise):
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
 
     name = "gelu"
+    operation = Operation.FUNCTION
     keeps_zero = True
 
     @staticmethod
@@ -62,6 +72,7 @@ class Silu(Elementwise):
     """x sigmoid(x)."""
 
     name = "silu"
+    operation = Operation.FUNCTION
     keeps_zero = True
 
     @staticmethod
@@ -74,6 +85,8 @@ class Tanh(Elementwise):
     """Hyperbolic tangent."""
 
     name = "tanh"
+    operation = Operation.FUNCTION
+    keeps = "output"
     keeps_zero = True
 
     @staticmethod
@@ -86,6 +99,8 @@ class Sigmoid(Elementwise):
     """1 / (1 + e^-x)."""
 
     name = "sigmoid"
+    operation = Operation.FUNCTION
+    keeps = "output"
     function = staticmethod(_sigmoid)
 
 
@@ -103,6 +118,11 @@ class Softmax(Primitive):
         import torch
 
         return Layer.function(torch.softmax, dim=-1)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        rows = specs[0].elements // specs[0].shape[-1]
+        part = Part(Operation.SOFTMAX, specs[0].elements + ROW * rows, 2 * size(specs))
+        return Work((part,), keeps_outputs=True)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -133,6 +153,11 @@ class Dropout(Primitive):
 
         return Layer.module(nn.Dropout, float(args.p))
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        drawn = Part(Operation.SERIAL, DRAW * specs[0].elements, 2 * size(specs), 2, back=0.0)
+        scaled = passes(Operation.ELEMENTWISE, specs, outputs)
+        return Work((drawn, scaled), kept=FLOAT * specs[0].elements)
+
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
@@ -160,6 +185,9 @@ class Zero(Primitive):
         import torch
 
         return Layer.function(torch.zeros_like)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((Part(Operation.ELEMENTWISE, 0.0, size(outputs)),))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

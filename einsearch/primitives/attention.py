@@ -9,6 +9,7 @@ from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
 from einsearch.primitives.signals import DEVIATIONS
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout
 
 HEADS = Parameter("heads", Kind.INT, 1, minimum=1, maximum=256)
@@ -21,6 +22,15 @@ def check_heads(specs: Bundle, args: Arguments) -> None:
         raise ShapeError("it needs tokens")
     if specs[0].features % args.heads:
         raise ShapeError(f"{specs[0].features} features cannot be shared by {args.heads} heads")
+
+
+def projected(specs: Bundle, features: float) -> Part:
+    """The maps to queries, keys and values, and that of the outcome: 2 `features` in all."""
+    spec = specs[0]
+    flops = 4 * spec.elements * features
+    return Part(
+        Operation.MATRIX, flops, 6 * size(specs), 2, width=spec.features, rows=spec.shape[0]
+    )
 
 
 def inverse_count(length: int, causal: bool, window: int, peak: float) -> float:
@@ -131,6 +141,23 @@ class Attention(Primitive):
         if self._seen(specs, args)[1] < length:
             kept += 2 * features
         return BYTES_PER_ELEMENT * length * kept
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        length, features = specs[0].shape
+        queries, keys = self._seen(specs, args)
+        projections = projected(specs, features + self._shared(specs, args))
+        flops = 4 * queries * keys * features
+        # Softmax and scores of a block stay in cache; they cost more than the products.
+        scores = Part(Operation.SOFTMAX, queries * keys * int(args.heads))
+        met = Part(Operation.BATCHED, flops, 4 * size(specs), 2)
+        moved = 4.0 + 24 * (keys < length) + 24 * bool(args.rotary)
+        moved += 4 * (args.groups not in (0, args.heads))
+        copies = Part(Operation.COPY, 0.0, moved * size(specs), calls=moved)
+        kept = self.memory(specs, outputs, args) - size(outputs)
+        scratch = 5 * size(specs)
+        if keys < length:
+            scratch += FLOAT * queries * keys * int(args.heads)
+        return Work((projections, met, scores, copies), True, kept=kept, scratch=scratch)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import MANY, Layer, Primitive, Signal, register, resolve_axis
 from einsearch.primitives.signals import DEVIATIONS
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout, TensorSpec, describe
 
 
@@ -37,6 +39,13 @@ class Join(Primitive):
         return (common_spec(specs),)
 
 
+def _pairs(specs: Bundle, outputs: Bundle) -> Part:
+    """Tensors joined one after the other."""
+    count = max(1, len(specs) - 1)
+    elements = count * outputs[0].elements
+    return Part(Operation.ELEMENTWISE, elements, count * 3 * size(outputs), calls=count)
+
+
 @register
 class Add(Join):
     """Sum."""
@@ -52,6 +61,9 @@ class Add(Join):
         from einsearch.primitives.kernels.combine import add
 
         return Layer.function(torch.add if len(specs) == 2 else add)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((_pairs(specs, outputs),), scratch=size(outputs) * (len(specs) > 2))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -78,6 +90,10 @@ class Mul(Join):
         from einsearch.primitives.kernels.combine import mul
 
         return Layer.function(torch.mul if len(specs) == 2 else mul)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        between = max(0, len(specs) - 2) * size(outputs)
+        return Work((_pairs(specs, outputs),), keeps_inputs=True, kept=between)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -106,6 +122,12 @@ class Maximum(Join):
         from einsearch.primitives.kernels.combine import maximum
 
         return Layer.function(torch.maximum if len(specs) == 2 else maximum)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        between = max(0, len(specs) - 2) * size(outputs)
+        # Its gradient compares the tensors again, and shares out where they are equal.
+        part = replace(_pairs(specs, outputs), back=10.0)
+        return Work((part,), keeps_inputs=True, kept=between, scratch=2 * size(outputs))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -164,6 +186,9 @@ class Concat(Primitive):
 
         return Layer.function(concat, dim=1 + resolve_axis(specs[0], args.axis))
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((passes(Operation.COPY, specs, outputs, calls=(1 + len(specs)) / 2),))
+
     def causal_at(self, specs: Bundle, args: Arguments) -> bool:
         return len(specs) == 1 or resolve_axis(specs[0], args.axis) == specs[0].feature_axis
 
@@ -212,6 +237,15 @@ class MatMul(Primitive):
         from einsearch.primitives.kernels.combine import scaled_matmul
 
         return Layer.function(scaled_matmul if args.scaled else torch.matmul)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        left, right = specs
+        moved = size(specs) + size(outputs)
+        sizes = (*left.shape[-2:], right.shape[-1])
+        parts = [Part(Operation.BATCHED, self.flops(specs, args), moved, width=min(sizes))]
+        if args.scaled:
+            parts.append(passes(Operation.ELEMENTWISE, outputs, outputs))
+        return Work(tuple(parts), keeps_inputs=True, scratch=size(outputs) * args.scaled)
 
     def flops(self, specs: Bundle, args: Arguments) -> int:
         left, right = specs

@@ -11,6 +11,7 @@ from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.linear import default_initialised
 from einsearch.primitives.windows import Window, faded
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, image, tokens
 
 CONV_PARAMETERS = (
@@ -21,6 +22,15 @@ CONV_PARAMETERS = (
     Parameter("groups", Kind.INT, 1, minimum=1, maximum=2**20),
     Parameter("bias", Kind.BOOL, True),
 )
+
+
+def convolved(specs: Bundle, outputs: Bundle, flops: float, groups: int) -> Part:
+    """The kernel of a convolution: of every channel by itself, or of several together."""
+    width = min(specs[0].features, outputs[0].features) / groups
+    moved = size(specs) + size(outputs)
+    if groups > 1 and specs[0].features == groups:
+        return Part(Operation.DEPTHWISE, flops, moved)
+    return Part(Operation.CONVOLUTION, flops, moved, width=width)
 
 
 class Convolution(Primitive):
@@ -56,6 +66,15 @@ class Convolution(Primitive):
 
     def flops(self, specs: Bundle, args: Arguments) -> int:
         return 2 * self.infer(specs, args)[0].elements * self.fan_in(specs, args)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        parts = [convolved(specs, outputs, self.flops(specs, args), int(args.groups))]
+        moved = size(specs) + size(outputs)
+        if self.dimensions == 1:
+            # Features are last in tokens, and first where torch convolves.
+            parts.append(Part(Operation.COPY, 0.0, 2 * moved, calls=2))
+        # Kernels want blocks of channels: tensors are brought into that order and back.
+        return Work(tuple(parts), keeps_inputs=True, scratch=2 * moved, turns=self.dimensions == 1)
 
     def fan_in(self, specs: Bundle, args: Arguments) -> int:
         """How many elements make one of the outcome."""
@@ -145,6 +164,11 @@ class DepthwiseConv1d(Primitive):
         from einsearch.primitives.kernels.conv import CausalConv1d
 
         return Layer.module(CausalConv1d, specs[0].features, args.kernel)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        folded = convolved(specs, outputs, self.flops(specs, args), specs[0].features)
+        padded = Part(Operation.COPY, 0.0, 4 * size(specs), calls=3)
+        return Work((folded, padded), kept=size(specs), scratch=4 * size(specs), turns=True)
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return specs[0].features * (int(args.kernel) + 1)

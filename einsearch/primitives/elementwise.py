@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Final
+from dataclasses import replace
+from typing import ClassVar, Final
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.quadrature import expectation
+from einsearch.primitives.work import Operation, Work, passes, size
 from einsearch.specs import Bundle
 
 FLOOR: Final = 1e-5
@@ -23,9 +25,21 @@ class Elementwise(Primitive):
     """Base of scalar functions that every element goes through by itself.
 
     The layer is the function of the same name in torch, or in `kernels.elementwise`.
+
+    Attributes:
+        kernels: of torch that it runs.
+        operation: their kind.
+        keeps: which tensor its gradient is made from: "input", "output" or neither.
+        between: tensors in between that its gradient needs, too.
+        back: work of its gradient by what is usual.
     """
 
     is_causal = True
+    kernels: ClassVar[int] = 1
+    operation: ClassVar[Operation] = Operation.ELEMENTWISE
+    keeps: ClassVar[str] = "input"
+    between: ClassVar[int] = 0
+    back: ClassVar[float] = 1.0
 
     @staticmethod
     @abc.abstractmethod
@@ -34,6 +48,16 @@ class Elementwise(Primitive):
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return specs
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        part = passes(self.operation, specs, outputs, self.kernels, self.kernels)
+        return Work(
+            (replace(part, back=self.back),),
+            self.keeps == "input",
+            self.keeps == "output",
+            kept=self.between * size(outputs),
+            scratch=size(outputs) * (self.kernels > 1 or self.back > 1),
+        )
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         import torch
@@ -55,6 +79,7 @@ class Neg(Elementwise):
     """-x."""
 
     name = "neg"
+    keeps = ""
     keeps_zero = True
     is_affine = True
     is_multilinear = True
@@ -81,6 +106,8 @@ class Exp(Elementwise):
     """e^x."""
 
     name = "exp"
+    operation = Operation.FUNCTION
+    keeps = "output"
 
     @staticmethod
     def function(x: float) -> float:
@@ -92,6 +119,7 @@ class Square(Elementwise):
     """x^2."""
 
     name = "square"
+    back = 3.0
     keeps_zero = True
 
     @staticmethod
@@ -104,6 +132,8 @@ class SignedSqrt(Elementwise):
     """sign(x) sqrt(|x|), with a finite slope at 0."""
 
     name = "signed_sqrt"
+    kernels = 4
+    between = 3
     keeps_zero = True
 
     @staticmethod
@@ -116,6 +146,9 @@ class SignedLog(Elementwise):
     """sign(x) ln|x|, with |x| kept away from 0."""
 
     name = "signed_log"
+    kernels = 5
+    operation = Operation.FUNCTION
+    between = 4
     keeps_zero = True
 
     @staticmethod
@@ -137,6 +170,10 @@ class SafeDiv(Primitive):
         if (top.layout, top.shape) != (bottom.layout, bottom.shape):
             raise ShapeError("it needs two tensors of one shape")
         return (top if top is bottom else top.without_grid(),)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        part = passes(Operation.ELEMENTWISE, specs[:1], outputs, calls=6, times=6)
+        return Work((part,), keeps_inputs=True, kept=3 * size(outputs), scratch=4 * size(outputs))
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.elementwise import safe_div

@@ -5,6 +5,7 @@ from __future__ import annotations
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, TensorSpec, image, vector
 
 
@@ -39,6 +40,13 @@ class Embed(Primitive):
 
         axis = 1 + specs[0].feature_axis
         return Layer.module(Embedding, args.count, args.features, feature_axis=axis)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        codes = Part(Operation.ELEMENTWISE, 0.0, 8 * size(specs), 3)
+        # Its gradient is a table as large as all codes.
+        rows = Part(Operation.INDEX, 0.0, 2 * size(outputs), 1)
+        table = Part(Operation.ELEMENTWISE, 0.0, 8.0 * args.count * args.features, once=True)
+        return Work((codes, rows, table), kept=2 * size(specs))
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return int(args.count * args.features)

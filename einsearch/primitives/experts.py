@@ -10,6 +10,7 @@ from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
 from einsearch.primitives.causality import first_acausal
 from einsearch.primitives.program import Program
+from einsearch.primitives.work import Operation, Part, Work, repeated, size
 from einsearch.specs import Bundle, Layout, TensorSpec, describe, tokens, vector
 
 ROUTES: Final = ("position", "example")
@@ -40,6 +41,11 @@ def check_batch_statistics(expression: Program) -> None:
                 f"{call.primitive.name} of its expression needs several examples, "
                 "and only one may be sent there"
             )
+
+
+def works_of(expression: Program) -> list[Work]:
+    """What the calls of an expression do, for one of what enters it."""
+    return [c.primitive.work(c.specs, c.outputs, c.args) for c in expression.calls]
 
 
 @register
@@ -130,6 +136,19 @@ class Experts(Primitive):
         kept = inner.cost.memory + BYTES_PER_ELEMENT * (entering + leaving)
         ratings = 2 * BYTES_PER_ELEMENT * args.count
         return int(self.choosers(specs, args) * (args.active * kept + ratings))
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        choosers, active, count = self.choosers(specs, args), int(args.active), int(args.count)
+        inner = works_of(args.expression)
+        parts = [p for work in inner for p in repeated(work, choosers * active, count)]
+        moved = choosers * active * (size(args.expression.input) + 3 * size(args.expression.output))
+        if count > 1:
+            router = 2 * choosers * specs[0].features * count
+            rows = Part(Operation.INDEX, 0.0, 2 * moved, 6 + 6 * count)
+            rated = Part(Operation.MATRIX, router, size(specs), width=count, rows=choosers)
+            parts += [rated, rows, Part(Operation.SOFTMAX, choosers * (count + 16.0), 0.0, 2)]
+        kept = self.memory(specs, outputs, args) + choosers * active * sum(w.kept for w in inner)
+        return Work(tuple(parts), True, kept=kept, scratch=moved)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
 
@@ -22,6 +23,7 @@ from einsearch.primitives.linear import default_initialised
 from einsearch.primitives.quadrature import expectation
 from einsearch.primitives.signals import DEVIATIONS
 from einsearch.primitives.windows import Window, faded
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout, TensorSpec, image
 
 FAMILIES: Final = ("bspline", "rbf", "chebyshev", "fourier", "wavelet")
@@ -166,8 +168,22 @@ class Kan(Primitive):
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        size = specs[0].shape[resolve_axis(specs[0], args.axis)]
-        return (initialised(args, size, incoming[0], 1.0),)
+        entering = specs[0].shape[resolve_axis(specs[0], args.axis)]
+        return (initialised(args, entering, incoming[0], 1.0),)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        entering = specs[0].shape[resolve_axis(specs[0], args.axis)]
+        rows = specs[0].elements / entering
+        many = size(specs) * len(bases_of(args)) * count_of(args)
+        mapped = Part(
+            Operation.MATRIX,
+            self.flops(specs, args),
+            many + 2 * size(outputs),
+            1 + len(bases_of(args)),
+            width=min(entering * count_of(args), args.features),
+            rows=rows,
+        )
+        return _made_of(mapped, specs, outputs, args)
 
 
 def _weights_of_output(inputs: int, args: Arguments) -> int:
@@ -179,6 +195,31 @@ def _memory(specs: Bundle, outputs: Bundle, args: Arguments) -> int:
     """Silu, and the functions of every basis with what their gradients need, then the sums."""
     kept = specs[0].elements * (1 + 2 * len(bases_of(args)) * count_of(args))
     return BYTES_PER_ELEMENT * (kept + 2 * outputs[0].elements)
+
+
+_PASSES: Final = {
+    "bspline": (0.0, 14.0, 12.0, 9.0),
+    "rbf": (1.0, 5.0, 7.0, 3.0),
+    "chebyshev": (0.2, 4.0, 4.0, 3.0),
+    "fourier": (1.2, 3.0, 5.0, 2.5),
+    "wavelet": (1.0, 8.0, 10.0, 5.0),
+}
+"""Of each basis: exponentials and the like, passes over memory, kernels (of `chebyshev` for each
+function), and tensors kept, all by the number of functions."""
+
+
+def _made_of(mapped: Part, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+    """A map of the functions of every basis, which have to be made first."""
+    many = specs[0].elements * count_of(args)
+    parts = [mapped, passes(Operation.FUNCTION, specs, specs, 2, 2)]
+    kept = float(size(specs) * 2)
+    for basis in bases_of(args):
+        functions, passed, kernels, tensors = _PASSES[basis]
+        calls = kernels * count_of(args) if basis == "chebyshev" else kernels + 4
+        parts.append(Part(Operation.FUNCTION, functions * many, 0.0, 0.0))
+        parts.append(Part(Operation.ELEMENTWISE, 0.0, 2 * FLOAT * passed * many, calls))
+        kept += FLOAT * tensors * many
+    return Work(tuple(parts), True, kept=kept, scratch=2.0 * FLOAT * many)
 
 
 @register
@@ -216,6 +257,17 @@ class KanConv2d(Primitive):
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return int(args.channels) * _weights_of_output(_fan_in(specs, args), args)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        bases, many = len(bases_of(args)), size(specs) * count_of(args)
+        flops = self.flops(specs, args)
+        width = min(specs[0].features * count_of(args), args.channels)
+        moved = bases * many + 2 * size(outputs)
+        mapped = Part(Operation.CONVOLUTION, flops, moved, 1 + bases, width=width)
+        made = _made_of(mapped, specs, outputs, args)
+        turned = Part(Operation.COPY, 0.0, 2.0 * bases * many, bases)
+        kept = made.kept + bases * many
+        return replace(made, parts=(*made.parts, turned), kept=kept)
 
     def flops(self, specs: Bundle, args: Arguments) -> int:
         terms = 1 + len(bases_of(args)) * count_of(args)

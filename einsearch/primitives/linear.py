@@ -7,6 +7,7 @@ import math
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
 from einsearch.primitives.base import Layer, Primitive, Signal, register, resolve_axis
 from einsearch.primitives.signals import DEVIATIONS
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 
@@ -57,6 +58,22 @@ class Linear(Primitive):
         if spec.layout is Layout.IMAGE and axis == 0:
             return Layer.module(nn.Conv2d, size, args.features, 1, bias=args.bias)
         return Layer.module(AxisLinear, size, args.features, axis=axis + 1, bias=args.bias)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        spec = specs[0]
+        axis = resolve_axis(spec, args.axis)
+        entering, flops = spec.shape[axis], self.flops(specs, args)
+        width, moved = min(entering, args.features), size(specs) + size(outputs)
+        if spec.layout is Layout.IMAGE and axis == 0:
+            part = Part(Operation.CONVOLUTION, flops, moved, width=width)
+            return Work((part,), keeps_inputs=True, scratch=2 * moved)
+        rows = spec.elements / entering
+        mapped = Part(Operation.MATRIX, flops, moved, width=width, rows=rows)
+        if axis == spec.rank - 1:
+            return Work((mapped,), keeps_inputs=True)
+        turned = passes(Operation.COPY, specs, specs)
+        offset = passes(Operation.ELEMENTWISE, outputs, outputs)
+        return Work((mapped, turned, offset), kept=size(specs), turns=True)
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         size = specs[0].shape[resolve_axis(specs[0], args.axis)]

@@ -11,8 +11,10 @@ from einsearch.primitives.attention import (
     averaged_values,
     check_heads,
     inverse_count,
+    projected,
 )
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle
 
 CHUNK: Final = 32
@@ -73,6 +75,19 @@ class LinearAttention(Primitive):
         chunks, size = self._chunks(specs)
         pairs = chunks * size**2 * heads
         return BYTES_PER_ELEMENT * (length * kept + pairs + (chunks > 1) * chunks * sums)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        length, features = specs[0].shape
+        flops = self.flops(specs, args) - 8 * length * features**2
+        passed, calls = (14, 18) if args.causal else (8, 12)
+        parts = (
+            projected(specs, 2 * features),
+            Part(Operation.BATCHED, flops, 6 * size(specs), 4, width=features // args.heads),
+            Part(Operation.FUNCTION, 2 * specs[0].elements, 4 * size(specs), 2),
+            Part(Operation.ELEMENTWISE, 0.0, 2 * passed * size(specs), calls),
+        )
+        kept = self.memory(specs, outputs, args) - size(outputs)
+        return Work(parts, True, kept=kept, scratch=7 * size(specs))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -12,12 +12,13 @@ Positions are the pixels of an image and the length of tokens; a vector has one.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.signals import DEVIATIONS
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 OVER: Final = ("batch", "instance", "layer", "group")
@@ -44,9 +45,16 @@ def averaged(spec: TensorSpec, over: str) -> int:
 
 
 class MomentPrimitive(Primitive):
-    """A moment, broadcast back to the shape of its input."""
+    """A moment, broadcast back to the shape of its input.
+
+    Attributes:
+        squares: whether it goes over its input a second time.
+        serial: nanoseconds of an element in a kernel that takes one after the other.
+    """
 
     parameters = (Parameter("over", Kind.SYMBOL, symbols=OVER),)
+    squares: ClassVar[bool] = False
+    serial: ClassVar[float] = 0.0
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         if averaged(specs[0], str(args.over)) == 1:
@@ -72,6 +80,16 @@ class MomentPrimitive(Primitive):
             channels_first=spec.layout is Layout.IMAGE,
         )
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        spec = specs[0]
+        passed = 2 if self.squares else 1
+        parts = (
+            Part(Operation.REDUCTION, passed * spec.elements, passed * size(specs), 1 + 2 * passed),
+            Part(Operation.COPY, 0.0, size(specs), calls=2),
+            Part(Operation.SERIAL, self.serial * spec.elements, 0.0, 0.0, back=0.0),
+        )
+        return Work(parts, keeps_inputs=not self.is_affine, scratch=size(specs))
+
 
 @register
 class Mean(MomentPrimitive):
@@ -94,6 +112,7 @@ class Std(MomentPrimitive):
     """The standard deviation."""
 
     name = "std"
+    serial = 6.5
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -109,6 +128,7 @@ class RootMeanSquare(MomentPrimitive):
     """The root of the mean square."""
 
     name = "root_mean_square"
+    squares = True
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -8,10 +8,15 @@ from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.moments import groups_of
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 MOST: Final = 1e3
 """A bound for normalised elements: the root of how many are normalised together."""
+
+
+ROW: Final = 16.0
+"""Elements that starting a row of a normalisation is worth."""
 
 
 class Normalisation(Primitive):
@@ -22,6 +27,17 @@ class Normalisation(Primitive):
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return 2 * specs[0].features
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        spec = specs[0]
+        by_batch = self.mixes_batch(specs, args)
+        rows = 1 if by_batch else spec.elements // spec.features
+        parts = [Part(Operation.NORM, spec.elements + ROW * rows, 2 * size(specs))]
+        if by_batch == (spec.layout is Layout.TOKENS) and spec.layout is not Layout.VECTOR:
+            # The axis that it goes along is not where torch wants it.
+            parts.append(Part(Operation.COPY, 0.0, (5 if by_batch else 2) * size(specs), calls=2))
+        turned = len(parts) > 1
+        return Work(tuple(parts), keeps_inputs=True, scratch=size(specs) * turned, turns=turned)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -173,6 +189,10 @@ class RmsNorm(Normalisation):
             return Layer.module(ChannelRMSNorm, spec.features)
         return Layer.module(nn.RMSNorm, spec.features, eps=1e-5)
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        part = passes(Operation.ELEMENTWISE, specs, outputs, calls=6, times=4)
+        return Work((part,), keeps_inputs=True, kept=size(outputs), scratch=4 * size(outputs))
+
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return specs[0].features
 
@@ -199,6 +219,12 @@ class ChannelAffine(Primitive):
 
         first = specs[0].layout is Layout.IMAGE
         return Layer.module(Kernel, specs[0].features, channels_first=first)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        # Its gradients are sums over all positions.
+        part = passes(Operation.ELEMENTWISE, specs, outputs, calls=3, times=1.5)
+        summed = Part(Operation.REDUCTION, specs[0].elements, size(specs), calls=1)
+        return Work((part, summed), keeps_inputs=True, scratch=size(outputs))
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return 2 * specs[0].features

@@ -11,6 +11,7 @@ from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import MANY, Layer, Primitive, Signal, register
 from einsearch.primitives.combine import common_spec
 from einsearch.primitives.routing import Routing
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout
 
 
@@ -29,6 +30,9 @@ class Reverse(Routing):
         from einsearch.primitives.kernels.paths import reverse
 
         return Layer.function(reverse)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((passes(Operation.COPY, specs, outputs),))
 
 
 @register
@@ -54,6 +58,10 @@ class Shuffle(Routing):
         from einsearch.primitives.kernels.paths import shuffle
 
         return Layer.function(shuffle, args.seed, inverse=args.inverse)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        order = Part(Operation.INDEX, 0.0, 200.0 * specs[0].shape[0], 8, once=True)
+        return Work((passes(Operation.INDEX, specs, outputs), order))
 
 
 @register
@@ -81,6 +89,16 @@ class GatedSum(Primitive):
 
     def flops(self, specs: Bundle, args: Arguments) -> int:
         return 2 * specs[0].features * len(specs) ** 2
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        count, elements = len(specs), sum(spec.elements for spec in specs)
+        parts = (
+            Part(Operation.REDUCTION, 2 * elements, 2 * size(specs), 1 + count),
+            Part(Operation.MATRIX, self.flops(specs, args), 0.0, width=count, rows=1),
+            Part(Operation.ELEMENTWISE, 0.0, 2 * size(specs), 2 + count),
+            Part(Operation.COPY, 0.0, 2 * size(specs), 2),
+        )
+        return Work(parts, True, kept=0.0, scratch=2 * size(specs))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

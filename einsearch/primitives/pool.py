@@ -11,6 +11,7 @@ from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.moments import average_of
 from einsearch.primitives.windows import Window
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, image, vector
 
 POOL_PARAMETERS = (
@@ -39,6 +40,14 @@ def seen(specs: Bundle, args: Arguments) -> float:
     return math.prod(window.kernel * window.filled(size) for size in specs[0].shape[1:])
 
 
+def _windows(
+    specs: Bundle, outputs: Bundle, args: Arguments, start: float, each: float, back: float
+) -> Part:
+    """Every window gone through: nanoseconds of beginning one, and of each of its pixels."""
+    flops = outputs[0].elements * (start + each * int(args.kernel) ** 2)
+    return Part(Operation.SERIAL, flops, size(specs) + size(outputs), back=back)
+
+
 @register
 class AveragePool(Primitive):
     """Average of each window."""
@@ -63,6 +72,9 @@ class AveragePool(Primitive):
             count_include_pad=False,
         )
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((_windows(specs, outputs, args, 9.0, 0.2, 1.3),), keeps_inputs=True)
+
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
@@ -86,6 +98,11 @@ class MaxPool(Primitive):
         return Layer.module(
             nn.MaxPool2d, args.kernel, stride=args.stride, padding=_window(args).padding
         )
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        # Where the largest stood is kept in 8 bytes each.
+        part = _windows(specs, outputs, args, 20.0, 1.2, 0.08)
+        return Work((part,), keeps_inputs=True, kept=2 * size(outputs))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -131,6 +148,9 @@ class GlobalAveragePool(Primitive):
 
         axes = (2, 3) if specs[0].layout is Layout.IMAGE else (1,)
         return Layer.function(torch.mean, axes)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((Part(Operation.REDUCTION, specs[0].elements, size(specs)),))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout
 
 
@@ -26,6 +27,11 @@ class PositionalEncoding(Primitive):
         from einsearch.primitives.kernels.sources import PositionalEncoding as Kernel
 
         return Layer.module(Kernel, *specs[0].shape)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        # Its gradient is a sum over the examples.
+        added = passes(Operation.ELEMENTWISE, specs, outputs)
+        return Work((added, Part(Operation.REDUCTION, 0.0, size(specs))))
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return specs[0].elements

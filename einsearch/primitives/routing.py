@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar, Final
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register, resolve_axis
 from einsearch.primitives.windows import Window, faded
+from einsearch.primitives.work import Operation, Part, Work, passes, size
 from einsearch.specs import Bundle, Layout, TensorSpec, image, tokens, vector
+
+UNFOLD: Final = 2.0
+"""Nanoseconds of an element that is unfolded."""
 
 
 class Routing(Primitive):
-    """Base of what only moves elements: moments stay as they are."""
+    """Base of what only moves elements: moments stay as they are.
+
+    Attributes:
+        turns: whether elements then lie in memory in another order than their axes say.
+    """
 
     is_affine = True
     is_multilinear = True
     is_view = True
     keeps_zero = True
+    turns: ClassVar[bool] = False
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((Part(Operation.VIEW),), is_view=True, turns=self.turns)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -96,6 +109,7 @@ class Permute(Routing):
     """Reorders the axes: letters are the axes in their new order, "cab" of an image."""
 
     name = "permute"
+    turns = True
     parameters = (Parameter("order", Kind.TEXT, examples=("a", "ba", "acb", "cab")),)
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -156,6 +170,14 @@ class Im2Col(Routing):
 
         return Layer.function(im2col, args.kernel, args.stride, _window(args).padding)
 
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        # One example after the other.
+        parts = (
+            Part(Operation.COPY, 0.0, 2 * size(outputs), calls=2),
+            Part(Operation.SERIAL, UNFOLD * outputs[0].elements, 0.0, 0.0),
+        )
+        return Work(parts, turns=True)
+
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
@@ -172,6 +194,7 @@ class Col2Im(Routing):
     """Tokens back to the image whose grid they remember; features become channels."""
 
     name = "col2im"
+    turns = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         spec = specs[0]
@@ -208,6 +231,10 @@ class Upsample(Routing):
         from einsearch.primitives.kernels.routing import upsample
 
         return Layer.function(upsample, args.factor)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        calls = 2 * (specs[0].rank - 1)
+        return Work((passes(Operation.INDEX, specs, outputs, calls),), scratch=size(outputs))
 
     def causal_at(self, specs: Bundle, args: Arguments) -> bool:
         return bool(args.factor == 1)

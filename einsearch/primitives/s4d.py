@@ -15,6 +15,7 @@ from einsearch.primitives.scan import (
     paths_of,
     positions,
 )
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, size
 from einsearch.specs import Bundle
 
 
@@ -55,6 +56,27 @@ class S4D(Primitive):
     def memory(self, specs: Bundle, outputs: Bundle, args: Arguments) -> int:
         # Half of it is the long kernel and its spectrum, the other half what is folded with it.
         return int(BYTES_PER_ELEMENT * paths_of(args) * specs[0].elements * 8)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        length, paths, pairs = positions(specs[0]), paths_of(args), int(args.state) // 2
+        whole, features = paths * size(specs), specs[0].features
+        # One kernel for all examples: four passes over it for each pair.
+        kernel = paths * features * length
+        rounds = 2 * length * max(math.log2(2 * length), 1.0)
+        transformed = 5 * rounds * paths * features
+        made = Part(
+            Operation.ELEMENTWISE, 0.0, 12 * FLOAT * pairs * kernel, 40 + 4 * pairs, once=True
+        )
+        parts = (
+            made,
+            Part(Operation.FOURIER, 1.5 * transformed, 0.0, once=True),
+            Part(Operation.FOURIER, 2 * transformed, 10 * whole, 3),
+            Part(Operation.ELEMENTWISE, 0.0, 6 * whole, 4),
+            Part(Operation.COPY, 0.0, (4 + 2 * (paths > 1)) * whole, 6 + 2 * paths),
+        )
+        fixed = FLOAT * kernel * (4 * pairs + 4)
+        kept = 6 * whole
+        return Work(parts, True, kept=kept, scratch=13 * whole, fixed=fixed)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

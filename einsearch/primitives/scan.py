@@ -9,6 +9,7 @@ from typing import Any, Final
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 DIRECTIONS: Final = ("forward", "backward", "bidirectional", "cross")
@@ -140,6 +141,22 @@ class SelectiveScan(Primitive):
         token = 5 * features + 2 * (self.rank(specs[0]) + 2 * args.state)
         starts = -(-length // CHUNK) * features * args.state
         return int(BYTES_PER_ELEMENT * paths_of(args) * (length * token + starts))
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        length, features, paths = positions(specs[0]), specs[0].features, paths_of(args)
+        rank, state = self.rank(specs[0]), int(args.state)
+        whole, wide = paths * size(specs), rank + 2 * state
+        flops = 2 * paths * length * features * (wide + rank)
+        states = paths * features * state
+        parts = (
+            Part(Operation.MATRIX, flops, 3 * whole, 2 * paths, width=wide, rows=length),
+            Part(Operation.FUNCTION, paths * length * features, 2 * whole, 1),
+            Part(Operation.ELEMENTWISE, 0.0, 12 * whole, 10),
+            Part(Operation.COPY, 0.0, (4 + 2 * (paths > 1)) * whole, 6 + 3 * paths),
+            Part(Operation.SCAN, length * states, 0.0, length + 8 * -(-length // CHUNK)),
+        )
+        kept = 0.75 * self.memory(specs, outputs, args)
+        return Work(parts, True, kept=kept, scratch=3 * FLOAT * CHUNK * states + 10 * whole)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

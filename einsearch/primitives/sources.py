@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import Layer, Primitive, Signal, register
+from einsearch.primitives.work import Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout
 
 
@@ -26,6 +27,9 @@ class Constant(Primitive):
         import torch
 
         return Layer.function(torch.full_like, float(args.value))
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return Work((Part(Operation.ELEMENTWISE, 0.0, size(outputs)),))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
@@ -58,6 +62,10 @@ class LearnedParameter(Primitive):
         return Layer.module(
             LearnedValue, specs[0].features, init=float(args.init), channels_first=first
         )
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        # A view of its values; its gradient is a sum over examples and positions.
+        return Work((Part(Operation.VIEW), Part(Operation.REDUCTION, 0.0, size(outputs))))
 
     def weights(self, specs: Bundle, args: Arguments) -> int:
         return specs[0].features

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from einsearch.errors import ShapeError
 from einsearch.primitives.arguments import Arguments, Kind, Parameter
 from einsearch.primitives.base import BYTES_PER_ELEMENT, Layer, Primitive, Signal, register
 from einsearch.primitives.causality import first_acausal
-from einsearch.primitives.experts import check_batch_statistics, check_entering, single
+from einsearch.primitives.experts import (
+    check_batch_statistics,
+    check_entering,
+    single,
+    works_of,
+)
+from einsearch.primitives.work import Operation, Part, Work, repeated, size
 from einsearch.specs import Bundle, Layout, tokens
+
+ACTIVE: Final = 0.5
+"""Part of the tokens that a router activates at first."""
 
 
 @register
@@ -75,6 +84,18 @@ class SparseModularActivation(Primitive):
     def memory(self, specs: Bundle, outputs: Bundle, args: Arguments) -> int:
         own = BYTES_PER_ELEMENT * (2 * specs[0].elements + 4 * specs[0].shape[0])
         return own + int(args.expression.cost.memory)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        length = specs[0].shape[0]
+        # Half of the tokens are active, and each number of them that occurs is run by itself.
+        numbers = min(length, 1 + 2 * round(length**0.5))
+        inner = works_of(args.expression)
+        parts = [p for work in inner for p in repeated(work, ACTIVE, numbers)]
+        router = Part(Operation.MATRIX, 4 * specs[0].elements, size(specs), width=2, rows=length)
+        rows = Part(Operation.INDEX, 0.0, 5 * size(specs), 12 + 6 * numbers)
+        parts += [router, rows, Part(Operation.SOFTMAX, 18.0 * length, 0.0, 4)]
+        kept = self.memory(specs, outputs, args) + sum(w.kept for w in inner)
+        return Work(tuple(parts), True, kept=kept, scratch=2 * size(specs))
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

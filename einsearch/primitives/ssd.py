@@ -19,6 +19,7 @@ from einsearch.primitives.scan import (
     paths_of,
     positions,
 )
+from einsearch.primitives.work import FLOAT, Operation, Part, Work, size
 from einsearch.specs import Bundle, Layout, TensorSpec
 
 CHUNK: Final = 32
@@ -89,6 +90,21 @@ class Ssd(Primitive):
         return int(
             BYTES_PER_ELEMENT * paths_of(args) * chunks * (size * token + 3 * args.state * width)
         )
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        chunks, one = self._chunks(specs)
+        paths, heads = paths_of(args), specs[1].features
+        whole, pairs = paths * size(specs), paths * chunks * heads * one**2
+        width = min(int(args.state), (specs[0].features - 2 * args.state) // heads)
+        moved = 6 * FLOAT * pairs + 4 * whole
+        parts = (
+            Part(Operation.BATCHED, self.flops(specs, args), moved, 4, width=width),
+            Part(Operation.FUNCTION, pairs, 2 * FLOAT * pairs, 4),
+            Part(Operation.ELEMENTWISE, 0.0, 8 * FLOAT * pairs + 8 * whole, 14 + 3 * chunks),
+            Part(Operation.COPY, 0.0, (8 + 2 * (paths > 1)) * whole, 16 + 3 * paths),
+        )
+        kept = self.memory(specs, outputs, args)
+        return Work(parts, True, kept=kept, scratch=2 * FLOAT * pairs + 9 * whole)
 
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]

@@ -8,7 +8,7 @@ and its memory (`usual_work`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -36,7 +36,9 @@ class Operation(StrEnum):
     NORM = "norm"
     """Normalisation."""
     REDUCTION = "reduction"
-    """Averages, sums and pools."""
+    """Averages and sums."""
+    SERIAL = "serial"
+    """Element by element, with nothing done side by side: pools, random numbers, variances."""
     SOFTMAX = "softmax"
     """Softmax along an axis."""
     COPY = "copy"
@@ -63,6 +65,7 @@ class Part:
         width: of products the smallest of the sizes that all examples share: narrow ones reach
             less of a device's speed. 0 where that does not matter.
         rows: rows of a product that one example has; 0 where the number of rows is in `width`.
+        back: work of the gradient by what is usual for the kind.
         once: whether `flops` and `moved` are those of a step, not of each example.
     """
 
@@ -72,6 +75,7 @@ class Part:
     calls: float = 1.0
     width: float = 0.0
     rows: float = 0.0
+    back: float = 1.0
     once: bool = False
 
 
@@ -84,8 +88,10 @@ class Work:
         keeps_inputs: whether training keeps what enters until the gradient has been made.
         keeps_outputs: whether it keeps what leaves.
         kept: further bytes that it keeps.
-        scratch: bytes that its kernels need while they run, beside inputs, outcome and `kept`.
+        scratch: bytes that its kernels need for the gradient, beside inputs, outcomes, their
+            gradients and `kept`; those of the forward pass need about half of it.
         is_view: whether what leaves shares the memory of what enters.
+        turns: whether the order of elements in memory is another one than that of the axes.
         fixed: bytes kept whatever the number of examples.
     """
 
@@ -95,6 +101,7 @@ class Work:
     kept: float = 0.0
     scratch: float = 0.0
     is_view: bool = False
+    turns: bool = False
     fixed: float = 0.0
 
 
@@ -141,3 +148,23 @@ def usual_work(
     kinds = Operation.FUNCTION if weights else Operation.ELEMENTWISE
     kept = max(0.0, memory - size(outputs))
     return Work((passes(kinds, specs, outputs, calls=2),), True, True, kept=kept)
+
+
+def repeated(work: Work, examples: float, runs: float) -> list[Part]:
+    """Parts of an expression that is run several times for an example of the whole network.
+
+    Args:
+        work: of one of its calls.
+        examples: that it sees for each.
+        runs: how often its kernels are started.
+    """
+    return [
+        replace(
+            part,
+            flops=part.flops * (1 if part.once else examples),
+            moved=part.moved * (1 if part.once else examples),
+            calls=part.calls * runs,
+            rows=part.rows * examples,
+        )
+        for part in work.parts
+    ]

@@ -52,7 +52,7 @@ def test_more_of_anything_costs_no_less(layers: list[str], batch: int) -> None:
 
 def test_large_batches_cost_in_proportion() -> None:
     found = of("conv2d(32, 3) >> norm >> relu >> conv2d(32, 3)")
-    few, many = (predict(found, DEFAULT, batch=batch) for batch in (1000, 2000))
+    few, many = (predict(found, DEFAULT, batch=batch) for batch in (8000, 16000))
     assert many.step_seconds / few.step_seconds == pytest.approx(2.0, rel=0.15)
     assert many.peak_bytes / few.peak_bytes == pytest.approx(2.0, rel=0.15)
 
@@ -67,8 +67,8 @@ def test_pieces_of_a_batch_save_memory_and_cost_time() -> None:
 
 def test_evaluation_needs_less_than_training() -> None:
     found = of(" >> ".join(["conv2d(16, 3) >> relu"] * 6))
-    training = predict(found, DEFAULT, batch=256)
-    evaluation = predict(found, DEFAULT, batch=256, training=False)
+    training = predict(found, DEFAULT, batch=4096)
+    evaluation = predict(found, DEFAULT, batch=4096, training=False)
     assert evaluation.peak_bytes < training.peak_bytes / 2
     assert training.forward_seconds < training.step_seconds / 2
 
