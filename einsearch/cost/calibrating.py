@@ -7,6 +7,7 @@ times what the probe of its group took by what it took where `DEFAULT` was found
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,9 @@ REFERENCE: Final[Mapping[str, float]] = {
     "touch": 1.85e-02,
 }
 """Seconds of the probes where `DEFAULT` was found."""
+
+ROUNDS: Final = 6
+"""Rounds over all probes, where nothing else runs on the machine."""
 
 _GROUPS: Final[Mapping[Operation, str]] = {
     Operation.MATRIX: "matrix",
@@ -73,9 +77,22 @@ def calibrate(
     place = torch.device(device)
     with _threads(threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        each = seconds / len(PROBES) / 2
-        took = {p.name: seconds_of(p.make(place, dtype), place, each) for p in PROBES}
+        took = _measured(place, dtype, seconds)
     return scaled(DEFAULT, {n: took[n] / REFERENCE[n] for n in took}, device, threads)
+
+
+def _measured(place: torch.device, dtype: torch.dtype, seconds: float) -> dict[str, float]:
+    """Seconds of every probe: the least of several rounds, so that what slows the machine for a
+    moment spoils no probe in all of them."""
+    end = time.perf_counter() + seconds
+    runs = [(probe.name, probe.make(place, dtype)) for probe in PROBES]
+    took: dict[str, float] = {}
+    while True:
+        for name, run in runs:
+            if name in took and time.perf_counter() > end:
+                return took
+            found = seconds_of(run, place, seconds / len(runs) / ROUNDS)
+            took[name] = min(found, took.get(name, found))
 
 
 def scaled(
