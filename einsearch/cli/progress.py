@@ -217,7 +217,8 @@ def render(title: str, board: Board, width: int = 120) -> Group:
     parts: list[Any] = [Text(title, style="bold"), _bar(board), _summary(board)]
     parts += [Text(told, style="bright_black") for fact in FACTS if (told := fact(board))]
     parts += [Text(note, style="bright_black") for note in board.notes]
-    parts.append(_table(board, width))
+    if board.last or board.running:
+        parts.append(_table(board, width))
     parts.append(Text(_ending(board), style="bright_black"))
     return Group(*parts)
 
