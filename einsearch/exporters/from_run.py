@@ -24,6 +24,9 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
         "task": found.described.describe(),
         "trial": found.trial.number,
         "hash": found.trial.hash,
+        "parameters": found.trial.parameters,
+        "flops": found.trial.flops,
+        "activation_memory": found.trial.activation_memory,
     }
     found_examples = found.examples(EXAMPLES)
     examples = None if found_examples is None else torch.from_numpy(found_examples)

@@ -25,6 +25,7 @@ def load(weights: str | None = None) -> Network:
     network = Network()
     path = weights or Path(__file__).with_name("weights.safetensors")
     network.load_state_dict(load_file(path))
+    network.register_forward_pre_hook(lambda _, given: batched(given[0]))  # checks the shape
     return network.eval()
 '''
 
@@ -40,6 +41,7 @@ def standardise(raw: torch.Tensor) -> torch.Tensor:
     Mean and standard deviation are those of the training data. Hand numbers of float64 over as
     they are: the mean is taken off before they become float32.
     """
+    raw = batched(raw)
     mean, deviation = (
         torch.tensor(figures, dtype=torch.float64, device=raw.device).view({view})
         for figures in (MEAN, DEVIATION)
@@ -62,6 +64,51 @@ def restore(answer: torch.Tensor) -> torch.Tensor:
     return answer.double() * deviation + mean
 '''
 
+_PREDICT: Final = '''
+
+SHAPE = {shape}  # of one example: {axes}
+CLASSES = {classes}  # in the order of the outputs
+COLUMNS = {columns}  # of the input, in their order
+TARGETS = {targets}
+_LOADED: list[Network] = []
+
+
+def batched(raw) -> torch.Tensor:
+    """Raw data as a tensor (batch, {axes}); one example may come without the batch.
+
+    Raises ValueError where they have another shape.
+    """
+    x = torch.as_tensor(raw)
+    x = x.unsqueeze(0) if x.dim() == len(SHAPE) else x
+    if tuple(x.shape[1:]) != SHAPE:
+        is_last = len(SHAPE) > 1 and tuple(x.shape[1:]) == (*SHAPE[1:], SHAPE[0])
+        hint = "; the first axis is the last there: use numpy.moveaxis(raw, -1, 1)"
+        found = f"not {{tuple(x.shape[1:])}}{{hint if is_last else ''}}"
+        raise ValueError(f"expected examples ({axes}) of shape {{SHAPE}}, {{found}}")
+    return x
+
+
+def predict(raw, network: Network | None = None):
+    """What the network says of raw data: {what}.
+
+    Takes a batch or one example, as a tensor, an array or a list; of a batch it gives a list, of
+    one example its only entry. The network is the one of `load` where none is given.
+    """
+    if network is None:
+        _LOADED[:] = _LOADED or [load()]
+        network = _LOADED[0]
+    x = batched(raw)
+    with torch.no_grad():
+        answers = {answer}
+    found = {found}
+    return found[0] if torch.as_tensor(raw).dim() == len(SHAPE) else found
+
+
+def _named(indices):
+    """Names of classes, in lists as deep as the numbers are."""
+    return [_named(part) for part in indices] if isinstance(indices, list) else CLASSES[indices]
+'''
+
 _README: Final = (
     f"{SIGNATURE}\n"
     + """\
@@ -78,8 +125,15 @@ Load and run it:
   x = torch.randn(1, {shape}){comment}
   y = {answer}
 
+or, with {what} as answers, of a batch or of one example:
+
+  from model import predict
+
+  print(predict(torch.randn(1, {shape})))
+
 Input  {input}, batch first{standard}.
 Output {output}, batch first{restored}.
+{told}
 {architecture}"""
 )
 
@@ -111,7 +165,7 @@ class PythonSource(Exporter):
             note=model.architecture,
             pruned=is_pruned(model.ready()),
         )
-        text = source + _LOAD + _standardise(model) + _restore(model)
+        text = source + _LOAD + _standardise(model) + _restore(model) + _predict(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
         (folder / README).write_text(_readme(model), encoding="utf-8")
         save_weights(model, folder / WEIGHTS)
@@ -153,6 +207,54 @@ def _standardise(model: TrainedModel) -> str:
     return _STANDARDISE.format(mean=mean, deviation=deviation, view=", ".join(view), axes=axes)
 
 
+def _names(model: TrainedModel, key: str, count: int) -> tuple[str, ...]:
+    """Names that the task tells, where there are as many as wanted."""
+    found = model.task.get(key)
+    is_whole = isinstance(found, list | tuple) and len(found) == count
+    return tuple(map(str, found)) if is_whole and found is not None else ()
+
+
+def _classes(model: TrainedModel) -> tuple[str, ...]:
+    """Names of the outputs of a classification."""
+    count = model.output.features
+    return _names(model, "classes", count) or _names(model, "vocabulary", count)
+
+
+def _predict(model: TrainedModel) -> str:
+    raw, restored = _moments(model) is not None, _target_moments(model) is not None
+    classes = _classes(model)
+    answer = "network(standardise(x))" if raw else "network(x.float())"
+    what = "names of classes" if classes else "numbers in the units of the targets"
+    return _PREDICT.format(
+        shape=tuple(model.input.shape),
+        axes=", ".join(AXES[model.input.layout]),
+        classes=classes,
+        columns=_names(model, "columns", model.input.features),
+        targets=_names(model, "targets", model.output.features),
+        what=what if classes or restored else "the answers of the network",
+        answer=f"restore({answer})" if restored else answer,
+        found="_named(answers.argmax(-1).tolist())" if classes else "answers.tolist()",
+    )
+
+
+def _readme_names(model: TrainedModel) -> str:
+    """Lines of names, as far as there are some, and what the network costs."""
+    rows = (
+        ("Classes", _classes(model)),
+        ("Columns", _names(model, "columns", model.input.features)),
+        ("Targets", _names(model, "targets", model.output.features)),
+    )
+    lines = [f"{label}: {', '.join(map(_shown, names))}." for label, names in rows if names]
+    weights = sum(p.numel() for p in model.ready().parameters())
+    memory = f"{model.activation_memory:,} bytes of activations in training"
+    lines.append(f"Size: {weights:,} parameters; {model.flops:,} FLOPs and {memory} an example.")
+    return "\n".join(lines)
+
+
+def _shown(name: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in name)
+
+
 def _readme(model: TrainedModel) -> str:
     raw, restored = _moments(model) is not None, _target_moments(model) is not None
     answer = "network(standardise(x))" if raw else "network(x)"
@@ -165,6 +267,8 @@ def _readme(model: TrainedModel) -> str:
         input=model.input,
         standard=", standardised" if raw else "",
         output=model.output,
+        told=_readme_names(model),
+        what="names" if _classes(model) else "plain numbers",
         restored=", standardised until restored" if restored else "",
         architecture=f"\nArchitecture:\n\n{model.architecture}\n" if model.architecture else "",
     )

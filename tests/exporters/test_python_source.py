@@ -127,3 +127,34 @@ def test_files_are_the_same_every_time(tmp_path: Path) -> None:
         get_exporter("python").write(model, tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_predict_answers_with_names(tmp_path: Path) -> None:
+    names = {"classes": ["old", 'y"ou\nng', "none"], "columns": ["left", "right"]}
+    model = replace(trained(convolutional()), metadata={"task": TASK | names})
+    get_exporter("python").export(model, tmp_path)
+    script = """
+import numpy, torch, model
+raw = numpy.random.default_rng(0).normal(size=(5, 2, 8, 8))
+found = model.predict(raw)
+logits = model.load()(model.standardise(torch.tensor(raw)))
+assert found == [model.CLASSES[n] for n in logits.argmax(1).tolist()]
+assert model.predict(raw[0]) == model.predict(raw.tolist()[0]) == found[0]
+assert model.CLASSES == ("old", 'y"ou\\nng', "none") and model.COLUMNS == ("left", "right")
+turned = torch.tensor(numpy.moveaxis(raw, 1, -1))
+for call in (model.predict, model.standardise, model.load()):
+    try:
+        call(turned)
+    except ValueError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == 3 * (
+        "expected examples (channels, height, width) of shape (2, 8, 8), not (8, 8, 2); the first "
+        "axis is the last there: use numpy.moveaxis(raw, -1, 1)\n"
+    )
+    readme = (tmp_path / "README.txt").read_text()
+    assert 'Classes: old, y"ou ng, none.\nColumns: left, right.\nSize: ' in readme
+    assert " bytes of activations" in readme
