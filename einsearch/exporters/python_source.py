@@ -9,6 +9,7 @@ from einsearch.exporters.base import SIGNATURE, Exporter, TrainedModel, compare
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 from einsearch.specs import AXES
+from einsearch.tasks.base import Loss
 
 SOURCE: Final = "model.py"
 WEIGHTS: Final = "weights.safetensors"
@@ -233,8 +234,17 @@ def _predict(model: TrainedModel) -> str:
         targets=_names(model, "targets", model.output.features),
         what=what if classes or restored else "the answers of the network",
         answer=f"restore({answer})" if restored else answer,
-        found="_named(answers.argmax(-1).tolist())" if classes else "answers.tolist()",
+        found=_found(model),
     )
+
+
+def _found(model: TrainedModel) -> str:
+    """What becomes of the answers of the network, as Python."""
+    if not _classes(model):
+        return "answers.tolist()"
+    if model.task.get("loss") == Loss.BINARY_CROSS_ENTROPY:
+        return "[[CLASSES[n] for n, a in enumerate(row) if a > 0] for row in answers.tolist()]"
+    return "_named(answers.argmax(-1).tolist())"
 
 
 def _readme_names(model: TrainedModel) -> str:

@@ -158,3 +158,16 @@ for call in (model.predict, model.standardise, model.load()):
     readme = (tmp_path / "README.txt").read_text()
     assert 'Classes: old, y"ou ng, none.\nColumns: left, right.\nSize: ' in readme
     assert " bytes of activations" in readme
+
+
+def test_predict_of_several_labels_names_each(tmp_path: Path) -> None:
+    task = {"classes": ["a", "b", "c"], "loss": "binary_cross_entropy"}
+    model = replace(trained(convolutional()), metadata={"task": task})
+    get_exporter("python").export(model, tmp_path)
+    script = """
+import torch, model
+raw = torch.randn(6, 2, 8, 8)
+rows = (model.load()(raw) > 0).tolist()
+assert model.predict(raw) == [[c for c, on in zip("abc", row) if on] for row in rows]
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
