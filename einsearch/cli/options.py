@@ -126,6 +126,8 @@ def read_run(folder: Path) -> Run:
         named, number = split_trial(str(folder))
         hint = "" if number is None or not named.is_dir() else f"; the run is {named}"
         raise WrongCall(f"there is no run folder {folder}{hint}")
+    if not is_run(folder):
+        raise WrongCall(f"{folder} is not a run folder: it has no versions.json")
     return open_run(folder)
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from einsearch.cli.clock import started
-from einsearch.cli.options import AcceptOption, DataOption, JsonOption, StorageOption, read_run
+from einsearch.cli.options import (
+    AcceptOption,
+    DataOption,
+    JsonOption,
+    StorageOption,
+    is_run,
+    read_run,
+)
 from einsearch.cli.output import WrongCall, print_json
 from einsearch.cli.submit import OnInterrupt, submit_search
 from einsearch.cli.terminal import say
@@ -204,6 +211,8 @@ def resume(
     refuse_other(str(run), Kind.RUN)
     if not run.is_dir():
         raise WrongCall(f"there is no run folder {run}")
+    if not is_run(run):
+        raise WrongCall(f"{run} is not a run folder: it has no versions.json")
 
     def go_on(callbacks: Any) -> Run:
         from einsearch.study.launch import resume

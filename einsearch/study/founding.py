@@ -18,6 +18,7 @@ from typing import Final
 
 from einsearch import files as system
 from einsearch.errors import FolderTaken, RunError
+from einsearch.shown import quoted
 
 _NAMED: Final = 3
 """So many files of a folder that is not empty are named."""
@@ -130,7 +131,7 @@ def check_vacant(path: Path, versions: str) -> None:
         raise RunError(f"cannot read the folder {path}: {error.strerror}") from None
     if versions in names:
         raise FolderTaken(
-            f"{path} holds a run already: go on with `einsearch resume {path}`, "
+            f"{path} holds a run already: go on with `einsearch resume {quoted(path)}`, "
             "or choose another folder"
         )
     if names:
