@@ -233,7 +233,7 @@ def test_a_missing_run_is_a_wrong_call(cli: Command, words: tuple[str, ...]) -> 
 
 def test_a_folder_that_is_no_run_is_told(cli: Command, tmp_path: Path) -> None:
     status, _, err = cli("trials", tmp_path)
-    assert status == 1
+    assert status == 2
     assert "is not a run folder" in err
 
 
