@@ -129,6 +129,10 @@ def calculated(operator: str, left: Known, right: Known) -> Known:
     if not left.has_numbers or not right.has_numbers:
         return NOTHING
     whole = left.is_whole and right.is_whole
+    if math.inf in (abs(left.low), abs(left.high), abs(right.low), abs(right.high)):
+        unbounded = Possible(-math.inf, math.inf, is_whole=whole)
+        if operator == "-" or left.low < 0 or right.low < 0:
+            return unbounded
     if operator == "+":
         return Possible(left.low + right.low, left.high + right.high, is_whole=whole)
     if operator == "-":
@@ -152,7 +156,8 @@ def _of_ends(operator: str, left: float, right: float) -> float:
 def _constant(value: Any) -> Possible:
     if isinstance(value, (bool, str)):
         return NOTHING._replace(words=frozenset({value}))
-    return Possible(value, value, is_whole=isinstance(value, int))
+    # As floats, bounds that are multiplied on and on end at infinity.
+    return Possible(float(value), float(value), is_whole=isinstance(value, int))
 
 
 def _union(parts: list[Known]) -> Known:
