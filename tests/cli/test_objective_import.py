@@ -23,6 +23,7 @@ CALLS = {
     "export": ["{run}", "--format", "python", "--to", "{folder}/exported"],
     "report": ["{run}"],
     "check": ["{space}"],
+    "plan": ["{space}"],
     "format": ["{grammar}"],
     "why": ["{space}", "relu"],
     "draw": ["{grammar}", "--output", "{folder}/rules.svg"],
