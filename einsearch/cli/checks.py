@@ -159,6 +159,7 @@ def _read(found: SpaceCheck) -> dict[str, str]:
         told = f"objective {ground.file.objective}" if ground.task is None else ground.task.summary
         facts["task"] = told
         facts["input"] = str(ground.spec)
+        facts |= {f"earlier run {n + 1}": note for n, note in enumerate(ground.notes)}
         facts |= {f"seed {n + 1}": _seed(seed) for n, seed in enumerate(ground.seeds)}
     if found.file is not None:
         facts |= found.settings

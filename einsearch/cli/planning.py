@@ -81,7 +81,8 @@ def _print(
 
 def _facts(made: Plan, outline: Outline, rungs: list[Rung]) -> dict[str, str]:
     shares, times, device = outline.shares, outline.times, outline.device
-    facts = {"device": f"{device.device}, measured in {outline.seconds:.1f} s"}
+    facts = {f"earlier run {n + 1}": note for n, note in enumerate(made.notes)}
+    facts["device"] = f"{device.device}, measured in {outline.seconds:.1f} s"
     if shares.worker is not None:
         free = "" if shares.free is None else f" of {readable(shares.free)} that are free"
         each = f"{readable(shares.worker)} for each of {shares.workers}"

@@ -77,7 +77,7 @@ def go_on(
     with _vanishing(folder):
         driving = drive(folder, plan.directions, storage, is_begun=going is not None)
     read = () if plan.task is None else (plan.task.summary, *plan.task.reading.notes)
-    for note in (*driving.notes, *read):
+    for note in (*driving.notes, *read, *plan.notes):
         callbacks.on_note(note)
     with driving if folder is not None else nullcontext():
         if folder is not None and going is not None:

@@ -11,6 +11,7 @@ from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
 from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
+from einsearch.study.earlier import texts_of, with_texts
 from einsearch.study.exhausting import count_networks
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.goalchecks import check_constraints, check_metrics
@@ -33,6 +34,7 @@ class Ground:
         require: what every candidate must have.
         seeds: how the grammar derives the start architectures.
         space: what a searcher draws from.
+        notes: what became of the networks of earlier runs, for people.
     """
 
     file: SpaceFile
@@ -43,6 +45,7 @@ class Ground:
     require: Sequence[str]
     seeds: Sequence[Derivation]
     space: SearchSpace
+    notes: Sequence[str] = ()
 
 
 def ground_of(file: SpaceFile, *, checks_test: bool = True) -> Ground:
@@ -67,11 +70,12 @@ def ground_of(file: SpaceFile, *, checks_test: bool = True) -> Ground:
     if task is not None:
         check_metrics(task, directions, file.constraints)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
-    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
+    file, notes = with_texts(file, grammar, spec, require)
+    seeds = seed_derivations(grammar, spec, texts_of(file), file.limits, require)
     space = search_space(
         grammar, spec, directions=directions, limits=file.limits, require=require, seeds=seeds
     )
-    return Ground(file, grammar, spec, task, directions, require, seeds, space)
+    return Ground(file, grammar, spec, task, directions, require, seeds, space, notes)
 
 
 def networks_of(folder: RunFolder, at_most: int) -> int | None:

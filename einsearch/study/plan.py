@@ -12,6 +12,7 @@ from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
+from einsearch.study.earlier import texts_of, with_texts
 from einsearch.study.events import Budget
 from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
@@ -65,6 +66,7 @@ class Plan:
         objective: of the user's; None for a task.
         gate: which candidates may begin, and how long they may take.
         outline: what fits into the budget of a search-space file; None where nobody asked.
+        notes: for people: what became of the networks of earlier runs.
     """
 
     grammar: Grammar
@@ -85,6 +87,7 @@ class Plan:
     objective: Objective | None = None
     gate: Gate = field(default_factory=Gate)
     outline: Outline | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_inline(self) -> bool:
@@ -128,7 +131,8 @@ def plan_file(
     if task is not None:
         check_metrics(task, directions, file.constraints)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
-    seeds = seed_derivations(grammar, spec, file.seeds, file.limits, require)
+    file, notes = with_texts(file, grammar, spec, require)
+    seeds = seed_derivations(grammar, spec, texts_of(file), file.limits, require)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
     space = search_space(
         grammar,
@@ -175,6 +179,7 @@ def plan_file(
         objective=scores,
         gate=plain_gate(file) if outline is None else outline.gate,
         outline=outline,
+        notes=notes,
     )
 
 

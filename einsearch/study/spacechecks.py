@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from einsearch.errors import (
     EinsearchError,
     Location,
+    RunError,
     SearcherError,
     ShapeError,
     SpaceFileError,
@@ -26,9 +27,11 @@ from einsearch.resources import resource_names
 from einsearch.searchers.registry import check_searcher
 from einsearch.specs import parse_spec
 from einsearch.study import spacefile as sf
+from einsearch.study.folder import RunFolder
 from einsearch.study.importing import module_file
 from einsearch.study.mistakes import show
 from einsearch.study.places import check_place
+from einsearch.study.seeding import EarlierRun
 from einsearch.study.yamltext import Keys
 from einsearch.tasks.base import METRICS
 from einsearch.tasks.registry import check_task
@@ -72,6 +75,7 @@ class Checks:
             "task": task,
             "searcher": self._checked_searcher(),
             "budget": self._checked_budget(),
+            "seeds": self._checked_seeds(),
         }
         return self.space.model_copy(update=changed)
 
@@ -226,6 +230,21 @@ class Checks:
             raise self._error(error.message, path, error.hint) from None
         chosen = epochs.model_copy(update={"checkpoints": place})
         return budget.model_copy(update={"epochs": chosen})
+
+    def _checked_seeds(self) -> tuple[str | EarlierRun, ...]:
+        """The seeds, the folders of earlier runs at absolute paths."""
+        found: list[str | EarlierRun] = []
+        for place, seed in enumerate(self.space.seeds):
+            if isinstance(seed, str):
+                found.append(seed)
+                continue
+            path = str((self.space.base / expanded(seed.run)).resolve())
+            try:
+                RunFolder(Path(path))
+            except RunError as error:
+                raise self._error(str(error), ("seeds", place, "run")) from None
+            found.append(seed.model_copy(update={"run": path}))
+        return tuple(found)
 
     def _check_epochs(self) -> None:
         epochs = self.space.budget.epochs

@@ -32,6 +32,7 @@ from einsearch.searchers.registry import DEFAULT_SEARCHER
 from einsearch.specs import TensorSpec, parse_spec
 from einsearch.study.events import Budget
 from einsearch.study.quantities import Bound, Bytes, Count, IntRange
+from einsearch.study.seeding import SeedList
 from einsearch.study.yamltext import read_yaml, write_yaml
 
 VERSION: Final = 1
@@ -223,7 +224,8 @@ class SpaceFile(_Section):
             `folder` that the module is imported from, where it is not installed.
         sampling, limits: what is drawn.
         require: what every candidate must have; None for what the grammar asks for.
-        seeds: start architectures: names of the grammar's seeds, or expressions.
+        seeds: start architectures: names of the grammar's seeds, expressions, or the best of
+            earlier runs, whose paths are absolute.
         training: of candidates.
         objectives: name -> "maximize" or "minimize", the main one first; None for the task's own.
         constraints: name -> upper bound that a candidate must keep to be best.
@@ -238,7 +240,7 @@ class SpaceFile(_Section):
     sampling: SamplingSection = SamplingSection()
     limits: Annotated[Limits, _FromSection] = Limits()
     require: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    seeds: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    seeds: SeedList = ()
     training: TrainingConfig = TrainingConfig()
     objectives: (
         Annotated[dict[str, Literal["maximize", "minimize"]], Field(min_length=1)] | None

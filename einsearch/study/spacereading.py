@@ -16,6 +16,7 @@ from einsearch.errors import Location, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.study import spacefile as sf
 from einsearch.study.mistakes import expected_words, show
+from einsearch.study.seeding import KINDS, EarlierRun
 from einsearch.study.spacechecks import Checks, Locate, advice
 from einsearch.study.yamltext import Keys
 
@@ -28,9 +29,11 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "executor": sf.ExecutorSection,
     "trial": sf.TrialSection,
     "final": sf.FinalSection,
+    "seeds": EarlierRun,
 }
 _SHORTHANDS: Final = ("task", "searcher", "executor")
 """Sections for which a name alone may stand."""
+_NEEDED: Final = "every search space needs grammar and task"
 
 
 def _nowhere(path: Keys, *, key: bool = False) -> None:
@@ -83,7 +86,7 @@ def _place(location: Location | None) -> tuple[int, int]:
 
 
 def _mistake(details: Mapping[str, Any], locate: Locate) -> SpaceFileError:
-    path: Keys = tuple(part for part in details["loc"] if part != "[key]")
+    path: Keys = tuple(part for part in details["loc"] if part not in ("[key]", *KINDS))
     kind, found = details["type"], details["input"]
     name = ".".join(map(str, path))
     if kind == "extra_forbidden":
@@ -91,7 +94,7 @@ def _mistake(details: Mapping[str, Any], locate: Locate) -> SpaceFileError:
         message = f"{section} has no key {key}" if section else f"there is no key {key}"
         return SpaceFileError(message, locate(path, key=True), advice(key, _known_keys(path[:-1])))
     if kind == "missing":
-        hint = "every search space needs grammar and task"
+        hint = "such as {run: runs/earlier, best: 10}" if path[0] == "seeds" else _NEEDED
         return SpaceFileError(f"the key {name} is missing", locate(path[:-1]), hint)
     if kind == "value_error" and isinstance(found, dict):
         return SpaceFileError(f"{name}: {details['ctx']['error']}", locate(path))
@@ -103,5 +106,6 @@ def _mistake(details: Mapping[str, Any], locate: Locate) -> SpaceFileError:
 
 
 def _known_keys(section: Keys) -> Iterable[str]:
-    model = _SECTIONS[".".join(map(str, section))] if section else sf.SpaceFile
+    name = ".".join(part for part in section if isinstance(part, str))
+    model = _SECTIONS[name] if name else sf.SpaceFile
     return model.model_fields

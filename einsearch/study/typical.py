@@ -12,6 +12,7 @@ import numpy as np
 from einsearch.derivation.derivation import Derivation
 from einsearch.errors import EinsearchError
 from einsearch.study.budgets import Rungs
+from einsearch.study.earlier import texts_of
 from einsearch.study.plan import Plan
 from einsearch.study.planning.forecast import Forecast, Forecaster
 from einsearch.trial import Trial, TrialState
@@ -58,7 +59,7 @@ def typical(plan: Plan, seed: int = 0) -> tuple[list[Typical], list[Typical]]:
     Raises:
         EinsearchError: the space gives no network at all.
     """
-    names = plan.file.seeds if plan.file is not None else ()
+    names = texts_of(plan.file) if plan.file is not None else ()
     seeds = [_judged(plan, d, name) for d, name in zip(plan.space.seeds, names, strict=False)]
     draws = [_judged(plan, d, "draw") for d in _draw(plan, seed)]
     draws.sort(key=lambda one: one.forecast.epoch)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from einsearch.errors import EinsearchError
+from einsearch.grammar.load import load_grammar_text
+from einsearch.study.launch import search_grammar
 from einsearch.study.ray import jobs
 from einsearch.study.spacefile import SpaceFile, load_space_file
 
@@ -55,6 +57,22 @@ class TestStaging:
         file = space_file(tmp_path, '{objective: "my_scores:score", input: "vector:3"}')
         with jobs._staged(file) as folder:
             assert (folder / "my_scores.py").is_file()
+
+    def test_networks_of_an_earlier_run_travel_as_texts(self, tmp_path: Path) -> None:
+        (tmp_path / "scoring.py").write_text("def score(derivation):\n    return 1.0\n")
+        before = space_file(tmp_path, '{objective: "scoring:score", input: "vector:3"}')
+        search_grammar(
+            load_grammar_text(GRAMMAR),
+            lambda derivation: derivation.nodes,
+            input="vector:3",
+            trials=3,
+            directory=tmp_path / "one",
+        )
+        file = before.changed(seeds=[{"run": str(tmp_path / "one"), "best": 2}])
+        with jobs._staged(file) as folder:
+            seeds = load_space_file(folder / "space.yaml").seeds
+        assert len(seeds) == 2
+        assert all(str(seed).startswith("linear(") for seed in seeds)
 
     def test_mistakes_are_found_here(self, tmp_path: Path) -> None:
         file = space_file(tmp_path, '{objective: "no_such_module:score", input: "vector:3"}')

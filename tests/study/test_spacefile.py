@@ -260,7 +260,11 @@ def test_several_mistakes_are_counted() -> None:
         ("sampling: {nodes: 9..2}", "3:19: sampling.nodes is '9..2': expected a range"),
         ("require: input", "3:10: require is 'input': expected a list, such as [a, b]"),
         ("require: [input, gradients]", "3:18: nothing to require is named gradients|did you mean"),
-        ("seeds: [{run: runs/a}]", "3:9: seeds.0 is a group of keys: expected text"),
+        ("seeds: [7]", "3:9: seeds.0 is 7: expected text"),
+        ("seeds: [{run: runs/a, bst: 3}]", "3:23: seeds.0 has no key bst|did you mean best?"),
+        ("seeds: [{best: 3}]", "3:9: the key seeds.0.run is missing|such as {run: runs/earlier"),
+        ("seeds: [a, {run: r, best: 0}]", "3:27: seeds.1.best is 0: expected at least 1"),
+        ("seeds: [{run: 3}]", "3:15: seeds.0.run is 3: expected text"),
         ("training: {epochs: many}", "3:20: training.epochs is 'many': expected a whole number"),
         ("training: {epoch: 3}", "3:12: training has no key epoch|did you mean epochs?"),
         (

@@ -145,7 +145,10 @@ def _staged(file: SpaceFile) -> Iterator[Path]:
         folder = Path(name)
         plan = plan_file(file)
         task = _copy_task(file, folder)
-        moved = file.model_copy(update={"grammar": copied_name(plan.grammar), "task": task})
+        # Earlier runs stay here: what the search takes of them is in the file of the plan.
+        moved = (plan.file or file).model_copy(
+            update={"grammar": copied_name(plan.grammar), "task": task}
+        )
         for relative, text in {**plan.files, SPACE: moved.text}.items():
             target = folder / relative
             target.parent.mkdir(parents=True, exist_ok=True)
