@@ -22,6 +22,9 @@ _JSON_SAFE: Final = "\n\t"
 PLAIN: Final = "einsearch.plain"
 """Name of the error handler for streams that cannot write every character."""
 
+LONGEST: Final = 400
+"""Characters of a reason: it is shown in tables and stored with every trial."""
+
 _LIKE: Final = {
     **dict.fromkeys("─━═╌┄", "-"),
     **dict.fromkeys("│┃║╎┆", "|"),
@@ -52,6 +55,12 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_spelt(c) if c not in "\n\t" else c for c in text)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A message of others on one line, spelt out, and cut where it is too long for a table."""
+    line = shown(" ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
 def shown_line(text: str) -> str:

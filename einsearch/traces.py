@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.errors import EinsearchError
+from einsearch.shown import shown
 
 LONGEST: Final = 4000
 """Characters. Longer ones lose their middle: what was called, and what it ended in, stay."""
@@ -20,8 +21,8 @@ _MOST_FRAMES: Final = 12
 def user_trace(error: BaseException) -> str:
     """The traceback of an error without the frames of einsearch, as Python prints it.
 
-    The last frame always stays, since it says where the error was raised. Characters are as they
-    were: whoever shows the text escapes those that control a terminal.
+    The last frame always stays, since it says where the error was raised. Characters that control
+    a terminal are spelt out.
 
     Args:
         error: that was caught; with a traceback.
@@ -37,7 +38,7 @@ def user_trace(error: BaseException) -> str:
         if isinstance(error, EinsearchError) and all(map(_is_ours, found.stack)):
             return ""
         _cut_frames(found)
-        return _shorten("".join(found.format()).rstrip())
+        return _shorten(shown("".join(found.format()).rstrip()))
     except Exception:  # whatever `__str__` of a class of the user's does
         return ""
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from einsearch.errors import EinsearchError
 from einsearch.shown import shown
-from einsearch.study.executor import Job, attempt
+from einsearch.study.executor import Job, attempt, describe_failure
 from einsearch.study.spacefile import load_space_text
 from einsearch.traces import LONGEST, user_trace
+from einsearch.trial import FailureKind
 
 
 def caught(function: Callable[..., Any], *arguments: Any) -> str:
@@ -85,3 +86,15 @@ def test_errors_that_say_all_have_no_trace_of_our_own_code() -> None:
     assert "version" in end.failure[1]
     assert end.traceback == ""
     assert "raise_it" in caught(raise_it, EinsearchError("of the user's code"))
+
+
+def test_what_steers_a_terminal_is_spelt_out_in_reasons_and_traces() -> None:
+    try:
+        raise RuntimeError("\x1b[31mred\x07 \u202eback")
+    except RuntimeError as error:
+        kind, message = describe_failure(error)
+        trace = user_trace(error)
+    assert message == r"RuntimeError: \x1b[31mred\x07 \u202eback"
+    assert r"\x1b[31mred\x07 \u202eback" in trace
+    assert "\x1b" not in trace + message
+    assert kind is FailureKind.ERROR

@@ -13,6 +13,7 @@ from einsearch.compile.plan import Step
 from einsearch.errors import EinsearchError
 from einsearch.graph.simplify import simplify
 from einsearch.primitives.program import Program
+from einsearch.shown import shortened
 from einsearch.trial import FailureKind
 
 _CPU_MEMORY_MESSAGES: Final = (
@@ -24,9 +25,6 @@ _CPU_MEMORY_MESSAGES: Final = (
     "could not create a memory",
 )
 """How torch says that the CPU's memory is used up; it has no class of its own for that."""
-
-_LONGEST: Final = 400
-"""Reasons are shown in tables and stored with every trial: longer messages are cut."""
 
 
 class CandidateFault(EinsearchError):
@@ -69,14 +67,14 @@ def describe_fault(error: Exception) -> Fault:
     """Kind and message of an exception."""
     if isinstance(error, CandidateFault):
         is_numeric = error.kind is FailureKind.NOT_FINITE
-        return Fault(error.kind, _shorten(error.message), has_place=is_numeric)
+        return Fault(error.kind, shortened(error.message), has_place=is_numeric)
     if is_out_of_memory(error):
-        message = _shorten(str(error)) or "it asked for more memory than there is for it"
+        message = shortened(str(error)) or "it asked for more memory than there is for it"
         return Fault(FailureKind.OUT_OF_MEMORY, message, has_place=False)
     if isinstance(error, EinsearchError):
-        return Fault(FailureKind.ERROR, _shorten(str(error)), has_place=False)
+        return Fault(FailureKind.ERROR, shortened(str(error)), has_place=False)
     named = f"{type(error).__name__}: {error}"
-    return Fault(FailureKind.ERROR, _shorten(named), has_place=True)
+    return Fault(FailureKind.ERROR, shortened(named), has_place=True)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -86,11 +84,6 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         message in str(error) for message in _CPU_MEMORY_MESSAGES
     )
-
-
-def _shorten(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def find_culprit(network: Network, program: Program, x: torch.Tensor) -> str | None:

@@ -13,17 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from einsearch.errors import EinsearchError
+from einsearch.shown import shortened
 from einsearch.traces import user_trace
 from einsearch.trial import FailureKind
 
 Failure = tuple[FailureKind, str]
 """Kind and message; a trial's reason is "kind: message"."""
-
-_LONGEST: Final = 400
-"""Messages become reasons of trials, shown in tables: longer ones are cut."""
 
 
 @dataclass(frozen=True)
@@ -233,15 +231,9 @@ def _describe(error: BaseException) -> Failure:
         fault = describe_fault(error)
         return fault.kind, fault.message
     if isinstance(error, MemoryError):
-        return FailureKind.OUT_OF_MEMORY, shorten(
+        return FailureKind.OUT_OF_MEMORY, shortened(
             str(error)
         ) or "it asked for more memory than there is for it"
     if isinstance(error, EinsearchError):
-        return FailureKind.ERROR, shorten(str(error))
-    return FailureKind.ERROR, shorten(f"{type(error).__name__}: {error}")
-
-
-def shorten(text: str, longest: int = _LONGEST) -> str:
-    """A message on one line, cut where it is too long for a table."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else line[: longest - 3] + "..."
+        return FailureKind.ERROR, shortened(str(error))
+    return FailureKind.ERROR, shortened(f"{type(error).__name__}: {error}")

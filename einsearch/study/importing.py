@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from einsearch.errors import SpaceFileError
-from einsearch.study.executor import shorten
+from einsearch.shown import shortened
 from einsearch.study.usermodules import file_of, is_users, leads_to
 
 NAMELESS: Final = "nameless:objective"
@@ -98,7 +98,8 @@ def _unable(path: str, name: str, error: BaseException) -> SpaceFileError:
         )
         return SpaceFileError(f"cannot import the objective {path}: {error}", hint=hint)
     what = f"{type(error).__name__}: {error}"
-    return SpaceFileError(shorten(f"cannot import the objective {path}: its module raises {what}"))
+    message = f"cannot import the objective {path}: its module raises {what}"
+    return SpaceFileError(shortened(message))
 
 
 def _load(name: str, file: Path | None) -> ModuleType:

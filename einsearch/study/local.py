@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.errors import EinsearchError
+from einsearch.shown import shortened
 from einsearch.study.executor import (
     Failure,
     Finished,
@@ -25,7 +26,6 @@ from einsearch.study.executor import (
     Report,
     WorkFactory,
     kill_after,
-    shorten,
 )
 from einsearch.study.packing import Packed, pack
 from einsearch.study.process import Event, WorkerProcess
@@ -189,7 +189,7 @@ class LocalExecutor:
                 message = (
                     f"its result cannot be read by the driver: {type(error).__name__}: {error}"
                 )
-                self._fail(worker, (FailureKind.ERROR, shorten(message)))
+                self._fail(worker, (FailureKind.ERROR, shortened(message)))
         if parcel.is_last:
             worker.release()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from einsearch.compile.methods import bind_methods
 from einsearch.errors import Reject
+from einsearch.shown import shown
 from einsearch.study.executor import Job, ReportBack, describe_failure
 from einsearch.study.result import Result, failed
 from einsearch.study.stage import Stage, as_number
@@ -71,7 +72,7 @@ def evaluate_objective(objective: Objective, derivation: Any, main: str) -> Resu
     try:
         returned = objective(derivation)
     except Reject as error:
-        return Result(TrialState.REJECTED, reason=str(error) or "by the objective")
+        return Result(TrialState.REJECTED, reason=shown(str(error)) or "by the objective")
     except Exception as error:
         return failed(*describe_failure(error), user_trace(error))
     named = returned if isinstance(returned, Mapping) else {main: returned}

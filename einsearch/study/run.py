@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from einsearch.compile.given import instance, wrong
 from einsearch.errors import NoCompleteTrial, RunError
 from einsearch.numbers import Scores
+from einsearch.shown import shortened
 from einsearch.study.encoding import Entry
-from einsearch.study.executor import shorten
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.lock import is_locked
 from einsearch.study.opening import read_record
@@ -215,7 +215,7 @@ def _without_best(trials: Sequence[Trial]) -> str:
     if not trials:
         return "no trial is complete: none was made yet"
     counts = Counter(f"{t.state}" + (f" ({t.reason})" if t.reason else "") for t in trials)
-    told = [f"{number} {shorten(what, _LONGEST)}" for what, number in counts.most_common(_MOST)]
+    told = [f"{number} {shortened(what, _LONGEST)}" for what, number in counts.most_common(_MOST)]
     more = f", and {len(counts) - _MOST} other reasons" if len(counts) > _MOST else ""
     return (
         f"no trial of {len(trials)} is complete: {', '.join(told)}{more}. "

@@ -21,14 +21,13 @@ from typing import Any, Final
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.machine import hold_to
 from einsearch.files import open_append
-from einsearch.shown import shown
+from einsearch.shown import shortened, shown
 from einsearch.study.executor import (
     Job,
     Report,
     Work,
     attempt,
     describe_failure,
-    shorten,
 )
 from einsearch.study.keeper import end_strays, split
 from einsearch.study.packing import Packed, dumps
@@ -178,6 +177,6 @@ def _run(connection: Connection, job: Job, work: Work, log: Path | None) -> None
         content = dumps(finished)
     except Exception as error:
         message = f"its result cannot be sent to the driver: {type(error).__name__}: {error}"
-        lost = replace(finished, result=None, failure=(FailureKind.ERROR, shorten(message)))
+        lost = replace(finished, result=None, failure=(FailureKind.ERROR, shortened(message)))
         content = pickle.dumps(lost)
     connection.send(Parcel(job.number, True, content))

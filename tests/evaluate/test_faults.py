@@ -19,7 +19,7 @@ from tests.support import series
     [
         (ValueError("bad\n  thing"), "error: ValueError: bad thing"),
         (ShapeError("relu cannot take it"), "error: relu cannot take it"),
-        (MemoryError(), "out-of-memory: "),
+        (MemoryError(), "out-of-memory: it asked for more memory than there is for it"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out-of-memory: CUDA out of memory"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),

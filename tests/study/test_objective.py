@@ -82,7 +82,11 @@ def raising(error: Exception) -> Any:
         (Reject(), TrialState.REJECTED, "by the objective"),
         (KeyError("x"), TrialState.FAILED, "error: KeyError: 'x'"),
         (MemoryError("huge"), TrialState.FAILED, "out-of-memory: huge"),
-        (MemoryError(), TrialState.FAILED, "out-of-memory"),
+        (
+            MemoryError(),
+            TrialState.FAILED,
+            "out-of-memory: it asked for more memory than there is for it",
+        ),
     ],
 )
 def test_what_it_raises_is_the_reason(error: Exception, state: TrialState, reason: str) -> None:

@@ -18,7 +18,7 @@ import ray
 import ray.exceptions
 
 from einsearch.errors import EinsearchError
-from einsearch.study.executor import shorten
+from einsearch.shown import shortened
 
 SECONDS_TO_ANSWER: Final = 1.0
 """That a listening head may take."""
@@ -47,7 +47,7 @@ def connect(address: str | None) -> bool:
         with _on_loopback() if place == "local" else nullcontext():
             ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, ValueError, ray.exceptions.RayError) as error:
-        why = shorten(str(error)).rstrip(".")
+        why = shortened(str(error)).rstrip(".")
         raise EinsearchError(
             f"cannot join a Ray cluster at {address or 'this machine'}: {why}. Start one with "
             '"ray start --head", or leave the address out for one of this machine alone'

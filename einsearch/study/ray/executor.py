@@ -19,6 +19,7 @@ import ray
 import ray.exceptions
 
 from einsearch.errors import EinsearchError
+from einsearch.shown import shortened
 from einsearch.study.executor import (
     Failure,
     Finished,
@@ -27,7 +28,6 @@ from einsearch.study.executor import (
     Report,
     Resized,
     WorkFactory,
-    shorten,
 )
 from einsearch.study.packing import pack
 from einsearch.study.ray.connection import answers, connect, leave
@@ -255,7 +255,7 @@ class RayExecutor:
             self._bury(worker, error)
         except Exception as error:  # whatever a class of the candidate's does when it is rebuilt
             message = f"its result cannot be read by the driver: {type(error).__name__}: {error}"
-            self._fail(worker, (FailureKind.ERROR, shorten(message)))
+            self._fail(worker, (FailureKind.ERROR, shortened(message)))
             self._dismiss(worker)
 
     def _take_in(self, worker: Worker, said: Said | None) -> None:
@@ -271,7 +271,7 @@ class RayExecutor:
 
     def _bury(self, worker: Worker, error: Exception) -> None:
         """Gives up a worker that died, or was cut off."""
-        message = shorten(f"the worker was lost: {error}")
+        message = shortened(f"the worker was lost: {error}")
         if worker.starting is not None:
             self._failed_starts += 1
             if self._failed_starts >= _MOST_STARTS:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from einsearch.errors import EinsearchError
-from einsearch.study.executor import shorten
+from einsearch.shown import shortened
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_name
 from einsearch.study.importing import module_file
@@ -132,8 +132,8 @@ def _explained(address: str) -> Iterator[None]:
         yield
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise EinsearchError(
-            f"the Ray cluster at {address} does not take jobs: {shorten(str(error))}. Expected the "
-            "address of its dashboard, http://127.0.0.1:8265 unless another was given; with a "
+            f"the Ray cluster at {address} does not take jobs: {shortened(str(error))}. Expected "
+            "the address of its dashboard, http://127.0.0.1:8265 unless another was given; with a "
             "token, RAY_AUTH_MODE=token must be set here as well"
         ) from None
 
