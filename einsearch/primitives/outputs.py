@@ -35,7 +35,7 @@ def outputs_of(primitive: Primitive) -> int | str | None:
         return primitive.outputs
     if expressions_of(type(primitive)):
         return 1
-    found = [(args, number) for args in _arguments(primitive) if (number := _made(primitive, args))]
+    found = [(args, number) for args in _arguments(primitive) for number in _made(primitive, args)]
     numbers = {number for _, number in found}
     if len(numbers) <= 1:
         return numbers.pop() if numbers else 1
@@ -56,17 +56,20 @@ def outputs_value(primitive: Primitive, written: Mapping[str, Any]) -> Any:
     return next(p.default for p in primitive.parameters if p.name == outputs)
 
 
-def _made(primitive: Primitive, args: Mapping[str, Any]) -> int | None:
-    """How many tensors leave with these arguments; None where no tensor is taken."""
+def _made(primitive: Primitive, args: Mapping[str, Any]) -> set[int]:
+    """How many tensors leave with these arguments, of as many as may enter; empty where none of
+    those that are tried are taken."""
     fewest, most = primitive.arity
-    for spec in _SPECS:
-        for number in range(max(1, fewest), min(most, fewest + 2) + 1):
+    found = set()
+    for number in range(max(1, fewest), min(most, fewest + 2) + 1):
+        for spec in _SPECS:
             bundle: Bundle = (spec,) * number
             try:
-                return len(primitive.infer(bundle, primitive.bind(**args)))
+                found.add(len(primitive.infer(bundle, primitive.bind(**args))))
             except Exception:  # It may be anybody's code, tried on anything.
                 continue
-    return None
+            break
+    return found
 
 
 def _arguments(primitive: Primitive) -> Iterator[dict[str, Any]]:
