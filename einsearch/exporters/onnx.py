@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel, compare, reason
 from einsearch.exporters.clean_process import answer_in_clean_process
+from einsearch.exporters.onnx_constants import merge_equal_constants
 from einsearch.exporters.registry import register
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _drop_notes(path: Path) -> None:
     for part in (*found.graph.node, *found.graph.value_info, *found.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
+    merge_equal_constants(found)
     onnx.save(found, path)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from einsearch.exporters.onnx import INPUT_NAME, silence
+from einsearch.exporters.onnx_constants import merge_equal_constants
 
 if TYPE_CHECKING:
     import onnx
@@ -32,6 +33,7 @@ def make_constants_plain(exact: Path, plain: Path) -> None:
         plain: the file to write. It has the same graph as `exact` where constants, computed, would
             be much larger, such as long convolutions that few numbers make.
     """
+    import onnx
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -39,6 +41,9 @@ def make_constants_plain(exact: Path, plain: Path) -> None:
     options.optimized_model_filepath = str(plain)
     options.log_severity_level = 3
     onnxruntime.InferenceSession(str(exact), options, providers=["CPUExecutionProvider"])
+    found = onnx.load(plain)
+    if merge_equal_constants(found):
+        onnx.save(found, plain)
     if plain.stat().st_size > GROWTH * exact.stat().st_size + 2**16:
         plain.write_bytes(exact.read_bytes())
 
