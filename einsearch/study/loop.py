@@ -212,7 +212,8 @@ class _Study:
         verdict = self.gate.judge(trial, program_of(proposal.derivation), self.seconds_left)
         trial = replace(trial, metrics={**trial.metrics, **verdict.metrics})
         self.turned_down = self.turned_down + 1 if verdict.reason else 0
-        self.late = self.late + 1 if verdict.is_late else 0
+        # Others that are too slow at any time say nothing about the rest of this one.
+        self.late = self.late + int(verdict.is_late) if verdict.reason else 0
         if verdict.reason:
             turned_down = replace(trial, state=TrialState.REJECTED, reason=verdict.reason)
             self.spent += 1
