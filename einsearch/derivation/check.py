@@ -148,12 +148,9 @@ def _unused(grammar: Grammar) -> Iterator[Problem]:
 def _unread(grammar: Grammar) -> Iterator[Problem]:
     """What `where` binds and nothing in its rule reads."""
     for rule in [*grammar.rules.values(), *(seed.rule for seed in grammar.seeds.values())]:
-        read = {n.slot for n in nodes_of(rule) if isinstance(n, (e.Local, e.LocalUse))}
-        for slot, binding in enumerate(rule.bindings, start=len(rule.parameters)):
-            if slot in read or rule.file != grammar.name:
-                continue
+        for binding in rule.unread if rule.file == grammar.name else ():
             message = f"nothing in {rule.name} reads {binding.name}, which `where` binds"
-            hint = "it is drawn, and no text of a network has it" if binding.draws else ""
+            hint = "it is never drawn" if binding.draws else ""
             yield _problem(grammar, Severity.WARNING, message, rule.file, binding.at, hint)
 
 

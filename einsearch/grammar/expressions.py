@@ -333,10 +333,12 @@ class Rule:
         key: unique in the grammar; the name, with its file in front where two files differ.
         name: as written.
         parameters: names, which take the first slots of the environment.
-        bindings: of `where`; they take the slots after the parameters.
+        bindings: of `where`, as far as anything reads them; they take the slots after the
+            parameters.
         body: a `Choice` where there is something to choose.
         documentation: the `##` lines above it.
         file: where it was written.
+        unread: what `where` binds and nothing reads, so that it is never derived.
     """
 
     key: str
@@ -347,6 +349,7 @@ class Rule:
     documentation: str
     file: str
     at: At
+    unread: tuple[Binding, ...] = ()
 
 
 NODE_TYPES = frozenset(

@@ -8,11 +8,15 @@ symbol, which the primitive checks.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from einsearch.grammar import expressions as e
 from einsearch.grammar import syntax as s
 from einsearch.grammar.calling import link_argument, link_call, link_name
+from einsearch.grammar.model import nodes_under
 from einsearch.grammar.modules import MOST_RULES, Meaning, Module
 from einsearch.grammar.scope import Linking, Scope
 from einsearch.grammar.structure import link_block, link_choice, link_parallel, link_series
@@ -58,15 +62,26 @@ class Linker:
         return self._rule(statement.header.name, Meaning(module, statement))
 
     def _rule(self, key: str, meaning: Meaning) -> e.Rule:
+        """A rule, linked again without what `where` binds and nothing reads, if there is such."""
+        whole = self._linked(key, meaning, frozenset())
+        unread = _unread(whole) if whole.bindings else frozenset()
+        if not unread:
+            return whole
+        left_out = tuple(whole.bindings[place] for place in sorted(unread))
+        return replace(self._linked(key, meaning, unread), unread=left_out)
+
+    def _linked(self, key: str, meaning: Meaning, left_out: frozenset[int]) -> e.Rule:
         module, statement = meaning.module, meaning.statement
         parameters = tuple(name for name, _ in statement.header.formals)
         bindings: list[e.Binding] = []
         parts = [(module, statement), *meaning.extensions]
         options: list[tuple[Scope, s.Option]] = []
         labels: Counter[str] = Counter()
+        places = count()
         body: e.Expression | None = None
         for part_module, part in parts:
-            scope = self._scope(part_module, part, parameters, bindings, labels)
+            kept = [item for item in part.bindings if next(places) not in left_out]
+            scope = self._scope(part_module, part, parameters, kept, bindings, labels)
             if isinstance(part.body, s.ChoiceLiteral):
                 options += [(scope, option) for option in part.body.options]
             elif meaning.extensions:
@@ -92,9 +107,11 @@ class Linker:
         module: Module,
         statement: s.RuleStatement,
         parameters: tuple[str, ...],
+        written: Sequence[tuple[str, s.Node]],
         bindings: list[e.Binding],
         labels: Counter[str],
     ) -> Scope:
+        """The names of one part of a rule; `bindings` gets those of `where` that are `written`."""
         formals = [name for name, _ in statement.header.formals]
         if len(formals) != len(parameters):
             raise module.fail(
@@ -105,7 +122,7 @@ class Linker:
         own = statement.header.name if statement.keyword == "replace" else None
         slots = {name: slot for slot, name in enumerate(formals)}
         scope = Scope(module, slots, self.key, own_replacement=own, labels=labels)
-        for name, node in statement.bindings:
+        for name, node in written:
             if name in scope.locals:
                 raise module.fail(f"{name} is bound twice in {statement.header.name}", node.at)
             body, draws = self._drive(link_argument(node, scope))
@@ -134,6 +151,20 @@ class Linker:
             else:
                 stack.append(_link(part, part_scope))
                 linked = None
+
+
+def _unread(rule: e.Rule) -> frozenset[int]:
+    """Places of the bindings that neither the body reads, nor a binding that is read."""
+    first = len(rule.parameters)
+    read: set[int] = set()
+    pending: list[Any] = [rule.body]
+    while pending:
+        for node in nodes_under(pending.pop()):
+            if isinstance(node, (e.Local, e.LocalUse)) and node.slot not in read:
+                read.add(node.slot)
+                if node.slot >= first:
+                    pending.append(rule.bindings[node.slot - first].body)
+    return frozenset(n for n in range(len(rule.bindings)) if first + n not in read)
 
 
 def _added(meaning: Meaning) -> list[int]:

@@ -107,7 +107,12 @@ class Grammar:
 
 def nodes_of(rule: Rule) -> Iterator[Any]:
     """Every node of a rule's body and bindings."""
-    pending: list[Any] = [rule.body, *(binding.body for binding in rule.bindings)]
+    return nodes_under(rule.body, *(binding.body for binding in rule.bindings))
+
+
+def nodes_under(*expressions: Any) -> Iterator[Any]:
+    """Every node of expressions and values."""
+    pending: list[Any] = [*expressions]
     while pending:
         item = pending.pop()
         if isinstance(item, tuple):

@@ -121,9 +121,11 @@ def test_a_binding_that_nothing_reads() -> None:
     first, second = check(grammar(text))
     assert first.message == "nothing in x reads lr, which `where` binds"
     assert (first.line, first.column) == (2, 26)
-    assert first.hint == "it is drawn, and no text of a network has it"
+    assert first.hint == "it is never drawn"
     assert second.message == "nothing in x reads c, which `where` binds"
     assert check(grammar("start x\nx = linear(d) where c = {8, 16}, d = 2 * c")) == []
+    through = check(grammar("start x\nx = relu where c = {8, 16}, d = 2 * c"))
+    assert [p.message.split()[4] for p in through] == ["c,", "d,"]
 
 
 @pytest.mark.parametrize(

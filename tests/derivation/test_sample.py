@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from einsearch.derivation.bounds import Bounds
 from einsearch.derivation.limits import Limits
+from einsearch.derivation.parse import parse
 from einsearch.derivation.sample import sample
 from einsearch.errors import InfeasibleSpace
 from einsearch.primitives.base import infer
@@ -55,6 +56,17 @@ def test_limits_on_costs_hold(limit: str, most: int) -> None:
             "activation_memory": cost.memory,
         }
         assert used[limit] <= most
+
+
+def test_what_where_binds_and_nothing_reads_is_not_drawn() -> None:
+    unread = "lr = log 1e-4..1e-1, c = {8, 16}, d = 2 * c, e = y"
+    space = grammar(f"start x\nx = linear(f) where {unread}, f = {{4, 8}}\ny = relu | gelu")
+    for seed in range(8):
+        found = draw(space, seed)
+        assert [domain for _, domain, _ in found.decisions] == ["{4, 8}"]
+        again = parse(space, found.text, IMAGE)
+        assert again.decisions == found.decisions
+        assert again.log_probability == pytest.approx(math.log(0.5))
 
 
 def test_a_seed_fixes_the_sample() -> None:
