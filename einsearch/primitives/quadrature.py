@@ -22,6 +22,9 @@ _HALF: Final = 120
 _LARGEST: Final = 1e30
 """Moments are kept below this, so that products of a few of them stay finite."""
 
+_FARTHEST: Final = 1e100
+"""Values of functions are kept below this, so that their squares stay finite."""
+
 _PLACES: Final = 8
 _TURNS: Final = (-1.3, -0.75, 0.0, 1e-5, -1e-5)
 """Where functions that are not monotonic turn, or reach furthest."""
@@ -64,7 +67,11 @@ def homogeneous(function: _Function) -> _Function:
 
 @lru_cache(maxsize=16_384)
 def expectation(function: Callable[[float], float], incoming: Signal) -> Signal:
-    """Moments of `function(x)` for a normal x with the incoming moments; memoised."""
+    """Moments of `function(x)` for a normal x with the incoming moments; memoised.
+
+    What is infinite or unknown counts as the largest that is reckoned with.
+    """
+    incoming = incoming.finite
     spread = math.sqrt(min(max(incoming.variance, 0.0), _LARGEST))
     # Behind layers that begin with mean 0 all spreads are one case, then.
     scale = spread if incoming.mean == 0 < spread and function in _HOMOGENEOUS else 1.0
@@ -90,6 +97,9 @@ def _moments(
         values = np.array([function(x) for x in places.tolist()], dtype=float)
     else:
         values = many(places)
+    if np.isnan(values).any():
+        return 0.0, _LARGEST, (_LARGEST,)
+    values = np.clip(values, -_FARTHEST, _FARTHEST)
     # Sums in numpy's own order, not a BLAS's: the same on every machine.
     expected = float(values[_HALF]) + float(((values - values[_HALF]) * _WEIGHTS).sum())
     apart = values - expected

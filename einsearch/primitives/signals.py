@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -70,10 +71,29 @@ class Signal(NamedTuple):
         reach = max(self.high - self.mean, self.mean - self.low)
         return max(reach / spread, 1.0) if spread > 0 else 1.0
 
+    @property
+    def finite(self) -> Signal:
+        """The same; what is beyond the largest that is reckoned with, or unknown, is that."""
+        numbers = (self.mean, self.variance, self.by_inputs or 0.0, *(self.bounds or ()))
+        if all(abs(number) <= GREATEST for number in numbers):
+            return self
+        mean = 0.0 if math.isnan(self.mean) else min(max(self.mean, -GREATEST), GREATEST)
+        by_inputs = None if self.by_inputs is None else _tamed(self.by_inputs, 1)
+        bounds = self.bounds and (_tamed(self.bounds[0], -1), _tamed(self.bounds[1], 1))
+        return Signal(mean, _tamed(self.variance, 1), bounds, by_inputs)
+
     def between(self, *values: float) -> Signal:
-        """The same moments, between the smallest and the largest of some values."""
-        low, high = [min(max(end, -GREATEST), GREATEST) for end in (min(values), max(values))]
+        """The same moments, between the smallest and the largest of some values; a value that is no
+        number may be any."""
+        is_known = not any(map(math.isnan, values))
+        ends = (min(values), max(values)) if is_known else (-GREATEST, GREATEST)
+        low, high = [min(max(end, -GREATEST), GREATEST) for end in ends]
         return Signal(self.mean, self.variance, (low, high), self.by_inputs)
+
+
+def _tamed(number: float, sign: int) -> float:
+    """A number no further from 0 than the largest; that one with the sign where it is unknown."""
+    return sign * GREATEST if math.isnan(number) else min(max(number, -GREATEST), GREATEST)
 
 
 def shared(made: Signal, incoming: Sequence[Signal]) -> Signal:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from einsearch.primitives.base import Signal, get_primitive
+from einsearch.primitives.base import Signal, all_primitives, get_primitive
+from einsearch.primitives.elementwise import Elementwise
+from einsearch.primitives.kan import functions
 from einsearch.primitives.quadrature import expectation
 
 SIGNALS = st.builds(
@@ -69,3 +71,29 @@ def test_no_spread_stays_none() -> None:
 def test_what_grows_beyond_bounds_is_cut() -> None:
     made = expectation(lambda x: 1e20 * x, Signal(0.0, 1e10))
     assert made.variance == 1e30
+
+
+ODD = [math.inf, -math.inf, math.nan, 1e200, -1e200, 1e31]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("mean", [0.0, *ODD])
+@pytest.mark.parametrize("variance", [0.0, 1.0, math.inf, math.nan, 1e300])
+@pytest.mark.parametrize("bounds", [None, (-math.inf, math.inf), (math.nan, math.nan)])
+def test_what_is_infinite_or_unknown_gives_numbers_and_no_warning(
+    mean: float, variance: float, bounds: tuple[float, float] | None
+) -> None:
+    incoming = Signal(mean, variance, bounds)
+    known = [p.function for p in all_primitives().values() if isinstance(p, Elementwise)]
+    assert len(known) >= 12
+    for function in (*known, *functions("fourier", 4), *functions("wavelet", 4)):
+        made = expectation(function, incoming)
+        assert all(map(math.isfinite, (made.mean, made.variance, made.low, made.high)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e200])
+def test_a_function_that_has_no_number_somewhere_explodes(value: float) -> None:
+    made = expectation(lambda x: value if x > 1 else x, Signal(0.0, 1.0))
+    assert made.variance == 1e30
+    assert math.isfinite(made.mean)
