@@ -28,6 +28,7 @@ from einsearch.cli import (
 )
 from einsearch.cli.faults import DEBUG, INTERRUPTED, explain, explain_usage, is_usage_error
 from einsearch.cli.terminal import flush_streams, prepare_streams, say
+from einsearch.cli.warned import quiet_libraries
 from einsearch.version import __version__
 
 app = typer.Typer(
@@ -95,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shows_traceback = "--traceback" in words or bool(os.environ.get(DEBUG))
     words = [word for word in words if word != "--traceback"]
     try:
-        status = _run(words)
+        with quiet_libraries():
+            status = _run(words)
         flush_streams()
     except Exception as error:
         if shows_traceback and not isinstance(error, BrokenPipeError):

@@ -21,7 +21,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [*WRONG, "a file", "empty"])
+@pytest.mark.parametrize("name", [*WRONG, "a file", "empty", "x" * 300 + ":2", "missing:2"])
 @pytest.mark.parametrize("command", READING)
 def test_a_wrong_run_folder(cli: Command, place: Path, command: str, name: str) -> None:
     status, out, err = cli(command, place / name)

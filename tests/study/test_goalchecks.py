@@ -19,6 +19,7 @@ from einsearch.study.spacefile import load_space_text
 from einsearch.trial import Trial
 
 SPACE = "grammar: digits\ntask: {task}\nsearcher: random\nexecutor: inline\n{line}\n"
+FEW = "budget: {trials: 1}\ntraining: {epochs: 1}"
 
 
 def refused(line: str, task: str = "bars") -> str:
@@ -89,7 +90,7 @@ def test_bad_test_data_are_told_before_the_first_trial(tmp_path: Path) -> None:
         def on_proposal(self, trial: Trial) -> None:
             heard.append(trial)
 
-    text = SPACE.format(task="{name: arrays, path: d.npz, layout: image}", line="")
+    text = SPACE.format(task="{name: arrays, path: d.npz, layout: image}", line=FEW)
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(EinsearchError, match=r'test_y .* example 1: "2" is no class of training'):
         search_file(tmp_path / "s.yaml", directory=tmp_path / "run", callbacks=Listener())

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from einsearch.errors import EinsearchError
+from einsearch.errors import EinsearchError, SettingError
 from einsearch.shown import shortened
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_name
@@ -65,8 +66,10 @@ def submit(
         environment: further entries of Ray's runtime environment, such as {"pip": ["timm"]}.
 
     Raises:
+        SettingError: no dashboard can have that address.
         EinsearchError: the file cannot be used, or nobody takes the job there.
     """
+    address = _dashboard(address)
     with _staged(file) as folder, _explained(address):
         client = JobSubmissionClient(address)
         number = _when_ready(
@@ -77,6 +80,23 @@ def submit(
             )
         )
     return Submitted(address, number, run)
+
+
+def _dashboard(address: str) -> str:
+    """A dashboard's address, with the protocol where it was left out. Ray takes others for names of
+    modules, or waits for minutes."""
+    named = address if "://" in address else f"http://{address}"
+    try:
+        parts = urlsplit(named)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or any(letter.isspace() for letter in address):
+        raise SettingError(
+            f"--submit: {shortened(address)!r} is no address of a dashboard; expected one as "
+            "http://127.0.0.1:8265"
+        )
+    return named
 
 
 def _when_ready(start: Callable[[], str]) -> str:
