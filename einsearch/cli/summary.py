@@ -203,6 +203,8 @@ def time_facts(run: Run) -> dict[str, str]:
         return {}
     phases = {"start": spent.start, "search": spent.search, "full training": spent.final}
     told = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
+    if spent.calibration:
+        told.insert(1, f"of it calibration {duration(spent.calibration)}")
     facts = {"time": f"{duration(spent.total)}: {', '.join(told)}"}
     if spent.share is not None:
         facts["useful time"] = (

@@ -70,6 +70,13 @@ def share_out(workers: int, free: int | None) -> Shares:
     return Shares(free, int(usable / fitting), fitting)
 
 
+def share_alone() -> int | None:
+    """Bytes that this process may hold while it has no workers, what it holds now included; None
+    for any number."""
+    share = share_out(1, free_memory()).worker
+    return None if share is None else held() + share
+
+
 def free_memory(root: Path = Path("/")) -> int | None:
     """Bytes that this process can still take without harm to others; None where nothing says.
 

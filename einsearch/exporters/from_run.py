@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from einsearch.errors import RunError
+from einsearch.errors import ExportError, RunError
+from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.exporters.base import TrainedModel
 from einsearch.exporters.registry import get_exporter
 from einsearch.study.run import Run, open_run
@@ -49,4 +50,10 @@ def export_from_run(
 ) -> list[Path]:
     """Writes the trained network of a trial of a run; the files, in order of their names."""
     exporter = get_exporter(format)
-    return exporter.export(trained_model(load_trained(run, trial)), to, replace=replace)
+    try:
+        with held_to(share_alone()):
+            return exporter.export(trained_model(load_trained(run, trial)), to, replace=replace)
+    except MemoryError:
+        raise ExportError(
+            f"the format {format} needs more memory for this network than this machine has free"
+        ) from None

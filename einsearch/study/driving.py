@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from einsearch.errors import EinsearchError
-from einsearch.evaluate.machine import free_memory, held, held_to, share_out
+from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.searchers.registry import make_searcher
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.dashboard import ShownParameters
@@ -88,6 +88,8 @@ def go_on(
             store = _checkpoints(plan, folder)
             if not plan.is_inline:
                 callbacks.on_stage(f"starting {STARTED.get(plan.executor_name, 'workers')}")
+            if plan.outline is not None:
+                add_spent(driving.record, calibration=plan.outline.seconds)
             executor = plan.executor(folder)
             try:
                 end = _study(plan, driving.record, folder, executor, store, callbacks, began)
@@ -164,8 +166,7 @@ def _finish(
     if times is not None:
         before = read_spent(run.record).total - (now - began)
         until = max(began + times.total - times.closing - max(0.0, before), now + 0.5 * times.final)
-    share = share_out(1, free_memory())
-    with held_to(None if share.worker is None else held() + share.worker):
+    with held_to(share_alone()):
         finish_run(run, file, task, folder, callbacks, until)
     add_spent(run.record, final=time.monotonic() - now)
 

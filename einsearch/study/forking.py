@@ -17,7 +17,12 @@ from typing import Any, Final
 PRELOADED: Final = ("einsearch.study.worker", "einsearch.study.objective")
 """What every worker needs."""
 
-TRAINING: Final = ("einsearch.evaluate.candidate", "einsearch.study.training")
+TRAINING: Final = (
+    "einsearch.study.training",
+    "einsearch.evaluate.candidate",
+    "einsearch.study.warm",
+    "sklearn.metrics",
+)
 """What workers that train candidates need as well: PyTorch above all."""
 
 _ALONE: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.errors import EinsearchError, RunError
+from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.specs import TensorSpec
 from einsearch.study.folder import SPACE, TRAINED, WEIGHTS, RunFolder
 from einsearch.study.fulltraining import FullTraining, Row
@@ -132,7 +133,8 @@ def train_again(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return evaluate_candidate(job, task)
+        with held_to(share_alone()):
+            return evaluate_candidate(job, task)
     finally:
         torch.set_num_threads(threads)
 
@@ -175,7 +177,8 @@ def train_in_full(
         ]
         folder.write(TRAINED, (json.dumps({"networks": [*others, row]}, indent=2) + "\n").encode())
 
-    return training.train(trial, write)
+    with held_to(share_alone()):
+        return training.train(trial, write)
 
 
 def keep_again(run: Run, trial: Trial, outcome: Outcome) -> str | None:

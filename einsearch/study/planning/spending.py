@@ -12,6 +12,9 @@ from einsearch.trial import Trial, TrialState
 ATTRIBUTE: Final = "time"
 """Under which a record keeps it."""
 
+_FIELDS: Final = ("start", "calibration", "search", "final", "workers")
+"""What is recorded; the useful part follows from the trials."""
+
 _USEFUL: Final = ("train", "validate")
 """Phases of a candidate that bring it nearer to a score."""
 
@@ -22,6 +25,7 @@ class Spent:
 
     Attributes:
         start: reading data, calibration, starting workers.
+        calibration: of that, measuring the device.
         search: from the first proposal to the end of the search.
         final: full training and test.
         workers: of all worker processes together, during the search.
@@ -29,6 +33,7 @@ class Spent:
     """
 
     start: float = 0.0
+    calibration: float = 0.0
     search: float = 0.0
     final: float = 0.0
     workers: float = 0.0
@@ -86,15 +91,14 @@ def read_spent(record: Record) -> Spent:
     """What a record says of the time of its run."""
     said = record.read_attribute(ATTRIBUTE)
     said = said if isinstance(said, Mapping) else {}
-    numbers = {name: _seconds(said.get(name)) for name in ("start", "search", "final", "workers")}
+    numbers = {name: _seconds(said.get(name)) for name in _FIELDS}
     return Spent(**numbers, useful=useful_seconds(record.trials))
 
 
 def add_spent(record: Record, **seconds: float) -> None:
     """Adds seconds to phases of a run, by name."""
     before = read_spent(record)
-    fields = ("start", "search", "final", "workers")
-    total = {name: getattr(before, name) + seconds.get(name, 0.0) for name in fields}
+    total = {name: getattr(before, name) + seconds.get(name, 0.0) for name in _FIELDS}
     record.write_attribute(ATTRIBUTE, total)
 
 
