@@ -15,8 +15,8 @@ from einsearch.study.local import LocalExecutor
 
 def build_telling() -> Work:
     """Its work tells who started the keeper above it, and what was imported before any job."""
-    found = {name for name in ("torch", "einsearch.study.warm", "sklearn.metrics")}
-    imported = sorted(found & set(sys.modules))
+    wanted = {"torch", "einsearch.study.warm", "sklearn.metrics"}
+    imported = sorted(wanted & set(sys.modules))
 
     def work(job: Job, report: ReportBack) -> Any:
         with open(f"/proc/{os.getppid()}/stat", encoding="ascii") as file:
