@@ -7,6 +7,7 @@ expression) gives None, and nothing is said about what follows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -26,7 +27,8 @@ _MOST_NUMBERS: Final = 24
 _LARGEST_FOLLOWED: Final = 64
 """So are larger numbers: they are sizes, not numbers of tensors."""
 _MOST_TENSORS: Final = 4096
-_MOST_ROUNDS: Final = 16
+_MOST_RUNS: Final = 64
+"""Of one case; its outcome grows from run to run."""
 _MOST_CASES: Final = 256
 """Values that a rule is called with; further ones are treated as unknown."""
 
@@ -62,13 +64,8 @@ def find_mismatches(grammar: Grammar) -> list[Mismatch]:
         return []
     run = _Run(grammar)
     start = _Case(grammar.start, (), ONE)
-    for _ in range(_MOST_ROUNDS):
-        before = dict(run.leaving)
-        run.taken.clear()
-        run.refused.clear()
-        run.visit(start)
-        if run.leaving == before:
-            break
+    run.settle(start)
+    run.visit(start)
     found = {m for key, m in run.refused.items() if key not in run.taken}
     return sorted(found, key=lambda m: (m.file, m.at))
 
@@ -83,25 +80,55 @@ class _Run:
         self.taken: set[Any] = set()
         self.refused: dict[Any, Mismatch] = {}
         self._file = ""
+        self._environments: dict[str, set[Any]] = {}
+
+    def settle(self, start: _Case) -> None:
+        """Runs cases until nothing changes: one is run again when one that it calls has changed.
+
+        New cases come first, changed ones in turn. Of one that keeps changing nothing is known.
+        """
+        fresh, again = [start], dict[_Case, None]()
+        callers: dict[_Case, dict[_Case, None]] = {}
+        runs: Counter[_Case] = Counter()
+        seen = {start}
+        while fresh or again:
+            case = fresh.pop() if fresh else next(iter(again))
+            again.pop(case, None)
+            runs[case] += 1
+            leaving = self._run(case) if runs[case] <= _MOST_RUNS else None
+            for called in self._found:
+                callers.setdefault(called, {})[case] = None
+                if called not in seen:
+                    seen.add(called)
+                    fresh.append(called)
+            if leaving != self.leaving.get(case, frozenset()):
+                again.update(callers.get(case, {}))
+            self.leaving[case] = leaving
 
     def visit(self, start: _Case) -> None:
-        """Runs every case that can be reached."""
+        """Runs every case that can be reached once, to see what is taken and what refused."""
         pending, seen = [start], {start}
-        self._environments: dict[str, set[Any]] = {}
+        self.taken.clear()
+        self.refused.clear()
+        self._environments.clear()
         while pending:
-            case = pending.pop()
-            rule = self._rules[case.rule]
-            environment = case.environment
-            for binding in rule.bindings:
-                environment = (*environment, _known(binding.body, environment))
-            self._file = rule.file
-            self._found: list[_Case] = []
-            self._memo: dict[Any, Numbers] = {}
-            self.leaving[case] = drive(self._out(rule.body, environment, case.arriving))
+            self._run(pending.pop())
             for called in self._found:
                 if called not in seen:
                     seen.add(called)
                     pending.append(called)
+
+    def _run(self, case: _Case) -> Numbers:
+        """How many tensors can leave a case; `_found` has what it calls."""
+        rule = self._rules[case.rule]
+        environment = case.environment
+        for binding in rule.bindings:
+            environment = (*environment, _known(binding.body, environment))
+        self._file = rule.file
+        self._found: list[_Case] = []
+        self._memo: dict[Any, Numbers] = {}
+        found: Numbers = drive(self._out(rule.body, environment, case.arriving))
+        return found
 
     def _out(self, node: e.Expression, environment: tuple[Any, ...], arriving: Numbers) -> Walk:
         # Within one rule body the environment is the same everywhere.
@@ -211,6 +238,8 @@ class _Run:
         for argument in node.arguments:
             if not isinstance(argument, e.VALUE_TYPES):
                 yield self._out(argument, environment, None)
+        if arriving is not None and not arriving:
+            return arriving
         followed = self._relevant[node.rule]
         options = []
         for slot, argument in enumerate(node.arguments):

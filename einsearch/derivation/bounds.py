@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import add
 from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -339,8 +340,16 @@ def _abstract_shared(shared: Shared, levels: int) -> Closure | None:
 
 
 def _add(left: Vector, right: Vector) -> Vector:
-    return tuple(min(_INFINITE, a + b) for a, b in zip(left, right, strict=True))
+    # The last number, with most levels left, is the least: nothing ends where that is infinite.
+    if left[-1] >= _INFINITE or right[-1] >= _INFINITE:
+        return left if left[-1] >= _INFINITE else right
+    return _bounded(tuple(map(add, left, right)))
 
 
 def _times(vector: Vector, count: int) -> Vector:
-    return tuple(min(_INFINITE, count * a) for a in vector)
+    return vector if count == 1 else _bounded(tuple(count * a for a in vector))
+
+
+def _bounded(vector: Vector) -> Vector:
+    """Few vectors are too large anywhere, and `max` is faster than looking at each number."""
+    return vector if max(vector) <= _INFINITE else tuple(min(_INFINITE, a) for a in vector)

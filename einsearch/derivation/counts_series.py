@@ -8,6 +8,7 @@ an order in which each needs only what is known (Flajolet, Zimmermann and Van Cu
 from __future__ import annotations
 
 from math import inf
+from operator import mul
 from typing import Any, Final, NamedTuple
 
 MOST_BITS: Final = 13_000
@@ -222,12 +223,18 @@ class Circuit:
             whole, rest = divmod(degree, part.number)
             return _at(known, part.inner[0], whole) if rest == 0 else 0
         left, right = part.inner
-        low, high = least[left], degree - least[right]
+        for node, other in ((left, right), (right, left)):
+            if self._parts[node].kind == "node":
+                return _at(known, other, degree - 1) if degree else 0
+        one, two = known.get(left, ()), known.get(right, ())
+        # Of those of a loop, some are not known yet.
+        low = max(least[left], degree - len(two) + 1)
+        high = min(degree - least[right], len(one) - 1)
         if low > high:
             return 0
+        first, last = int(low), int(high)
         return sum(
-            _at(known, left, i) * _at(known, right, degree - i)
-            for i in range(int(low), int(high) + 1)
+            map(mul, one[first : last + 1], reversed(two[degree - last : degree - first + 1]))
         )
 
     def _dependencies(self, root: int, least: list[float], *, own_degree: bool) -> Any:

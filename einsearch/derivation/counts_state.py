@@ -6,7 +6,7 @@ has a name. What cannot be told apart any more counts as one state.
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 READ: Final = -1
@@ -15,6 +15,8 @@ ENTERED: Final = -2
 
 MOST_TENSORS: Final = 256
 """At hand at once; more are not followed."""
+
+_REMEMBERED: Final = 65_536
 
 Status = int | None
 
@@ -32,6 +34,7 @@ class State(NamedTuple):
     incoming: tuple[Status, ...]
     names: tuple[tuple[str, Status], ...]
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019  states are small, and most come up often
     def reading(self) -> State:
         """The tensors at hand are read."""
         unread = {ref for ref in self.refs if ref is not None and ref >= 0}
@@ -55,7 +58,8 @@ class State(NamedTuple):
             refs=tuple(READ if r is not None and r >= 0 and r not in known else r for r in refs)
         )
 
-    def exchanging(self, explicit: AbstractSet[str]) -> State:
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019
+    def exchanging(self, explicit: frozenset[str]) -> State:
         """The same with those first, among names that nothing spells out, that are unread.
 
         Such names can be exchanged: of those it only counts how many were read.
@@ -67,7 +71,8 @@ class State(NamedTuple):
             known[place] = (known[place][0], ref)
         return self._replace(names=tuple(known))._numbered()
 
-    def naming(self, names: tuple[str, ...], explicit: AbstractSet[str]) -> State:
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019
+    def naming(self, names: tuple[str, ...], explicit: frozenset[str]) -> State:
         """Names the tensors at hand; the next statement starts from those that entered."""
         known = [*self.incoming, *(ref for _, ref in self.names)]
         fresh = 1 + max((ref for ref in known if ref is not None and ref >= 0), default=-1)

@@ -32,7 +32,7 @@ from einsearch.grammar.model import Grammar, nodes_of
 
 _MOST_ENDS: Final = 5_000
 """Ends of one expression; more are not told apart."""
-_MOST_WORK: Final = 400_000
+_MOST_WORK: Final = 300_000
 """Walks; those that know many tensors weigh more."""
 _MOST_ROUNDS: Final = 64
 
@@ -51,8 +51,9 @@ class Walker:
         self._rules = grammar.rules
         self._relevant = relevant_slots(grammar.rules)
         nodes = [node for rule in grammar.rules.values() for node in nodes_of(rule)]
-        self.explicit = {"in"} | {n.name for n in nodes if isinstance(n, e.TensorUse)}
-        self.explicit |= {n for node in nodes if isinstance(node, e.AnyTensor) for n in node.names}
+        spelt = {n.name for n in nodes if isinstance(n, e.TensorUse)}
+        spelt |= {n for node in nodes if isinstance(node, e.AnyTensor) for n in node.names}
+        self.explicit = frozenset({"in"} | spelt)
         self.has_reals = any(isinstance(node, e.RealRange) for node in nodes)
         self.is_bound = False
         self.circuit = Circuit()
@@ -116,7 +117,7 @@ class Walker:
         """Counts a walk that is wanted. Raises Uncountable once there are too many."""
         if len(state.refs) > MOST_TENSORS:
             raise Uncountable(f"there may be more than {MOST_TENSORS} tensors at once")
-        self._work += max(1, len(state.refs) + len(state.names) - 8)
+        self._work += max(1, len(state.refs) + len(state.names) - 16)
         if self._work > _MOST_WORK:
             raise Uncountable("its rules are called in too many different cases")
 

@@ -89,6 +89,11 @@ def _solve(
     rows: Sequence[_Row], own: Sequence[float], group: Sequence[int], sizes: list[float]
 ) -> None:
     """Expected nodes of a group, those of the groups that it leads to being known."""
+    if len(group) == 1:
+        (n,) = group
+        called = own[n] + sum(amount * sizes[c] for c, amount in rows[n].items() if c != n)
+        sizes[n] = called / (1 - rows[n].get(n, 0.0))
+        return
     place = {number: i for i, number in enumerate(group)}
     given = np.array(
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from einsearch.errors import GrammarError
 from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Block, Rule
@@ -117,6 +117,15 @@ def nodes_under(*expressions: Any) -> Iterator[Any]:
         item = pending.pop()
         if isinstance(item, tuple):
             pending.extend(item)
-        elif type(item) in NODE_TYPES:
+        elif (parts := _PARTS.get(type(item))) is not None:
             yield item
-            pending.extend(getattr(item, name) for name in item.__slots__)
+            pending.extend([getattr(item, name) for name in parts])
+
+
+_PARTS: Final = {
+    kind: tuple(
+        name for name in vars(kind)["__slots__"] if name not in ("at", "label", "name", "names")
+    )
+    for kind in NODE_TYPES
+}
+"""Where nodes may have nodes inside, by kind."""

@@ -147,3 +147,18 @@ def test_a_seed_that_leaves_a_choice_open(seed: str, message: str) -> None:
         assert found.severity is Severity.ERROR
         assert found.message == f"the seed s leaves a choice open: {message}"
         assert found.line == 6
+
+
+def test_a_join_that_cannot_be_fed_is_found_however_long_the_chain_of_rules_is() -> None:
+    rules = "\n".join(f"a{n} = a{n + 1}" for n in range(100))
+    bad = grammar(f"start x\nx = a0 >> matmul\n{rules}\na100 = clone(3)\n")
+    assert "matmul takes 2 tensors, but 3 arrive" in [p.message for p in check(bad)]
+    good = grammar(f"start x\nx = a0 >> matmul\n{rules}\na100 = clone(2)\n")
+    assert check(good) == []
+
+
+def test_nothing_is_said_of_a_join_that_one_of_many_rules_feeds() -> None:
+    calls = " | ".join(f"a{n}" for n in range(80))
+    rules = "\n".join(f"a{n} = " + ("clone(2)" if n == 79 else "clone(3)") for n in range(80))
+    assert check(grammar(f"start x\nx = ({calls}) >> matmul\n{rules}\n")) == []
+    assert check(grammar(f"start x\nx = ({calls}) >> matmul\n{rules}\n".replace("(2)", "(4)")))

@@ -21,6 +21,7 @@ from einsearch.derivation.limits import Limits
 from einsearch.derivation.sample import guided
 from einsearch.derivation.state import DeadEnd
 from einsearch.grammar.model import Grammar
+from einsearch.resources import resource_names
 from einsearch.specs import TensorSpec, tokens
 from tests.derivation.enumeration import Derivations, Space, TooMany, Tree, spaces
 from tests.derivation.spaces import grammar, packaged
@@ -319,3 +320,11 @@ def test_commands_show_them() -> None:
     found = json.loads(CliRunner().invoke(app, ["check", "einspace", "--json"]).output)["counts"]
     assert found["total"] is None
     assert found["is_bound"]
+
+
+@pytest.mark.parametrize("name", resource_names("grammars", ".ein"))
+def test_every_packaged_grammar_is_counted(name: str) -> None:
+    found = count(packaged(name))
+    assert found.unknown == ""
+    if name == "vision":
+        assert found.total == 104954513562511054153189006680
