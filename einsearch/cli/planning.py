@@ -123,13 +123,18 @@ def _time_facts(outline: Outline) -> dict[str, str]:
 def _row(one: Typical, epochs: int) -> tuple[str, ...]:
     forecast = one.forecast
     return (
-        f"{1e3 * forecast.step:.3g} ms",
-        duration(forecast.epoch),
-        duration(forecast.seconds(epochs)),
+        _shown(forecast.step),
+        _shown(forecast.epoch),
+        _shown(forecast.seconds(epochs)),
         readable(forecast.peak),
         one.name,
         one.objection or "fits",
     )
+
+
+def _shown(seconds: float) -> str:
+    """A time span; a short one in milliseconds."""
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else duration(seconds)
 
 
 def _as_json(
