@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ray.exceptions import AuthenticationError
 
-from einsearch.errors import EinsearchError
+from einsearch.errors import EinsearchError, SettingError
 from einsearch.grammar.load import load_grammar_text
 from einsearch.study.launch import search_grammar
 from einsearch.study.ray import jobs
@@ -139,3 +140,34 @@ def test_an_address_where_nobody_listens(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert f"error: the Ray cluster at {address} does not take jobs" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (AuthenticationError("no token"), "no token"),
+        (ConnectionError("refused."), "refused"),
+        (KeyError("ray_version"), "its answer is none of Ray's"),
+        (TypeError("list indices"), "its answer is none of Ray's"),
+    ],
+)
+def test_a_server_that_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def refuse(address: str) -> None:
+        raise error
+
+    monkeypatch.setattr(jobs, "JobSubmissionClient", refuse)
+    with pytest.raises(EinsearchError, match=f"does not take jobs: .*{told}") as caught:
+        jobs.submit("127.0.0.1:8265", space_file(tmp_path, "digits"), "run")
+    assert "http://127.0.0.1:8265 does" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "http://", "ftp://x", "ray://127.0.0.1:1", "http://[::1", "http://a:99999", "a b", "a:b"],
+)
+def test_what_is_no_address_is_refused_at_once(tmp_path: Path, address: str) -> None:
+    with pytest.raises(SettingError, match="is no address of a dashboard"):
+        jobs.submit(address, space_file(tmp_path, "digits"), "run")

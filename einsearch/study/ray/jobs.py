@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from einsearch.errors import EinsearchError, SettingError
@@ -33,6 +34,9 @@ from einsearch.study.spacefile import SpaceFile
 RUNS: Final = "einsearch-runs"
 """Folder for runs in the home directory of the cluster's head."""
 _DATA: Final = "data"
+_NO_RAY: Final = (LookupError, TypeError, AttributeError)
+"""What Ray's client raises where the answers have another shape than it expects."""
+
 _SECONDS_TO_BE_READY: Final = 60.0
 
 
@@ -150,9 +154,12 @@ def stop(job: Submitted) -> None:
 def _explained(address: str) -> Iterator[None]:
     try:
         yield
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except (AuthenticationError, OSError, RuntimeError, ValueError, *_NO_RAY) as error:
+        told = shortened(str(error)).rstrip(".")
+        if isinstance(error, _NO_RAY):
+            told = "its answer is none of Ray's"
         raise EinsearchError(
-            f"the Ray cluster at {address} does not take jobs: {shortened(str(error))}. Expected "
+            f"the Ray cluster at {address} does not take jobs: {told}. Expected "
             "the address of its dashboard, http://127.0.0.1:8265 unless another was given; with a "
             "token, RAY_AUTH_MODE=token must be set here as well"
         ) from None
