@@ -1,0 +1,1 @@
+"""Parts of `throughput.py`: cheaper trainings, and what a GPU can do."""
