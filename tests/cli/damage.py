@@ -79,7 +79,7 @@ DEAR: Final = (
 )
 """Commands that take longer."""
 
-WRITING: Final = frozenset({"resume"})
+WRITING: Final = frozenset({"resume", "train"})
 """Commands that may change the folder."""
 
 
