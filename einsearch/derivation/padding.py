@@ -147,7 +147,7 @@ def is_statement(data: Any) -> bool:
 def _outcome(m: Machine, node: e.PrimitiveCall) -> Bundle | None:
     """What leaves a call that a text may leave out; None where that is not certain yet."""
     called, context = node.primitive, m.context
-    if node.draws or called.is_source or called.name in _NEVER_LEFT_OUT:
+    if node.draws or called.is_source or called.is_implied:
         return None
     if expressions_of(type(called)):
         return None
@@ -164,9 +164,6 @@ def _outcome(m: Machine, node: e.PrimitiveCall) -> Bundle | None:
         return None
     outputs = infer_or_reason(called, args, m.specs)
     return None if isinstance(outputs, str) else outputs
-
-
-_NEVER_LEFT_OUT = ("clone", "identity")
 
 
 def _takes_several(node: Any) -> bool:

@@ -64,10 +64,10 @@ def build_network(program: Program, task: Task, seed: int) -> Network:
 def _confused(program: Program, task: Task) -> str | None:
     """Why a network takes different codes of the task for one, or None."""
     for call in program.calls:
-        is_first = call.primitive.name == "embed" and call.inputs[0].call == INPUT
-        if is_first and call.args.count < len(task.vocabulary):
+        codes = call.primitive.codes(call.args) if call.inputs[0].call == INPUT else None
+        if codes is not None and codes < len(task.vocabulary):
             return (
-                f"{call.text} tells {call.args.count} codes apart, and there are "
+                f"{call.text} tells {codes} codes apart, and there are "
                 f"{len(task.vocabulary)}: give it a larger count"
             )
     return None

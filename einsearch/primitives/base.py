@@ -113,6 +113,7 @@ class Primitive(abc.ABC):
             tensors differ, as dropout does. What its expression draws is the expression's.
         is_conditional: whether values decide what is computed, so that `flops` is an upper bound,
             and some weights get no gradient from some inputs.
+        is_implied: whether a text may leave it out, as `clone` before a bundle and `identity`.
         scales_expression: of one that takes an expression, whether its outcome is zero where that
             of the expression is.
     """
@@ -133,6 +134,7 @@ class Primitive(abc.ABC):
     stops_gradient: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
     is_conditional: ClassVar[bool] = False
+    is_implied: ClassVar[bool] = False
     scales_expression: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -169,6 +171,10 @@ class Primitive(abc.ABC):
             ShapeError: these tensors cannot be taken.
         """
         return specs
+
+    def codes(self, args: Arguments) -> int | None:
+        """How many codes this call tells apart, as `embed` does; None where it takes no codes."""
+        return None
 
     def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
         """Whether examples of a batch meet in training, as in batch norm; not in evaluation."""

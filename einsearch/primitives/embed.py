@@ -25,6 +25,9 @@ class Embed(Primitive):
     is_causal = True
     stops_gradient = True
 
+    def codes(self, args: Arguments) -> int:
+        return int(args.count)
+
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         spec, features = specs[0], int(args.features)
         if spec.features != 1:

@@ -43,6 +43,7 @@ class Identity(Routing):
     """Passes its tensor on."""
 
     name = "identity"
+    is_implied = True
     is_causal = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
@@ -59,6 +60,7 @@ class Clone(Routing):
     """Passes its tensor on n times."""
 
     name = "clone"
+    is_implied = True
     outputs = "n"
     is_causal = True
     parameters = (Parameter("n", Kind.INT, minimum=1, maximum=1024),)
