@@ -231,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--task", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
+    parser.add_argument("--task", nargs="+", choices=list(SETTINGS), default=["digits"])
     parser.add_argument("--quick", action="store_true", help="3 networks of the first task")
     parser.add_argument("--parents", type=int, default=Size.parents, help="3 networks of each")
     parser.add_argument("--kept", type=Path, help="file to go on from, and to keep results in")
