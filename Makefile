@@ -6,7 +6,7 @@ SPACE  ?= search_spaces/digits.yaml
 RUN    ?= runs/$(basename $(notdir $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
 JOBS   ?= 2
 
-LONG := $(patsubst %,benchmarks/%.py,search_quality soundness trainability nasbench201_classes)
+LONG := $(patsubst %,benchmarks/%.py,search_quality soundness trainability nasbench201_classes throughput cost_model)
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check

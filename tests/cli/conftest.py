@@ -22,6 +22,12 @@ final: {top: 1, epochs: 2, seeds: 2}
 """
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that run tests side by side are given a width, which commands would keep to."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 class Answer(NamedTuple):
     """What a command did."""
 

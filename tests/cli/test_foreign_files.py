@@ -28,6 +28,9 @@ OWN: Final = {
     "exporters/python_source.py": "a temporary folder of its own",
     "exporters/weights.py": "a temporary folder of its own",
     "cli/faults.py": "a temporary file of its own",
+    "exporters/onnx_int8.py": "a temporary folder of its own",
+    "exporters/quantising.py": "a temporary folder of its own",
+    "study/sharing.py": "a temporary file of its own, or memory without a name",
     "evaluate/machine.py": "a mark of the kernel on this process",
     "cli/terminal.py": "the device that takes everything",
 }

@@ -178,7 +178,7 @@ class TestEveryExecutor:
 
 @pytest.mark.parametrize("name", ALL)
 def test_closing_with_jobs_under_way(name: str) -> None:
-    executor = ALL[name](120.0)
+    executor = ALL[name]()
     for number in range(3):
         executor.submit(Job(number, "square"))
     executor.close()

@@ -36,7 +36,7 @@ def described(item: Any) -> Any:
     if isinstance(item, tuple):
         return tuple(map(described, item))
     if is_dataclass(item):
-        names = [f.name for f in fields(item) if f.name != "at"]
+        names = [f.name for f in fields(item) if f.name not in ("at", "guard_at")]
         return (type(item).__name__, *(described(getattr(item, name)) for name in names))
     return (type(item), item)
 
