@@ -88,11 +88,11 @@ def go_on(
             store = _checkpoints(plan, folder)
             if not plan.is_inline:
                 callbacks.on_stage(f"starting {STARTED.get(plan.executor_name, 'workers')}")
-            if plan.outline is not None:
-                add_spent(driving.record, calibration=plan.outline.seconds)
             executor = plan.executor(folder)
             try:
                 end = _study(plan, driving.record, folder, executor, store, callbacks, began)
+                if plan.outline is not None:
+                    add_spent(driving.record, calibration=plan.outline.seconds)
             finally:
                 executor.close()
         run = Run(driving.record, folder)
