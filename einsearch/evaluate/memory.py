@@ -15,11 +15,13 @@ from typing import Final
 import torch
 
 from einsearch.cost import DEFAULT, DeviceModel, Features, predict
+from einsearch.cost.prediction import COPIES
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.machine import free_memory as free_memory_of_machine
 from einsearch.evaluate.machine import held
 from einsearch.numbers import memory as readable
+from einsearch.primitives.work import FLOAT
 from einsearch.trial import FailureKind
 
 MARGIN: Final = 0.9
@@ -28,10 +30,6 @@ MARGIN: Final = 0.9
 EVALUATION: Final = 4
 """Batches of evaluation, at most, by the batch of training: without gradients a batch needs less
 memory."""
-
-_BYTES: Final = 4
-_COPIES: Final = {"adamw": 4, "sgd": 3}
-"""Of every parameter: itself, its gradient, and what the optimiser keeps."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def fit(
     if available is None:
         return wanted
     room = MARGIN * available
-    kept = _BYTES * (_COPIES[config.optimizer] - 1) * found.parameters
+    kept = FLOAT * (COPIES[config.optimizer] - 1) * found.parameters
 
     def trains(size: int) -> bool:
         asked = {"batch": config.batch, "micro": size, "optimizer": config.optimizer}
