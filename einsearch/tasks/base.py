@@ -89,10 +89,16 @@ class Split:
         y: (n,) int64 class numbers, (n, length) of them where every token has its own, (n, labels)
             float32 of 1 where an example has a label and else 0, or (n, dims) float32 standardised
             targets.
+        weights: (n,) float32, how much each example counts in training and in scores, with mean 1;
+            None where all count the same.
+        groups: (n,) int64, examples of one group are never on both sides of a cut; None where each
+            example stands for itself.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
+    weights: NDArray[np.float32] | None = None
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
