@@ -17,6 +17,8 @@ class TrainingConfig(BaseModel):
 
     Attributes:
         epochs: passes over the training split.
+        folds: parts of all examples, each of which is once what is validated on while the others
+            are trained on, one training after the other; 1 for the validation split alone.
         batch: examples in a step. Steps of an epoch differ by at most one example, so that none
             is left with a few.
         optimizer: adamw, or sgd with Nesterov momentum.
@@ -35,6 +37,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=8, ge=1)
+    folds: int = Field(default=1, ge=1)
     batch: int = Field(default=64, ge=1)
     optimizer: OptimizerName = "adamw"
     lr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -58,6 +61,11 @@ class TrainingConfig(BaseModel):
     def rate(self) -> float:
         """The highest learning rate."""
         return DEFAULT_RATES[self.optimizer] if self.lr is None else self.lr
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of a candidate in full, over all folds."""
+        return self.folds * self.epochs
 
     def with_epochs(self, epochs: int) -> TrainingConfig:
         """The same training over another number of epochs."""
