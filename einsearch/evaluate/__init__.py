@@ -3,6 +3,7 @@
 | file            | what                                                                        |
 | --------------- | --------------------------------------------------------------------------- |
 | `config.py`     | `TrainingConfig`: a search-space file's `training:`; no torch               |
+| `course.py`     | `Course`: the steps of an epoch, and the examples of a step                 |
 | `metrics.py`    | accuracy, cross-entropy, R2 and others, in NumPy                            |
 | `optimizing.py` | parameter groups, optimisers, the learning rate of a step                   |
 | `data.py`       | a task's arrays as tensors on a device; augmentation                        |

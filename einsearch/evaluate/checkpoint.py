@@ -17,7 +17,7 @@ from torch import nn
 
 from einsearch.errors import EinsearchError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the bytes; others are not read."""
 
 _SUM: Final = 4
@@ -32,13 +32,13 @@ class CheckpointError(EinsearchError):
 class TrainingState:
     """All that the rest of a training depends on, beside network, task, configuration and seed.
 
-    The learning rate is not in it: it follows from the number of the step.
+    Learning rate and order of examples are not in it: they follow from the number of the step.
 
     Attributes:
         history: metrics after each epoch so far.
         network: parameters and buffers by name.
         optimizer: its `state_dict`.
-        order: of the generator that draws the order of examples and augmentation.
+        augmentation: of the generator that draws it.
         random: of the CPU's global generator, on which layers draw; (n,) bytes.
         random_cuda: of the device's, where there is one.
     """
@@ -46,7 +46,7 @@ class TrainingState:
     history: tuple[Mapping[str, float], ...]
     network: Mapping[str, torch.Tensor]
     optimizer: Mapping[str, Any]
-    order: torch.Tensor
+    augmentation: torch.Tensor
     random: torch.Tensor
     random_cuda: torch.Tensor | None = None
 
@@ -68,7 +68,7 @@ def capture(
         history=history,
         network=network.state_dict(),
         optimizer=optimizer.state_dict(),
-        order=generator.get_state(),
+        augmentation=generator.get_state(),
         random=torch.get_rng_state(),
         random_cuda=torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     )
@@ -89,7 +89,7 @@ def restore(
     try:
         network.load_state_dict(state.network)
         optimizer.load_state_dict(dict(state.optimizer))
-        generator.set_state(state.order)
+        generator.set_state(state.augmentation)
         torch.set_rng_state(state.random)
         if state.random_cuda is not None and device.type == "cuda":
             torch.cuda.set_rng_state(state.random_cuda, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,11 +17,13 @@ class TrainingConfig(BaseModel):
     """How a candidate is trained. Immutable; a wrong value is an error that names it.
 
     Attributes:
-        epochs: passes over the training split.
+        epochs: passes over the training split, with a validation after each. With `steps`, the
+            equal stretches that these are cut into, whatever their length in passes.
+        steps: of the optimiser in the whole training (of each fold); None for those of whole passes.
         folds: parts of all examples, each of which is once what is validated on while the others
             are trained on, one training after the other; 1 for the validation split alone.
-        batch: examples in a step. Steps of an epoch differ by at most one example, so that none
-            is left with a few.
+        batch: examples in a step. Steps of a pass differ by at most one example, so that none is
+            left with a few.
         optimizer: adamw, or sgd with Nesterov momentum.
         lr: highest learning rate; None for the optimiser's own (`DEFAULT_RATES`).
         momentum: of sgd; None for 0.9.
@@ -37,6 +40,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=8, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     folds: int = Field(default=1, ge=1)
     batch: int = Field(default=64, ge=1)
     optimizer: OptimizerName = "adamw"
@@ -57,6 +61,15 @@ class TrainingConfig(BaseModel):
             raise ValueError("momentum is for optimizer: sgd; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _epochs_have_steps(self) -> Self:
+        if self.steps is not None and self.steps < self.epochs:
+            raise ValueError(
+                f"{self.steps} steps cannot be cut into {self.epochs} epochs: give more steps, or "
+                "fewer epochs"
+            )
+        return self
+
     @property
     def rate(self) -> float:
         """The highest learning rate."""
@@ -67,6 +80,17 @@ class TrainingConfig(BaseModel):
         """Epochs of a candidate in full, over all folds."""
         return self.folds * self.epochs
 
+    def batches(self, examples: int) -> int:
+        """Steps of one pass over so many examples."""
+        return math.ceil(examples / self.batch)
+
+    def all_steps(self, examples: int) -> int:
+        """Steps of the whole training with so many examples."""
+        return self.epochs * self.batches(examples) if self.steps is None else self.steps
+
     def with_epochs(self, epochs: int) -> TrainingConfig:
-        """The same training over another number of epochs."""
-        return TrainingConfig(**{**self.model_dump(), "epochs": epochs})
+        """The same training over another number of epochs, which keep their length in steps."""
+        steps = self.steps
+        if steps is not None:
+            steps = max(epochs, round(steps * epochs / self.epochs))
+        return TrainingConfig(**{**self.model_dump(), "epochs": epochs, "steps": steps})

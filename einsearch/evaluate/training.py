@@ -1,6 +1,6 @@
 """`train`: a network with its head learns a task's training split, scored on validation data.
 
-The data lie on the device as one tensor; a batch is a slice of a random permutation. The loop
+The data lie on the device as one tensor; which examples a step takes is in `course`. The loop
 reads neither the clock nor the device more often than it must.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,6 +27,7 @@ from einsearch.compile.selecting import (
 from einsearch.errors import TaskError
 from einsearch.evaluate.checkpoint import TrainingState, capture, restore
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.course import Course
 from einsearch.evaluate.data import augment, can_augment, find_device, on_device
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.memory import EVALUATION, Pieces
@@ -224,7 +225,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.data = on_device(self.task.train, self.device)
-        self.batches = math.ceil(len(self.data) / self.config.batch)
+        self.course = Course.of(self.config, len(self.data), self.seed)
         self.optimizer = make_optimizer(self.network, self.config)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.generator = torch.Generator().manual_seed(self.seed)
@@ -234,8 +235,9 @@ class _Run:
 
     def start_clock(self, began: float, deadline: float, last: int, halts: bool) -> None:
         """Training is to end with epoch `last` by the deadline; `halts` as of `train`."""
-        epochs = max(0, last - len(self.history))
-        self.pace = Pace(began, deadline, epochs * self.batches, epochs)
+        done = len(self.history)
+        steps = self.course.end(last) - self.course.end(done)
+        self.pace = Pace(began, deadline, max(0, steps), max(0, last - done))
         self.halts = halts
 
     def is_out_of_time(self, epoch: int) -> bool:
@@ -261,11 +263,14 @@ class _Run:
         self.network.train()
         check_every = _STEPS_BETWEEN_CHECKS[self.device.type]
         total, seen = torch.zeros((), device=self.device), 0
-        for step, rows in enumerate(self._shuffled_batches(), start=1):
+        first = self.course.end(epoch - 1)
+        batches = self.course.rows(first, self.course.end(epoch))
+        for step, numbers in enumerate(batches, start=1):
             if self._is_cut_at(epoch, step):
                 break
             started = time.monotonic()
-            loss = self._step(rows, (epoch - 1) * self.batches + step - 1)
+            rows = torch.from_numpy(numbers).to(self.device)
+            loss = self._step(rows, first + step - 1)
             self.pace.note_step(time.monotonic() - started)
             seen += len(rows)
             total += loss * len(rows)
@@ -299,19 +304,12 @@ class _Run:
         self.timings["validate"] += time.monotonic() - began
         return self.history[-1]
 
-    def _shuffled_batches(self) -> Iterator[torch.Tensor]:
-        """Example numbers of each step; sizes differ by at most one."""
-        n = len(self.data)
-        order = torch.randperm(n, generator=self.generator).to(self.device)
-        for batch in range(self.batches):
-            yield order[n * batch // self.batches : n * (batch + 1) // self.batches]
-
     def _step(self, rows: torch.Tensor, step: int) -> torch.Tensor:
         """One update; the loss before it, detached."""
         x, y = self.data.x[rows], self.data.y[rows]
         if self.config.augment != "none":
             x = augment(x, self.config.augment == "flip", self.generator)
-        rate = rate_at(self.config, step, self.config.epochs * self.batches)
+        rate = rate_at(self.config, step, self.course.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)

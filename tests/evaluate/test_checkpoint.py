@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
-from einsearch.evaluate.checkpoint import CheckpointError, pack_state, unpack_state
+from einsearch.evaluate.checkpoint import FORMAT, CheckpointError, pack_state, unpack_state
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.training import Evaluation, train
 from einsearch.tasks.base import Task
@@ -166,7 +166,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path_factory: pytest.TempPathFactor
             return os.mkdir, (str(target),)
 
     buffer = io.BytesIO()
-    torch.save({"format": 1, "history": Payload()}, buffer)
+    torch.save({"format": FORMAT, "history": Payload()}, buffer)
     with pytest.raises(CheckpointError):
         unpack_state(summed(buffer.getvalue()))
     assert not target.exists()

@@ -28,6 +28,8 @@ def test_each_optimiser_has_its_own_rate() -> None:
     ("options", "message"),
     [
         ({"epochs": 0}, "epochs\n.*greater than or equal to 1"),
+        ({"epochs": 8, "steps": 7}, "7 steps cannot be cut into 8 epochs"),
+        ({"steps": 0}, "steps\n.*greater than or equal to 1"),
         ({"batch": 2.5}, "batch\n.*valid integer"),
         ({"lr": 0}, "lr\n.*greater than 0"),
         ({"lr": float("inf")}, "lr\n.*finite"),

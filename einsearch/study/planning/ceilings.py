@@ -66,9 +66,10 @@ def ceilings(
     """
     found: dict[str, int] = {}
     reasons: dict[str, str] = {}
-    steps = training.epochs * math.ceil(examples[0] / training.batch)
+    steps = training.all_steps(examples[0])
     if seconds is not None and given.flops is None:
-        passes = training.epochs * (_GRADIENT * examples[0] + examples[1])
+        trained = examples[0] * steps / training.batches(examples[0])
+        passes = _GRADIENT * trained + training.epochs * examples[1]
         found["flops"] = rounded(seconds / (passes * _fastest(device)))
         reasons["flops"] = f"at the device's fastest, {seconds:.3g} s are enough for no more"
     parameters = []

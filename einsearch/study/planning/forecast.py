@@ -75,9 +75,9 @@ class Forecaster:
         self._corrections = Corrections()
 
     @property
-    def steps(self) -> int:
-        """Training steps of an epoch."""
-        return math.ceil(self._examples / self.training.batch)
+    def steps(self) -> float:
+        """Training steps of an epoch, as a mean over all epochs."""
+        return self.training.all_steps(self._examples) / self.training.epochs
 
     def features_of(self, program: Program) -> Features:
         """What is known of a network with the head that the task needs."""
@@ -87,7 +87,7 @@ class Forecaster:
         """What training a network will take."""
         found = self.features_of(program)
         pieces = fit(found, self.training, self.share, self.device)
-        batch = math.ceil(self._examples / self.steps)
+        batch = math.ceil(self._examples / self.training.batches(self._examples))
         micro = batch if pieces is None else min(batch, pieces.training)
         raw = self._predict(found, batch, micro)
         likely = self._corrections.apply(raw)
