@@ -19,7 +19,7 @@ class TrainingConfig(BaseModel):
     Attributes:
         epochs: passes over the training split, with a validation after each. With `steps`, the
             equal stretches that these are cut into, whatever their length in passes.
-        steps: of the optimiser in the whole training (of each fold); None for those of whole passes.
+        steps: of the optimiser in a whole training; None for those of whole passes.
         folds: parts of all examples, each of which is once what is validated on while the others
             are trained on, one training after the other; 1 for the validation split alone.
         batch: examples in a step. Steps of a pass differ by at most one example, so that none is
