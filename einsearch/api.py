@@ -151,8 +151,9 @@ def search(source: str | Path | Grammar, objective: Any = None, **options: Any) 
     """Runs a search; `einsearch.study.launch` has every option.
 
     Args:
-        source: a search-space file (YAML), or a grammar with an `objective` of one's own: also
-            its path, its text, or the name of a packaged one.
+        source: a search-space file (YAML); or data, a CSV, TSV, `.npz` or text file or a folder,
+            with the options that they need, such as `target="price"`; or a grammar with an
+            `objective` of one's own: also its path, its text, or the name of a packaged one.
         objective: `objective(derivation)` gives a number or {"accuracy": 0.9, ...}; raising
             `Reject` records a rejection. With a search-space file that names an objective, it
             takes the place of that.
@@ -163,11 +164,23 @@ def search(source: str | Path | Grammar, objective: Any = None, **options: Any) 
     from einsearch.study import launch
     from einsearch.study.arguments import check_options
 
+    if objective is None and _is_data(source):
+        return launch.search_data(source, **options)  # type: ignore[arg-type]
     if _is_space(source):
         return launch.search_file(source, objective=objective, **options)  # type: ignore[arg-type]
     grammar = _grammar_given(source)
     check_options(launch.search_grammar, options, needed={"input": "input='image:3x32x32'"})
     return launch.search_grammar(grammar, objective, **options)
+
+
+def _is_data(source: object) -> bool:
+    """Whether a search starts from data: a folder, or a file that ends as they do."""
+    from einsearch.recipe.places import is_data
+
+    if not isinstance(source, (str, PathLike)) or "\n" in str(source).strip():
+        return False
+    is_packaged = find_resource("grammars", str(source), ".ein") is not None
+    return is_data(expanded(Path(source))) and not is_packaged
 
 
 def _is_space(source: object) -> bool:

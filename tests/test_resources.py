@@ -66,7 +66,7 @@ def test_a_wheel_has_every_file_of_the_package(wheel: Path) -> None:
 
 CODE = """
 import json, einsearch as es
-from einsearch.cli.search import find_space
+from einsearch.cli.sources import find_space
 from einsearch.study.spacefile import load_space_file
 file = load_space_file(find_space("digits"))
 print(json.dumps([es.__file__, es.load_grammar("einspace").name, str(file.grammar_path)]))

@@ -128,7 +128,7 @@ def as_problem(error: EinsearchError) -> dict[str, Any]:
 
 
 def _check_space(source: str, *, json: bool) -> None:
-    from einsearch.cli.search import find_space
+    from einsearch.cli.sources import find_space
     from einsearch.study.checkspace import check_space
 
     found = check_space(find_space(source))

@@ -1,4 +1,4 @@
-"""What an argument names: a grammar, a search space or a run; and what to say to one that a
+"""What an argument names: a grammar, a search space, a run or data; and what to say to one that a
 command does not take."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 from einsearch.cli.output import WrongCall
 from einsearch.errors import EinsearchError
 from einsearch.files import expanded
+from einsearch.recipe.places import ARRAYS, TABLES, looks_like_data
 from einsearch.resources import find_resource
 from einsearch.shown import command, shown_line
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     GRAMMAR = "a grammar"
     SPACE = "a search space"
     RUN = "a run"
+    DATA = "data"
 
 
 def kind_of(source: str) -> Kind | None:
@@ -39,7 +41,9 @@ def kind_of(source: str) -> Kind | None:
         if path.is_dir():
             from einsearch.study.folder import VERSIONS
 
-            return Kind.RUN if (path / VERSIONS).is_file() else None
+            if (path / VERSIONS).is_file():
+                return Kind.RUN
+            return Kind.DATA if looks_like_data(path) else None
         if path.is_file():
             return _kind_of_file(path)
     except (OSError, ValueError, EinsearchError):  # too long, or no path
@@ -60,8 +64,13 @@ def _kind_of_file(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
         return Kind.SPACE
+    if suffix in (*TABLES, *ARRAYS):
+        return Kind.DATA
     with path.open("rb") as file:
-        text = file.read(_READ).decode("utf-8", errors="replace")
+        read = file.read(_READ)
+    if b"\0" in read:
+        return None
+    text = read.decode("utf-8", errors="replace")
     if _SPACE_KEY.search(text) and not _RULE.search(text):
         return Kind.SPACE
     return Kind.GRAMMAR if suffix == ".ein" or _RULE.search(text) else None
@@ -95,6 +104,9 @@ def way(source: str, found: Kind, wanted: Kind | None = None) -> str:
         return f"{command(['einsearch', 'search', source])} searches it, {checks} checks it"
     if found is Kind.RUN:
         return f"{command(['einsearch', 'trials', source])} lists its trials"
+    if found is Kind.DATA:
+        searched = command(["einsearch", "search", source])
+        return f"{searched} finds a network for them"
     checks = f"{command(['einsearch', 'check', source])} checks it"
     if wanted is not Kind.SPACE:
         return f"{checks}, {command(['einsearch', 'sample', source])} draws networks from it"

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.options import JsonOption
 from einsearch.cli.output import print_facts, print_json, print_table
-from einsearch.cli.search import MinutesOption, TrialsOption, WorkersOption, find_space
+from einsearch.cli.search import MinutesOption, TrialsOption, WorkersOption
+from einsearch.cli.sources import (
+    GrammarOption,
+    IgnoreOption,
+    KindOption,
+    LayoutOption,
+    SetOption,
+    SourceArgument,
+    TargetOption,
+    TestOption,
+    ValidOption,
+    chosen,
+    find_space,
+    is_data_source,
+    read_source,
+    refuse_data_options,
+    set_values,
+    spelt,
+    task_changed,
+)
 from einsearch.cli.terminal import say
 from einsearch.errors import EinsearchError
+from einsearch.files import expanded
 from einsearch.numbers import count, duration
 from einsearch.numbers import memory as readable
 
@@ -22,13 +41,18 @@ if TYPE_CHECKING:
 
 
 def plan(
-    space: Annotated[
-        str,
-        typer.Argument(metavar="SPACE", help="A search-space file, or a packaged one: digits."),
-    ],
+    source: SourceArgument,
+    target: TargetOption = None,
+    target_kind: KindOption = None,
+    ignore: IgnoreOption = None,
+    layout: LayoutOption = None,
+    test: TestOption = None,
+    valid: ValidOption = None,
+    grammar: GrammarOption = None,
     minutes: MinutesOption = None,
     trials: TrialsOption = None,
     workers: WorkersOption = None,
+    set: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what fits into the budget, before anything runs.
@@ -38,26 +62,50 @@ def plan(
     see, and which limits and deadlines follow from that, each with its reason.
 
     Example: [cyan]einsearch plan digits --minutes 5[/]
+
+    Another: [cyan]einsearch plan houses.csv --target price[/]
     """
-    from einsearch.study.plan import changed_file, plan_file
-    from einsearch.study.spacefile import load_space_file
+    from einsearch.study.fromdata import plan_data
     from einsearch.study.typical import rungs_reached, typical
 
-    file = load_space_file(find_space(space))
-    changes = {"minutes": minutes, "trials": trials, "workers": workers}
-    # Planning evaluates nothing: an objective of the user's is not imported for it.
-    stand_in = None if file.objective is None else _never_called
-    made = plan_file(changed_file(file, changes), stand_in, measures=True)
+    of_data = chosen(target, target_kind, ignore, layout, test, valid, grammar)
+    of_task, sections = set_values(set)
+    changes = {"minutes": minutes, "trials": trials, "workers": workers, **sections}
+    if is_data_source(source):
+        made = plan_data(read_source(expanded(source), {**changes, **of_data, **of_task}))
+    else:
+        refuse_data_options(of_data, source)
+        made = _planned_space(find_space(source), of_task, changes)
     if made.outline is None:
         raise EinsearchError(
-            f"{space} has an objective of your own, whose cost is not known: nothing to plan"
+            f"{source} has an objective of your own, whose cost is not known: nothing to plan"
         )
     seeds, draws = typical(made)
     rungs = rungs_reached(made, draws)
     if json:
-        print_json(_as_json(made.outline, seeds, draws, rungs))
+        print_json({**_as_json(made.outline, seeds, draws, rungs), **_data(made)})
     else:
         _print(made, made.outline, seeds, draws, rungs)
+
+
+def _planned_space(space: Path, of_task: Mapping[str, Any], changes: Mapping[str, Any]) -> Plan:
+    from einsearch.study.plan import changed_file, plan_file
+    from einsearch.study.spacefile import load_space_file
+
+    file = load_space_file(space)
+    # Planning evaluates nothing: an objective of the user's is not imported for it.
+    stand_in = None if file.objective is None else _never_called
+    changed = changed_file(file, {**changes, **task_changed(space, of_task)})
+    return plan_file(changed, stand_in, measures=True)
+
+
+def _data(made: Plan) -> dict[str, Any]:
+    """What was read, and what is to be told of the search, for JSON."""
+    task = made.task
+    if task is None:
+        return {}
+    read = (task.summary, *task.reading.notes)
+    return {"data": [*map(spelt, read)], "notes": [*map(spelt, made.notes)]}
 
 
 def _print(
@@ -69,6 +117,11 @@ def _print(
 ) -> None:
     from einsearch.study.typical import quantiles
 
+    lines = [*_data(made).get("data", ()), *map(spelt, made.notes)]
+    for line in lines:
+        say(line)
+    if lines:
+        say()
     print_facts(_facts(made, outline, rungs))
     say()
     epochs = outline.gate.forecaster.training.epochs
@@ -81,8 +134,7 @@ def _print(
 
 def _facts(made: Plan, outline: Outline, rungs: list[Rung]) -> dict[str, str]:
     shares, times, device = outline.shares, outline.times, outline.device
-    facts = {f"earlier run {n + 1}": note for n, note in enumerate(made.notes)}
-    facts["device"] = f"{device.device}, measured in {outline.seconds:.1f} s"
+    facts = {"device": f"{device.device}, measured in {outline.seconds:.1f} s"}
     if shares.worker is not None:
         free = "" if shares.free is None else f" of {readable(shares.free)} that are free"
         each = f"{readable(shares.worker)} for each of {shares.workers}"

@@ -48,26 +48,34 @@ class Progress(Protocol):
     ) -> None: ...
 
 
-def progress_for(title: str, scores: Scores = PLAIN) -> Progress:
+def progress_for(title: str, scores: Scores = PLAIN, spell: Callable[[str], str] = str) -> Progress:
     """A live table where stderr is a terminal, else lines.
 
     Args:
         title: names the search.
         scores: writes values for people.
+        spell: puts notes into the words of the command line.
     """
     screen = console(error=True)
     make = LiveProgress if screen.is_terminal else LineProgress
-    return make(title, screen, scores)
+    return make(title, screen, scores, spell)
 
 
 class LineProgress(Callbacks):
     """A line for every finished trial, without control characters, for logs."""
 
-    def __init__(self, title: str, screen: Console, scores: Scores = PLAIN) -> None:
+    def __init__(
+        self,
+        title: str,
+        screen: Console,
+        scores: Scores = PLAIN,
+        spell: Callable[[str], str] = str,
+    ) -> None:
         self.board = Board(scores=scores)
         self.callbacks: Callbacks = self
         self._title = title
         self._screen = screen
+        self._spell = spell
 
     def __enter__(self) -> Self:
         self._print(self._title)
@@ -93,6 +101,7 @@ class LineProgress(Callbacks):
         self.board.on_clock(elapsed)
 
     def on_note(self, message: str) -> None:
+        message = self._spell(message)
         self.board.on_note(message)
         self._print(message)
 
@@ -136,13 +145,20 @@ def trial_line(board: Board, trial: Trial) -> str:
 class LiveProgress(Callbacks):
     """A table that is redrawn in place."""
 
-    def __init__(self, title: str, screen: Console, scores: Scores = PLAIN) -> None:
+    def __init__(
+        self,
+        title: str,
+        screen: Console,
+        scores: Scores = PLAIN,
+        spell: Callable[[str], str] = str,
+    ) -> None:
         from rich.live import Live
 
         self.board = Board(scores=scores)
         self.callbacks: Callbacks = self
         self._title = title
         self._screen = screen
+        self._spell = spell
         # The display is redrawn by a thread of its own.
         self._lock = threading.Lock()
         self._live = Live(
@@ -178,6 +194,7 @@ class LiveProgress(Callbacks):
             self.board.on_clock(elapsed)
 
     def on_note(self, message: str) -> None:
+        message = self._spell(message)
         if not self.board.objective:
             # What was read is told before the search begins, and stays above the table.
             self._live.console.print(message, markup=False, highlight=False)

@@ -20,6 +20,25 @@ from einsearch.cli.options import (
     read_run,
 )
 from einsearch.cli.output import WrongCall, print_json
+from einsearch.cli.sources import (
+    GrammarOption,
+    IgnoreOption,
+    KindOption,
+    LayoutOption,
+    SetOption,
+    SourceArgument,
+    TargetOption,
+    TestOption,
+    ValidOption,
+    chosen,
+    find_space,
+    is_data_source,
+    read_source,
+    refuse_data_options,
+    set_values,
+    spelt,
+    task_changed,
+)
 from einsearch.cli.submit import OnInterrupt, submit_search
 from einsearch.cli.terminal import say
 from einsearch.errors import UntrustedFolder
@@ -104,13 +123,17 @@ MemoryOption = Annotated[
 
 
 def search(
-    space: Annotated[
-        str,
-        typer.Argument(metavar="SPACE", help="A search-space file, or a packaged one: digits."),
-    ],
+    source: SourceArgument,
+    target: TargetOption = None,
+    target_kind: KindOption = None,
+    ignore: IgnoreOption = None,
+    layout: LayoutOption = None,
+    test: TestOption = None,
+    valid: ValidOption = None,
+    grammar: GrammarOption = None,
     run: Annotated[
         Path | None,
-        typer.Option("--run", "-r", help="New run folder.", show_default="runs/SPACE-N"),
+        typer.Option("--run", "-r", help="New run folder.", show_default="runs/SOURCE-N"),
     ] = None,
     searcher: Annotated[
         str | None,
@@ -137,6 +160,7 @@ def search(
         int | None,
         typer.Option("--seed", help="Seed of the whole search.", show_default="as the file says"),
     ] = None,
+    set: SetOption = None,
     submit: Annotated[
         str | None,
         typer.Option(
@@ -153,28 +177,47 @@ def search(
     ] = OnInterrupt.DETACH,
     json: JsonOption = False,
 ) -> None:
-    """Search for a network; train the best in full, and test it.
+    """Search for a network that learns what data hold; train the best in full, and test it.
+
+    Data are enough: what they hold, which networks suit them, and what fits into the minutes is
+    found out, and said before the search begins. A search-space file says all of it itself.
 
     Ctrl-C stops in order; [cyan]einsearch resume RUN[/] goes on.
 
-    Example: [cyan]einsearch search digits --trials 20 --run runs/first[/]
+    Example: [cyan]einsearch search houses.csv --target price --minutes 10[/]
+
+    Another: [cyan]einsearch search digits --trials 20 --run runs/first[/]
     """
-    path = find_space(space)
     began = started()
+    of_data = chosen(target, target_kind, ignore, layout, test, valid, grammar)
+    of_task, sections = set_values(set)
     changes: dict[str, Any] = {"searcher": searcher, "pruner": pruner, "seed": seed}
-    changes |= {"trials": trials, "minutes": minutes}
+    changes |= {"trials": trials, "minutes": minutes, **sections}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
+    is_data = is_data_source(source)
+    path = expanded(source) if is_data else find_space(source)
+    if not is_data:
+        refuse_data_options(of_data, source)
+        changes |= task_changed(path, of_task)
     if submit is not None:
+        if is_data:
+            raise WrongCall("--submit takes a search-space file: write one that names the data")
         submit_search(submit, path, None if run is None else str(run), changes, on_interrupt)
         return
-    folder = expanded(run) if run is not None else free_folder(path.stem)
+    name = path.resolve().stem
+    folder = expanded(run) if run is not None else free_folder(name)
+    found = read_source(path, {**changes, **of_data, **of_task}) if is_data else None
 
     def begin(callbacks: Any) -> Run:
-        from einsearch.api import search
+        from einsearch.study.fromdata import plan_data, told_in_brief
+        from einsearch.study.launch import search_file, start
 
-        return search(path, directory=folder, callbacks=callbacks, began=began, **changes)
+        if found is None:
+            return search_file(path, directory=folder, callbacks=callbacks, began=began, **changes)
+        return start(told_in_brief(plan_data(found)), folder, callbacks, None, began)
 
-    _drive(begin, f"Searching {path.stem} in {folder}", folder, path, json=json)
+    settings = None if is_data else path
+    _drive(begin, f"Searching {name} in {folder}", folder, settings, json=json)
 
 
 def resume(
@@ -272,24 +315,6 @@ def _where(
     }
 
 
-def find_space(name: str) -> Path:
-    """The search-space file that an argument names. Raises WrongCall."""
-    from einsearch.cli.kinds import Kind, refuse_other
-    from einsearch.resources import find_resource, resource_names
-
-    path = expanded(name)
-    refuse_other(name, Kind.SPACE)
-    if path.is_file():
-        return path
-    found = find_resource("search_spaces", name, ".yaml")
-    if found is None:
-        known = ", ".join(resource_names("search_spaces", ".yaml"))
-        raise WrongCall(
-            f"there is no search-space file {name}, and no packaged one of that name ({known})"
-        )
-    return found
-
-
 def free_folder(name: str, parent: Path = Path("runs")) -> Path:
     """The first of runs/NAME-1, runs/NAME-2, ... that does not exist."""
     number = 1
@@ -299,7 +324,7 @@ def free_folder(name: str, parent: Path = Path("runs")) -> Path:
 
 
 def _drive(
-    search: Callable[[Any], Run], title: str, folder: Path, settings: Path, *, json: bool
+    search: Callable[[Any], Run], title: str, folder: Path, settings: Path | None, *, json: bool
 ) -> None:
     """Runs a search with its progress on stderr, then says what came of it.
 
@@ -307,16 +332,19 @@ def _drive(
         search: runs it, with the callbacks that it is given.
         title: of the display.
         folder: of the run.
-        settings: the search-space file.
+        settings: the search-space file; None of a search of data.
         json: whether the outcome is printed as JSON.
     """
     from einsearch.cli.progress import progress_for
     from einsearch.cli.summary import print_summary, summary
+    from einsearch.numbers import Scores
     from einsearch.study.folder import VERSIONS
     from einsearch.study.scores import scores_of
+    from einsearch.tasks.base import SHARES
 
+    shown_as = (Scores(SHARES), spelt) if settings is None else (scores_of(settings),)
     try:
-        with progress_for(title, scores_of(settings)) as progress:
+        with progress_for(title, *shown_as) as progress:
             run = search(progress.callbacks)
         is_whole = run.state != "interrupted"
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from einsearch.cli.kinds import kind_of, way
+from einsearch.recipe.places import SUFFIXES
 from einsearch.resources import resource_names
 from einsearch.shown import command, quoted
 
@@ -68,12 +69,31 @@ def _of_number(number: str, context: Any) -> str:
     return f"A trial is named beside its run: RUN:{number}"
 
 
+def _of_source() -> str:
+    """What a search can start from."""
+    found = sorted(path for path in Path().iterdir() if path.suffix.lower() in SUFFIXES)
+    here = [quoted(path) for path in found][:MOST_NAMED]
+    names = [name for name in resource_names("search_spaces", ".yaml") if "/" not in name]
+    return "\n".join(
+        [
+            "Data are enough:",
+            "  einsearch search houses.csv --target price --minutes 10",
+            "  einsearch search arrays.npz          train_x and train_y, or x and y",
+            "  einsearch search folder              of .npy files",
+            *([f"Data here: {', '.join(here)}"] if here else []),
+            f"A file of yours, or a packaged one: {', '.join(names)}",
+        ]
+    )
+
+
 def _of_missing(name: str) -> str:
     """What could stand where an argument is missing."""
     if name == "RUN":
         found = sorted(path.parent for path in Path("runs").glob("*/versions.json"))
         runs = [quoted(path) for path in found][-MOST_NAMED:]
         return f"Runs here: {', '.join(runs)}" if runs else "`einsearch search digits` makes one"
+    if name == "SOURCE":
+        return _of_source()
     folders = {"SPACE": ("search_spaces", ".yaml"), "GRAMMAR": ("grammars", ".ein")}
     if name not in folders:
         return ""

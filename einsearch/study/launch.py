@@ -109,6 +109,34 @@ def search_file(
     return start(plan, directory, callbacks, storage, began)
 
 
+def search_data(
+    source: str | Path,
+    *,
+    directory: str | Path | None = None,
+    callbacks: Callbacks | None = None,
+    storage: str | None = None,
+    began: float | None = None,
+    **options: Any,
+) -> Run:
+    """Runs a search for a network that learns what data hold; everything follows from them.
+
+    Args:
+        source: a CSV, TSV, `.npz` or text file, or a folder of data.
+        directory, callbacks, storage, began: as of `search_file`.
+        options: of the task of the data, such as `target="price"` or `test=0.2`; `grammar`; and
+            the `changes` of `search_file`.
+
+    Raises:
+        EinsearchError: the data, an option or the folder cannot be used.
+    """
+    from einsearch.study.fromdata import plan_data, read_data, told_in_brief
+
+    began = time.monotonic() if began is None else began
+    callbacks = checked_callbacks(callbacks)
+    plan = told_in_brief(plan_data(read_data(source, options)))
+    return start(plan, directory, callbacks, storage, began)
+
+
 def search_grammar(
     grammar: Grammar,
     objective: Objective | None,

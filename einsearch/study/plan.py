@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from einsearch.derivation.derivation import Derivation
 from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
+from einsearch.shown import shortened
 from einsearch.specs import TensorSpec
 from einsearch.study.earlier import texts_of, with_texts
 from einsearch.study.events import Budget
@@ -30,7 +32,7 @@ from einsearch.study.planning.gate import Gate
 from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
 from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.pruning import pruner_given
-from einsearch.study.searchspace import search_space, seed_derivations
+from einsearch.study.searchspace import excess, search_space, seed_derivations
 from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
@@ -39,6 +41,9 @@ from einsearch.tasks.registry import make_task
 
 ENDS: Final = ("trials", "minutes", "hours")
 """What may end a search, as callers name it."""
+
+_LONGEST: Final = 60
+"""Characters of a seed that a note repeats."""
 
 DEFAULT_OBJECTIVE = {"value": "maximize"}
 """What a number that an objective returns is called, and which way is better."""
@@ -104,13 +109,18 @@ class Plan:
 
 
 def plan_file(
-    file: SpaceFile, objective: Objective | None = None, *, measures: bool = False
+    file: SpaceFile,
+    objective: Objective | None = None,
+    *,
+    task: Task | None = None,
+    measures: bool = False,
 ) -> Plan:
     """Everything that a search-space file asks for, loaded and checked.
 
     Args:
         file: the file.
         objective: takes the place of the one that the file names.
+        task: that of the file, where it was made before.
         measures: whether the device is measured, in two seconds, and what fits into the budget is
             decided. Without that the file is only checked.
 
@@ -120,7 +130,9 @@ def plan_file(
     grammar = load_file_grammar(file)
     if measures and file.executor.name == "local":
         start_server(trains=file.objective is None)
-    task = None if file.objective is not None else make_task(file.task, file.base)
+    if task is None and file.objective is None:
+        task = make_task(file.task, file.base)
+    asked = file.limits
     outline = outline_file(file, task) if measures and task is not None else None
     file = file if outline is None else outline.file
     spec = file.objective_input if task is None else task.input
@@ -132,7 +144,8 @@ def plan_file(
         check_metrics(task, directions, file.constraints)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
     file, notes = with_texts(file, grammar, spec, require)
-    seeds = seed_derivations(grammar, spec, texts_of(file), file.limits, require)
+    seeds = seed_derivations(grammar, spec, texts_of(file), asked, require)
+    file, seeds, left_out = _affordable(file, seeds)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
     space = search_space(
         grammar,
@@ -179,8 +192,26 @@ def plan_file(
         objective=scores,
         gate=plain_gate(file) if outline is None else outline.gate,
         outline=outline,
-        notes=notes,
+        notes=(*notes, *left_out),
     )
+
+
+def _affordable(
+    file: SpaceFile, seeds: Sequence[Derivation]
+) -> tuple[SpaceFile, tuple[Derivation, ...], tuple[str, ...]]:
+    """Seeds that keep the limits which the budget sets, a file that names these alone, and what
+    is to be told of the others."""
+    texts, objections = texts_of(file), [excess(seed, file.limits) for seed in seeds]
+    if not any(objections):
+        return file, tuple(seeds), ()
+    kept = [place for place, objection in enumerate(objections) if objection is None]
+    told = tuple(
+        f"the seed {shortened(text, _LONGEST)} does not fit into the budget: {objection}"
+        for text, objection in zip(texts, objections, strict=True)
+        if objection is not None
+    )
+    named = file.model_copy(update={"seeds": tuple(texts[place] for place in kept)})
+    return named, tuple(seeds[place] for place in kept), told
 
 
 def spec_of(file: SpaceFile) -> TensorSpec:

@@ -113,7 +113,7 @@ def seed_derivations(
     found = []
     for seed in seeds:
         derivation = _derive(grammar, spec, seed)
-        reason = _excess(derivation, limits or Limits())
+        reason = excess(derivation, limits or Limits())
         if reason is None and accept is not None:
             reason = accept(derivation.program)
         if reason is not None:
@@ -141,7 +141,7 @@ def _derive(grammar: Grammar, spec: TensorSpec, seed: str) -> Derivation:
         raise ParseError(message, None, f"the seeds of {grammar.name} are: {known}") from None
 
 
-def _excess(derivation: Derivation, limits: Limits) -> str | None:
+def excess(derivation: Derivation, limits: Limits) -> str | None:
     """Which limit an architecture breaks, with its figure, or None."""
     graph = ArchitectureGraph(derivation.program)
     figures = {

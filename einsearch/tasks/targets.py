@@ -3,6 +3,7 @@
 | answers of training                                        | read as                        |
 | ---------------------------------------------------------- | ------------------------------ |
 | (n,) words, truths, whole numbers                           | classes                        |
+| (n,) whole numbers, many and with gaps, or each its own       | a regression, and told         |
 | (n,) whole numbers as floats, few different ones            | classes, and told              |
 | (n,) other floats; (n, dims) of them                         | a regression                   |
 | (n, k) with a single 1 in each row and else 0                | k classes, and told            |
@@ -211,6 +212,11 @@ def decide(
     labels = from_text(labels.tolist()) if labels.dtype.kind == "U" else labels
     if wanted is None and labels.dtype.kind == "f":
         return _floats(array, raw, labels, missing)
+    if wanted is None and labels.dtype.kind in "iu" and _count_something(labels):
+        coding = _amounts(array, raw, missing)
+        told = f"{array.name} holds {len(np.unique(labels))} different whole numbers"
+        notes = (f"{told}: read as amounts; target_kind: classes makes classes of them",)
+        return Coding((), notes, False, missing, {}, coding.dims)
     return _classes(array, labels, wanted, classes, missing)
 
 
@@ -274,6 +280,16 @@ def _floats(
     return Coding(found.names, (note,), False, missing, found.numbers)
 
 
+def _count_something(numbers: NDArray[Any]) -> bool:
+    """Whether whole numbers are amounts and no numbers of classes: many, and with gaps between
+    them, or hardly one of them twice."""
+    different = np.unique(numbers)
+    if len(different) <= FEW:
+        return False
+    has_gaps = int(different[-1]) - int(different[0]) >= len(different)
+    return has_gaps or len(different) > len(numbers) // 2
+
+
 def _classes(
     array: StoredArray,
     labels: NDArray[Any],
@@ -299,9 +315,8 @@ def _classes(
             "a task needs at least 2 classes"
         )
     elif kind is None and len(known) > max(FEW, len(labels) // 2):
-        hint = "target_kind: number if they are amounts, " if are_numbers else ""
         raise TaskError(
-            f"{array} has {len(known)} different labels in {len(labels)} examples: say {hint}"
+            f"{array} has {len(known)} different labels in {len(labels)} examples: say "
             "target_kind: classes if that is right, or correct the option target"
         )
     notes: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from einsearch import api
-from einsearch.cli.search import find_space, free_folder
+from einsearch.cli.search import free_folder
+from einsearch.cli.sources import find_space
 from einsearch.errors import EinsearchError
 from einsearch.study import finishing
 from tests.cli.conftest import Command

@@ -167,10 +167,10 @@ def test_says_which_column_there_is(tmp_path: Path) -> None:
         "FILE: which column is to be told? Say target: first, target: last, or the name of a "
         "column; its first row is area, rooms, price"
     )
-    ids = "".join(f"{n},{n}\n" for n in range(100))
+    ids = "".join(f"{n},a{n}\n" for n in range(100))
     assert refused(path, ids, target="last") == (
-        "column 2 of FILE has 100 different labels in 100 examples: say target_kind: number if "
-        "they are amounts, target_kind: classes if that is right, or correct the option target"
+        "column 2 of FILE has 100 different labels in 100 examples: say "
+        "target_kind: classes if that is right, or correct the option target"
     )
 
 

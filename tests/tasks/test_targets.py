@@ -96,11 +96,19 @@ def test_one_hot_rows_are_classes_and_that_is_told(tmp_path: Path) -> None:
         load(tmp_path, rows, test=rows[:4] * 2)
 
 
-def test_whole_numbers_that_are_amounts_are_asked_for_or_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        TaskError, match=r"60 different labels in 60 .* target_kind: number if they"
-    ):
-        load(tmp_path, np.arange(60) * 1000)
+def test_whole_numbers_that_are_amounts_are_told(tmp_path: Path) -> None:
+    for numbers in (np.arange(60), np.arange(60) * 1000, np.arange(60) // 2 * 1000):
+        read = load(tmp_path, numbers)
+        assert read.loss is Loss.MEAN_SQUARED_ERROR
+        assert (
+            f"{len(np.unique(numbers))} different whole numbers: read as amounts; target_kind"
+            in (read.reading.notes[0])
+        )
+        assert f"a number from 0 to {numbers.max()}" in read.summary
+    words = load(tmp_path, (np.arange(60) * 1000).astype(str))
+    assert words.loss is Loss.MEAN_SQUARED_ERROR
+    with pytest.raises(TaskError, match=r"60 different labels in 60 .* target_kind: classes if"):
+        load(tmp_path, np.char.add("a", np.arange(60).astype(str)))
     amounts = load(tmp_path, np.arange(60) * 1000, target_kind="number")
     assert "a number from 0 to 59000" in amounts.summary
     with pytest.raises(TaskError, match=r"train_y .* whole numbers beyond 2"):
