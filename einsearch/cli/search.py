@@ -209,11 +209,12 @@ def search(
     found = read_source(path, {**changes, **of_data, **of_task}) if is_data else None
 
     def begin(callbacks: Any) -> Run:
+        from einsearch import api
         from einsearch.study.fromdata import plan_data, told_in_brief
-        from einsearch.study.launch import search_file, start
+        from einsearch.study.launch import start
 
         if found is None:
-            return search_file(path, directory=folder, callbacks=callbacks, began=began, **changes)
+            return api.search(path, directory=folder, callbacks=callbacks, began=began, **changes)
         return start(told_in_brief(plan_data(found)), folder, callbacks, None, began)
 
     settings = None if is_data else path
