@@ -6,7 +6,7 @@ SPACE  ?= search_spaces/digits.yaml
 RUN    ?= runs/$(basename $(notdir $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
 JOBS   ?= 2
 
-LONG := $(patsubst %,benchmarks/%.py,search_quality soundness trainability nasbench201_classes throughput cost_model)
+LONG := $(patsubst %,benchmarks/%.py,search_quality soundness trainability nasbench201_classes throughput cost_model outcomes)
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check

@@ -25,8 +25,17 @@ class Kept:
     def get(self, key: str, make: Callable[[], Any]) -> Any:
         """The result of that key, JSON-ready; made where it is not known."""
         if key not in self._known:
-            self._known[key] = make()
-            if self._path is not None:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([key, self._known[key]]) + "\n")
+            self.keep(key, make())
         return self._known[key]
+
+    def find(self, key: str) -> Any | None:
+        """The result of that key, or None where it is not known."""
+        return self._known.get(key)
+
+    def keep(self, key: str, result: Any) -> None:
+        """Keeps a JSON-ready result."""
+        self._known[key] = result
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, result]) + "\n")
