@@ -18,13 +18,15 @@ from einsearch.compile.check import check_shapes
 from einsearch.compile.head import Network
 from einsearch.compile.module import Backbone
 from einsearch.cost import features
-from einsearch.evaluate.checkpoint import (
-    CheckpointError,
-    TrainingState,
-    pack_state,
-    unpack_state,
-)
+from einsearch.evaluate.certainty import standard_errors
+from einsearch.evaluate.checkpoint import CheckpointError, pack_state, unpack_state
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.crossvalidation import (
+    Answers,
+    FoldsState,
+    cross_validate,
+    validation_answers,
+)
 from einsearch.evaluate.data import find_device, on_device
 from einsearch.evaluate.faults import (
     CandidateFault,
@@ -33,11 +35,12 @@ from einsearch.evaluate.faults import (
     find_culprit,
     is_out_of_memory,
 )
+from einsearch.evaluate.folds import fold_tasks, whole_task
 from einsearch.evaluate.latency import measure_latency
 from einsearch.evaluate.machine import Peak
 from einsearch.evaluate.memory import UNLIMITED, Allowance, Pieces, free_memory, keep_to, pieces
 from einsearch.evaluate.network import Weights, build_network, read_program
-from einsearch.evaluate.training import Evaluation, Report, check_training, train
+from einsearch.evaluate.training import Report, check_training, train
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
 from einsearch.traces import user_trace
@@ -59,12 +62,15 @@ class Job:
             between steps, so whoever runs the job must stop a step that hangs.
         halts: whether training ends in time with what it has learned, in place of failing.
         keep_weights: whether the outcome carries the weights.
-        until: epoch to halt after, though `training` has more; None for all of them. The outcome
+        until: epoch to halt after, counted over all folds, though `training` has more; None for all of them. The outcome
             then carries a checkpoint.
         checkpoint: of an earlier outcome of this candidate, to go on from. A damaged one is as
             none: training begins anew, and gives the same.
         measures_latency: whether `metrics` have `latency`, in ms for one example.
         allowance: what it may use of the memory of the machine and its GPU.
+        is_whole: whether it is trained on all examples, those of validation too, and has no scores
+            then.
+        fold_seed: of how examples are dealt out to folds, where there are some.
     """
 
     architecture: Program | str
@@ -77,6 +83,8 @@ class Job:
     checkpoint: bytes | None = None
     measures_latency: bool = False
     allowance: Allowance = UNLIMITED
+    is_whole: bool = False
+    fold_seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,8 @@ class Outcome:
         start: epochs that were trained before, as the checkpoint had them.
         checkpoint: what training goes on from; None unless it halted on the way.
         traceback: of what a failed one raised, as `user_trace` gives it.
+        answers: to the examples that gave `metrics`; None after a failure, or where there are none.
+        errors: standard errors of some metrics, by name.
     """
 
     state: TrialState
@@ -110,6 +120,8 @@ class Outcome:
     start: int = 0
     checkpoint: bytes | None = None
     traceback: str = ""
+    answers: Answers | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -131,6 +143,20 @@ def evaluate_candidate(job: Job, task: Task, report: Report | None = None) -> Ou
     """
     check_training(task, job.training)
     return _Candidate(job, task, report).evaluate()
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What one training, or one for each fold, gave; fields as of `Outcome`."""
+
+    metrics: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+    timings: Mapping[str, float]
+    weights: Weights
+    step_seconds: float
+    stopped: bool
+    answers: Answers
+    checkpoint: bytes | None
 
 
 class _Candidate:
@@ -178,18 +204,21 @@ class _Candidate:
         self.timings["build"] = time.monotonic() - self.began
         if self.job.measures_latency:
             self._measure()
-        evaluation = self._train_in_memory(self._pieces())
-        self._note_cost(evaluation)
+        found = self._train_in_memory(self._pieces())
+        self._note_cost(found.step_seconds)
+        answers = None if self.job.is_whole else found.answers
         return Outcome(
-            state=TrialState.PRUNED if evaluation.stopped else TrialState.COMPLETE,
-            metrics={**evaluation.metrics, **self.measured},
-            history=evaluation.history,
+            state=TrialState.PRUNED if found.stopped else TrialState.COMPLETE,
+            metrics={**found.metrics, **self.measured},
+            history=found.history,
             seconds=time.monotonic() - self.began,
-            timings={**self.timings, **evaluation.timings},
+            timings={**self.timings, **found.timings},
             costs=self.costs,
-            weights=evaluation.weights if self.job.keep_weights else None,
+            weights=found.weights if self.job.keep_weights else None,
             start=self.start,
-            checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
+            checkpoint=found.checkpoint,
+            answers=answers if self.job.keep_weights else None,
+            errors={} if answers is None else standard_errors(self.task, answers),
         )
 
     def _pieces(self) -> Pieces:
@@ -200,7 +229,7 @@ class _Candidate:
         found = features(self.program, output=self.task.output)
         return pieces(found, self.job.training, available)
 
-    def _train_in_memory(self, size: Pieces) -> Evaluation:
+    def _train_in_memory(self, size: Pieces) -> _Found:
         """Trains in smaller pieces from the start again where memory ran out all the same."""
         while True:
             try:
@@ -211,47 +240,99 @@ class _Candidate:
             size = Pieces((size.training + 1) // 2, (size.evaluation + 1) // 2)
             self._rebuild()
 
-    def _train_anyway(self, size: Pieces) -> Evaluation:
+    def _train_anyway(self, size: Pieces) -> _Found:
         """Trains from the checkpoint, or anew where that is damaged."""
-        try:
-            return self._train(_read_state(self.job.checkpoint), size)
-        except CheckpointError:
-            self._rebuild()
-            return self._train(None, size)
-
-    def _rebuild(self) -> None:
-        assert self.program is not None
-        self.network = None
-        release_memory()
-        self.network = build_network(self.program, self.task, self.job.seed)
-
-    def _train(self, start: TrainingState | None, size: Pieces) -> Evaluation:
-        assert self.network is not None
         if size.training < self.job.training.batch:
             self.measured["micro_batch"] = size.training
+        train = self._cross_validate if self.job.training.folds > 1 else self._train
+        try:
+            return train(self.job.checkpoint, size)
+        except CheckpointError:
+            self._rebuild()
+            return train(None, size)
+
+    def _rebuild(self) -> None:
+        self._build(self.job.seed)
+
+    @property
+    def _deadline(self) -> float:
+        return self.began + (math.inf if self.job.seconds is None else self.job.seconds)
+
+    def _train(self, checkpoint: bytes | None, size: Pieces) -> _Found:
+        assert self.network is not None
+        start = None if checkpoint is None else unpack_state(checkpoint)
         self.history = [] if start is None else list(start.history)
         self.start = len(self.history)
-        limit = math.inf if self.job.seconds is None else self.job.seconds
-        return train(
+        task = whole_task(self.task) if self.job.is_whole else self.task
+        evaluation = train(
             self.network,
-            self.task,
+            task,
             self.job.training,
             self.job.seed,
             report=self._note,
             began=self.began,
-            deadline=self.began + limit,
+            deadline=self._deadline,
             halts=self.job.halts,
             until=self.job.until,
             start=start,
             pieces=size,
         )
+        answers = validation_answers(self.network, task.valid, self.job.training, size.evaluation)
+        return _Found(
+            metrics=evaluation.metrics,
+            history=evaluation.history,
+            timings=evaluation.timings,
+            weights=evaluation.weights,
+            step_seconds=evaluation.step_seconds,
+            stopped=evaluation.stopped,
+            answers=answers,
+            checkpoint=None if evaluation.state is None else pack_state(evaluation.state),
+        )
 
-    def _note_cost(self, evaluation: Evaluation) -> None:
+    def _cross_validate(self, checkpoint: bytes | None, size: Pieces) -> _Found:
+        training = self.job.training
+        folds = fold_tasks(self.task, training.folds, self.job.fold_seed)
+        start = None if checkpoint is None else FoldsState.unpacked(checkpoint, folds)
+        self.history = [] if start is None else list(start.history)
+        self.start = len(self.history)
+        found = cross_validate(
+            self._build,
+            self.task,
+            training,
+            self.job.seed,
+            report=self._note,
+            began=self.began,
+            deadline=self._deadline,
+            until=self.job.until,
+            start=start,
+            pieces=size,
+            fold_seed=self.job.fold_seed,
+        )
+        return _Found(
+            metrics=found.metrics,
+            history=found.history,
+            timings=found.timings,
+            weights=found.weights,
+            step_seconds=found.step_seconds,
+            stopped=found.stopped,
+            answers=found.answers,
+            checkpoint=None if found.state is None else found.state.packed(),
+        )
+
+    def _build(self, seed: int) -> Network:
+        """The network anew; the one before is let go of first."""
+        assert self.program is not None
+        self.network = None
+        release_memory()
+        self.network = build_network(self.program, self.task, seed)
+        return self.network
+
+    def _note_cost(self, step_seconds: float) -> None:
         """Keeps what training took, by which predictions are corrected."""
         device = find_device(self.job.training.device)
         peak = peak_of(device, self.peak)
-        if evaluation.step_seconds > 0:
-            self.costs["step_seconds"] = evaluation.step_seconds
+        if step_seconds > 0:
+            self.costs["step_seconds"] = step_seconds
         if peak is not None:
             self.costs["peak_memory"] = float(peak)
 
@@ -287,7 +368,3 @@ def release_memory() -> None:
     """Gives a GPU's unused memory back to others."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _read_state(checkpoint: bytes | None) -> TrainingState | None:
-    return None if checkpoint is None else unpack_state(checkpoint)

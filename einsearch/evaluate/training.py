@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -195,11 +196,17 @@ def split_metrics(
     batch: int | None = None,
 ) -> Scores:
     """Metrics of a trained network on any split of its task, so many examples at a time."""
+    return score(task, outputs_of(network, split, config, batch), split.y)
+
+
+def outputs_of(
+    network: nn.Module, split: Split, config: TrainingConfig, batch: int | None = None
+) -> NDArray[np.float32]:
+    """What a network answers to a split, (n, *output shape); arguments as of `split_metrics`."""
     device = find_device(config.device)
     x = on_device(split, device).x
     with _precision(config, device):
-        outputs = predict(network.to(device), x, batch or whole_batches(config).evaluation)
-    return score(task, outputs, split.y)
+        return predict(network.to(device), x, batch or whole_batches(config).evaluation)
 
 
 def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextManager[Any]:
