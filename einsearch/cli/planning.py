@@ -124,7 +124,7 @@ def _print(
         say()
     print_facts(_facts(made, outline, rungs))
     say()
-    epochs = outline.gate.forecaster.training.epochs
+    epochs = outline.gate.forecaster.training.total_epochs
     columns = ("step", "epoch", f"{epochs} epochs", "memory", "network", "")
     rows = [_row(one, epochs) for one in (*seeds, *quantiles(draws))]
     print_table(columns, rows, numbers=4)
@@ -159,7 +159,7 @@ def _time_facts(outline: Outline) -> dict[str, str]:
     times = outline.times
     if times is None:
         return {"time": "no limit: a candidate may take 60 s and four times what was predicted"}
-    full = outline.gate.forecaster.training.epochs
+    full = outline.gate.forecaster.training.total_epochs
     facts = {"search": f"{duration(times.search)} of {duration(times.total)}"}
     if times.final:
         facts["full training"] = (

@@ -68,8 +68,8 @@ class Job:
             none: training begins anew, and gives the same.
         measures_latency: whether `metrics` have `latency`, in ms for one example.
         allowance: what it may use of the memory of the machine and its GPU.
-        is_whole: whether it is trained on all examples, those of validation too, and has no scores
-            then.
+        is_whole: whether it is trained on all examples, those of validation too; `metrics` are empty
+            then, since nothing is left to be scored on.
         fold_seed: of how examples are dealt out to folds, where there are some.
     """
 
@@ -209,7 +209,7 @@ class _Candidate:
         answers = None if self.job.is_whole else found.answers
         return Outcome(
             state=TrialState.PRUNED if found.stopped else TrialState.COMPLETE,
-            metrics={**found.metrics, **self.measured},
+            metrics=self.measured if self.job.is_whole else {**found.metrics, **self.measured},
             history=found.history,
             seconds=time.monotonic() - self.began,
             timings={**self.timings, **found.timings},

@@ -41,6 +41,15 @@ def standard_errors(task: Task, answers: Answers) -> dict[str, float]:
     return found
 
 
+def proper_loss(task: Task, answers: Answers) -> float:
+    """The mean of the task's proper score over examples, less is better: cross-entropy, or the
+    mean squared error."""
+    name = "rmse" if task.loss is Loss.MEAN_SQUARED_ERROR else "cross_entropy"
+    losses = _by_example(name, task, answers)
+    assert losses is not None
+    return float(np.average(losses, weights=answers.weights))
+
+
 def intervals(task: Task, answers: Answers, seed: int = 0) -> dict[str, tuple[float, float]]:
     """95 % intervals of every metric of a task on one set of answers.
 

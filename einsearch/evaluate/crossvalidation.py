@@ -234,7 +234,7 @@ class _Folds:
         self.state = replace(
             self.state,
             answers=(*self.state.answers, _answers(fold, outputs)),
-            best=(*self.state.best, found.best_epoch),
+            best=(*self.state.best, getattr(found, 'best_epoch', len(found.history))),
             history=(*self.state.history, *history),
         )
 
@@ -243,7 +243,7 @@ class _Folds:
         done = len(self.state.best)
         ends = self.state.history[self.config.epochs - 1 :: self.config.epochs]
         metrics = {
-            **score(task, answers.outputs, answers.y, answers.weights),
+            **score(task, answers.outputs, answers.y),
             "train_loss": sum(end["train_loss"] for end in ends) / done,
             "best_epoch": sum(self.state.best) / done,
         }

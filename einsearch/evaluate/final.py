@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.candidate import Job, Outcome, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.crossvalidation import Answers, validation_answers
 from einsearch.evaluate.faults import describe_fault
+from einsearch.evaluate.metrics import score
 from einsearch.evaluate.network import Weights, build_network, load_weights, read_program
-from einsearch.evaluate.training import split_metrics
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Split, Task
 from einsearch.trial import TrialState
@@ -36,11 +37,13 @@ class FinalRun:
         seed: of weights and training.
         outcome: validation metrics, or the failure.
         test: metrics on test data; empty after a failure, or where the task has no test data.
+        answers: to the test data; None where `test` is empty.
     """
 
     seed: int
     outcome: Outcome
     test: Mapping[str, float] = field(default_factory=dict)
+    answers: Answers | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -152,7 +155,12 @@ def train_seeds(
         runs.append(FinalRun(seed, outcome))
         if keep is not None and seed not in known and runs[-1].is_complete:
             keep(seed, outcome)
-    return FinalResult(tuple(runs), _best(runs, task, directions or {}))
+    return collected(runs, task, directions or {})
+
+
+def collected(runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]) -> FinalResult:
+    """The result of trainings of one network that were made anywhere."""
+    return FinalResult(tuple(runs), _best(runs, task, directions))
 
 
 def test_final(
@@ -164,10 +172,7 @@ def test_final(
         return trained
     try:
         split = task.test()
-        runs = [
-            replace(run, test=_test(architecture, task, training, run.outcome, split))
-            for run in trained.runs
-        ]
+        runs = [_tested(architecture, task, training, run, split) for run in trained.runs]
     except EinsearchError as error:
         return replace(trained, untested=str(error))
     except Exception as error:  # whatever it is, the training is worth more than the test
@@ -199,18 +204,30 @@ def _train(
     return evaluate_candidate(job, task, tell)
 
 
-def _test(
+def answers_of(
     architecture: Program | str,
     task: Task,
     training: TrainingConfig,
-    outcome: Outcome,
-    test: Split,
-) -> Mapping[str, float]:
-    if outcome.weights is None:
-        return {}
+    weights: Weights,
+    split: Split,
+) -> Answers:
+    """What a trained network answers to a split."""
     network = build_network(read_program(architecture, task), task, seed=0)
-    load_weights(network, outcome.weights)
-    return split_metrics(network, task, test, training)
+    load_weights(network, weights)
+    return validation_answers(network, split, training, None)
+
+
+def _tested(
+    architecture: Program | str,
+    task: Task,
+    training: TrainingConfig,
+    run: FinalRun,
+    test: Split,
+) -> FinalRun:
+    if run.outcome.weights is None:
+        return run
+    answers = answers_of(architecture, task, training, run.outcome.weights, test)
+    return replace(run, test=score(task, answers.outputs, answers.y), answers=answers)
 
 
 def _best(runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]) -> FinalRun | None:
@@ -218,6 +235,9 @@ def _best(runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]) -
     if not complete:
         return None
     name = main_metric(complete[0].outcome.metrics, task, directions)
+    if name not in complete[0].outcome.metrics:
+        # Trained on everything, they have no scores that could tell them apart.
+        return complete[0]
     known = {metric.name: metric.direction for metric in task.metrics} | dict(directions)
     sign = 1.0 if known[name] == "maximize" else -1.0
     return max(complete, key=lambda run: sign * run.outcome.metrics[name])

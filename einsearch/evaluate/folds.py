@@ -141,3 +141,12 @@ def _part(pool: Split, rows: NDArray[np.intp]) -> Split:
 
 def _joined(one: NDArray[Any] | None, other: NDArray[Any] | None) -> NDArray[Any] | None:
     return None if one is None or other is None else np.concatenate([one, other])
+
+
+def sizes(task: Task, folds: int) -> tuple[int, int]:
+    """Examples that one training learns from, and is validated on; the mean over the folds."""
+    if folds == 1:
+        return len(task.train), len(task.valid)
+    examples = len(task.train) + len(task.valid)
+    checked = max(1, examples // folds)
+    return examples - checked, checked

@@ -30,11 +30,15 @@ _RUNG_STRETCHES: Final = 9
 
 _PROMOTE: Final = 3
 
-_WANTED: Final = 40
-"""Candidates that a search should be able to start."""
+_IN_FULL: Final = 10
+"""Typical candidates that the time of a search should suffice for in full. Of each three that are
+started one goes on at each rung, so that about three times as many can be started."""
 
-_STEPS_ON_FOLDS: Final = (150, 900)
+_STEPS_ON_FOLDS: Final = (100, 900)
 """Steps of one training on a fold, at least and at most."""
+
+_ENOUGH: Final = 200
+"""With fewer steps on each fold, fewer folds are better."""
 
 _STEPS: Final = (120, 6000)
 """Steps of a candidate on one split, at least and at most."""
@@ -124,16 +128,16 @@ def _on_folds(
 ) -> Recipe:
     step = machine.step_seconds(training["batch"])
     least, most = _STEPS_ON_FOLDS
-    share = 1 / folds + (1 - 1 / folds) / _PROMOTE
     steps = _UNTIMED
     if machine.seconds is not None:
-        searching = 0.75 * machine.seconds * machine.workers
-        steps = round(searching / (_WANTED * share * folds * step))
-        steps = min(most, max(least, steps))
+        affordable = 0.7 * machine.seconds * machine.workers / (_IN_FULL * step)
+        folds = max(2, min(folds, int(affordable / _ENOUGH)))
+        steps = min(most, max(least, round(affordable / folds)))
         reasons["steps"] = (
-            f"so that about {_WANTED} candidates can be started"
+            f"the time suffices for about {_IN_FULL} typical networks in full, and about "
+            f"{3 * _IN_FULL} on their first fold"
             if least < steps < most
-            else f"between {least} and {most} for a fold of few examples"
+            else f"between {least} and {most} on a fold of few examples"
         )
     training |= {"folds": folds, "epochs": _STRETCHES, "steps": steps, "keep": "best"}
     training["patience"] = _STRETCHES // 2
@@ -145,7 +149,7 @@ def _on_folds(
         training,
         rungs=(_STRETCHES, _PROMOTE),
         final_passes=_STRETCHES,
-        final_share=_share(needed, machine.seconds),
+        final_share=min(0.35, _share(needed, machine.seconds)),
         ensemble=ENSEMBLE,
         second_looks=SECOND_LOOKS,
         reasons=reasons,
@@ -164,13 +168,12 @@ def _on_one_split(
     share = _SMALLEST_SHARE
     if machine.seconds is not None:
         share = _share(1.3 * whole * step, machine.seconds)
-        started = 1 / 9 + (2 / 9) / _PROMOTE + (6 / 9) / _PROMOTE**2
         searching = (0.95 - share) * machine.seconds * machine.workers
-        steps = min(most, max(least, round(searching / (_WANTED * started * step))))
+        steps = min(most, max(least, round(searching / (_IN_FULL * step))))
         final = max(steps, min(whole, round(share * machine.seconds / (1.2 * step))))
     reasons["steps"] = (
-        f"{steps / a_pass:.2g} passes: about {_WANTED} candidates can be started, and the best are "
-        f"trained for {final / a_pass:.2g} passes in the end"
+        f"{steps / a_pass:.2g} passes over the data; the best are trained for {final / a_pass:.2g} "
+        "passes in the end"
     )
     training |= {"folds": 1, "epochs": _RUNG_STRETCHES, "steps": steps, "keep": "best"}
     passes = max(_RUNG_STRETCHES, round(_RUNG_STRETCHES * final / steps))

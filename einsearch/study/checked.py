@@ -138,10 +138,32 @@ class _FinalRow(_Checked):
     untested: str = ""
 
 
+class _Look(_Checked):
+    number: Count
+    first: float
+    second: float | None
+
+
+class _Member(_Checked):
+    number: Count
+    text: str
+    weights: str
+    share: Annotated[float, Field(gt=0, le=1)]
+
+
+class _Ensemble(_Checked):
+    members: Annotated[list[_Member], Field(min_length=1)]
+    valid: dict[str, float]
+    test: dict[str, float]
+    interval: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
+
+
 class FinalFile(_Checked):
     """final.json, and trained.json"""
 
     networks: list[_FinalRow] = []
+    looks: list[_Look] = []
+    ensemble: _Ensemble | None = None
 
 
 class TaskFile(_Checked):

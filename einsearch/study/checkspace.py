@@ -115,7 +115,7 @@ def _budget(file: SpaceFile) -> str:
         parts.append(f"{budget.hours:g} hours")
     epochs = budget.epochs
     if epochs is not None:
-        full = file.full_training.epochs
+        full = file.full_training.total_epochs
         parts.append(f"epochs dealt out by {epochs.pruner}, from {epochs.min} to {full}")
     return ", ".join(parts)
 

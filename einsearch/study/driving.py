@@ -24,15 +24,14 @@ from einsearch.study.loop import run_study
 from einsearch.study.objective import decisions_payload, derivation_payload, program_payload
 from einsearch.study.opening import drive
 from einsearch.study.options import Options, Payload
+from einsearch.study.orders import by_executor
 from einsearch.study.places import find_place
 from einsearch.study.plan import Plan
 from einsearch.study.planning.spending import add_spent, read_spent
 from einsearch.study.pruning import make_scheduler
 from einsearch.study.record import Record
 from einsearch.study.run import Run, open_run
-from einsearch.study.spacefile import SpaceFile
 from einsearch.study.weights import WeightStore
-from einsearch.tasks.base import Task
 
 STARTED = {"ray": "Ray", "local": "workers"}
 """What an executor starts before the first trial, by its name."""
@@ -93,14 +92,17 @@ def go_on(
                 end = _study(plan, driving.record, folder, executor, store, callbacks, began)
                 if plan.outline is not None:
                     add_spent(driving.record, calibration=plan.outline.seconds)
-            finally:
+            except BaseException:
                 executor.close()
-        run = Run(driving.record, folder)
-        if folder is not None:
-            keep_learned(plan, driving.record, folder, callbacks)
-        is_whole = end.reason is not StopReason.INTERRUPTED
-        if is_whole and plan.file is not None and plan.task is not None and folder is not None:
-            _finish(plan, run, plan.file, plan.task, folder, callbacks, began)
+                raise
+        try:
+            run = Run(driving.record, folder)
+            if folder is not None:
+                keep_learned(plan, driving.record, folder, callbacks)
+            if end.reason is not StopReason.INTERRUPTED:
+                _finish(plan, run, executor, folder, callbacks, began)
+        finally:
+            executor.close()
     return run if folder is None else open_run(folder.path, folder.given_storage)
 
 
@@ -153,21 +155,24 @@ def _study(
 def _finish(
     plan: Plan,
     run: Run,
-    file: SpaceFile,
-    task: Task,
-    folder: RunFolder,
+    executor: Executor,
+    folder: RunFolder | None,
     callbacks: Callbacks,
     began: float,
 ) -> None:
     """The full training, inside what is left of the budget and of the machine's memory. A run that
     is resumed after its time was up gets as much as was planned for it."""
+    file, task = plan.file, plan.task
+    if file is None or task is None or folder is None:
+        return
     times, now = plan.gate.times, time.monotonic()
     until = math.inf
     if times is not None:
         before = read_spent(run.record).total - (now - began)
         until = max(began + times.total - times.closing - max(0.0, before), now + 0.5 * times.final)
+    carry = by_executor(executor)
     with held_to(share_alone()):
-        finish_run(run, file, task, folder, callbacks, until)
+        finish_run(run, file, task, folder, callbacks, until, carry, executor.capacity)
     add_spent(run.record, final=time.monotonic() - now)
 
 

@@ -46,12 +46,13 @@ def with_texts(
         RunError: an earlier run cannot be read.
         SpaceFileError: nothing of it can start this search.
     """
-    if all(isinstance(seed, str) for seed in file.seeds):
+    given = file.seeds or ()
+    if all(isinstance(seed, str) for seed in given):
         return file, ()
     asked = _Conditions(grammar, spec, file.limits, require)
     texts: list[str] = []
     notes: list[str] = []
-    for seed in file.seeds:
+    for seed in given:
         if isinstance(seed, str):
             texts.append(seed)
             continue
@@ -63,7 +64,7 @@ def with_texts(
 
 def texts_of(file: SpaceFile) -> list[str]:
     """The seeds of a file that are texts; all are, once `with_texts` has read the runs."""
-    return [seed for seed in file.seeds if isinstance(seed, str)]
+    return [seed for seed in file.seeds or () if isinstance(seed, str)]
 
 
 def _best_of(seed: EarlierRun, asked: _Conditions) -> tuple[list[str], str]:

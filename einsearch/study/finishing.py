@@ -1,4 +1,4 @@
-"""The last stage of a run: the best trials are trained in full, and tested.
+"""The last stage of a run: the best trials are scored again, trained in full, and tested.
 
 Test data are read here and nowhere else in a run; nothing that the search does comes after.
 """
@@ -7,22 +7,170 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from einsearch.errors import TaskError
+from einsearch.study.ensemble import Ensemble
 from einsearch.study.events import Callbacks
 from einsearch.study.folder import RunFolder
-from einsearch.study.fulltraining import FullTraining, Row
+from einsearch.study.fulltraining import FullTraining, Row, Trained
+from einsearch.study.looks import Look, by_second_look, second_looks
+from einsearch.study.members import kept_answers, members
+from einsearch.study.orders import Carry, seconds_each
 from einsearch.study.planning.gate import START, seconds_of_epoch
 from einsearch.study.ranking import best_first
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile
+from einsearch.study.weights import KEPT
 from einsearch.tasks.base import Task
 from einsearch.trial import Trial
 
 _MARGIN: Final = 1.1
 """An epoch of the full training may take so many times what one took in the search."""
+
+_LOOKS: Final = 0.6
+"""Of the time that is left, at most, for scoring the best again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """Everything that the last stage needs.
+
+    Attributes:
+        run: finished.
+        file: says how many trials, epochs and seeds.
+        task: whose test data are read.
+        folder: of the run.
+        callbacks: are told of every training, as notes and reports.
+        carry: how trainings are carried out; by the calling process where None.
+        workers: how many run at the same time.
+        until: `time.monotonic()` by which all of it must have ended. Where the epochs asked for
+            do not fit, there are fewer.
+    """
+
+    run: Run
+    file: SpaceFile
+    task: Task
+    folder: RunFolder
+    callbacks: Callbacks
+    carry: Carry | None = None
+    workers: int = 1
+    until: float = math.inf
+
+    def finish(self) -> None:
+        """Trains the best trials in full and writes final.json and their weights.
+
+        What was trained already, by an earlier session with the same settings and data, is kept.
+
+        Raises:
+            RunError: the folder cannot be written.
+            TaskError: the test data cannot be used. Weights and validation scores are in the
+                folder then, and a later session tests without training.
+        """
+        best = best_first(self.run.trials, self.run.directions)
+        if not best or not self.file.final.top:
+            self.folder.write_final({"networks": []})
+            return
+        before = self.folder.read_final() or {}
+        best, looks = self._looked_at(best, before)
+        written: dict[str, Any] = {"looks": [look.as_json() for look in looks]} if looks else {}
+        training = self._training(best)
+        wanted = self._wanted(best)
+        rows = {
+            row["number"]: row
+            for row in before.get("networks", ())
+            for trial, seeds in wanted
+            if row["number"] == trial.number and training.is_done(row, seeds)
+        }
+        if len(rows) == len(wanted) and (before.get("ensemble") or self.file.final.ensemble == 1):
+            return
+        trained = training.train(wanted)
+        self._test(training, wanted, trained, rows, written)
+
+    def _looked_at(
+        self, best: list[Trial], before: Mapping[str, Any]
+    ) -> tuple[list[Trial], list[Look]]:
+        """The trials in the order that a second score gives them."""
+        count = self.file.final.looks
+        if not count or len(best) < 2:
+            return best, []
+        looks = [Look.of_json(look) for look in before.get("looks", ())]
+        if not looks:
+            left = self.until - time.monotonic()
+            until = time.monotonic() + _LOOKS * left if math.isfinite(left) else math.inf
+            self.callbacks.on_note(f"the best {min(count, len(best))} trials are scored again")
+            looks = second_looks(self, best[:count], until)
+        return by_second_look(best, looks, self.run.directions), looks
+
+    def _training(self, best: Sequence[Trial]) -> FullTraining:
+        """With as many epochs as fit."""
+        file = self.file
+        asked = file.final.epochs or file.full_training.epochs
+        count = sum(seeds for _, seeds in self._wanted(best))
+        until = self.until - self._seconds_of_test(best, count)
+        seconds = seconds_each(until, count, self.workers)
+        slowest = max((trial for trial, _ in self._wanted(best)), key=seconds_of_epoch)
+        return FullTraining(
+            self.folder,
+            file,
+            self.task,
+            self.run.directions,
+            asked,
+            fitting_epochs(slowest, asked, seconds),
+            self.callbacks.on_report,
+            self.callbacks.on_note,
+            seconds,
+            self.carry,
+        )
+
+    def _wanted(self, best: Sequence[Trial]) -> list[tuple[Trial, int]]:
+        """Which trials are trained, and with how many seeds each."""
+        final = self.file.final
+        if final.ensemble == 1:
+            return [(trial, final.seeds) for trial in best[: final.top]]
+        known = {trial.number: trial for trial in best[:KEPT]}
+        answers = kept_answers(self.folder, self.task, best[:KEPT], self.file.training.folds)
+        counts = members(self.task, best, answers, final.trainings(self.workers))
+        return [(known[number], count) for number, count in counts.items()]
+
+    def _seconds_of_test(self, best: Sequence[Trial], count: int) -> float:
+        """What testing so many networks will take, as far as is known."""
+        tests = self.task.reading.tests or 0
+        checked = max(1, len(self.task.valid))
+        one = best[0].timings.get("validate", 0.0) / max(1, _epochs_of(best[0]))
+        needed = 1.5 * count * one * tests / checked
+        return min(0.2 * max(0.0, self.until - time.monotonic()), needed)
+
+    def _test(
+        self,
+        training: FullTraining,
+        wanted: Sequence[tuple[Trial, int]],
+        trained: Trained,
+        rows: dict[int, Row],
+        written: dict[str, Any],
+    ) -> None:
+        def write(row: Row) -> None:
+            rows[row["number"]] = row
+            ordered = [rows[trial.number] for trial, _ in wanted if trial.number in rows]
+            self.folder.write_final({"networks": ordered, **written})
+
+        results = {}
+        for trial, _ in wanted:
+            _, results[trial.number] = training.tested(trial, trained[trial.number], write)
+        if self.file.final.ensemble > 1:
+            made = Ensemble.of(self, training, [trial for trial, _ in wanted], results)
+            if made is not None:
+                written["ensemble"] = made.as_json()
+                write(rows[wanted[0][0].number])
+        reasons = [row["untested"] for row in rows.values() if row.get("untested")]
+        if reasons:
+            raise TaskError(
+                f"{reasons[0]}. The full training is done: its weights and validation scores are "
+                f"in {self.folder.path}. Nothing was tested: mend the test data, then resume the "
+                "run (with accepted changes, where training data are in the same file)"
+            )
 
 
 def finish_run(
@@ -32,60 +180,11 @@ def finish_run(
     folder: RunFolder,
     callbacks: Callbacks,
     until: float = math.inf,
+    carry: Carry | None = None,
+    workers: int = 1,
 ) -> None:
-    """Trains the best trials in full and writes final.json and their weights.
-
-    What was trained already, by an earlier session with the same settings and data, is kept.
-
-    Args:
-        run: finished.
-        file: says how many trials, epochs and seeds.
-        task: whose test data are read.
-        folder: of the run.
-        callbacks: are told of every training, as notes and reports.
-        until: `time.monotonic()` by which all of it must have ended. Where the epochs asked for
-            do not fit, there are fewer.
-
-    Raises:
-        RunError: the folder cannot be written.
-        TaskError: the test data cannot be used. Weights and validation scores are in the folder
-            then, and a later session tests without training.
-    """
-    chosen = best_first(run.trials, run.directions)[: file.final.top]
-    epochs = file.final.epochs or file.full_training.epochs
-    training = FullTraining(
-        folder,
-        file,
-        task,
-        run.directions,
-        epochs,
-        epochs,
-        file.final.seeds,
-        callbacks.on_report,
-        callbacks.on_note,
-    )
-    before = () if not chosen else (folder.read_final() or {}).get("networks", ())
-    done = {row["number"]: row for row in before if training.is_done(row)}
-    rows: dict[int, Row] = {}
-
-    def write(row: Row) -> None:
-        rows[row["number"]] = row
-        folder.write_final({"networks": list(rows.values())})
-
-    for place, trial in enumerate(chosen):
-        if trial.number in done:
-            rows[trial.number] = done[trial.number]
-        else:
-            seconds = (until - time.monotonic()) / (file.final.seeds * (len(chosen) - place))
-            fitting = fitting_epochs(trial, training.asked, seconds)
-            replace(training, epochs=fitting, seconds=seconds).train(trial, write)
-    reasons = [row["untested"] for row in rows.values() if row.get("untested")]
-    if reasons:
-        raise TaskError(
-            f"{reasons[0]}. The full training is done: its weights and validation scores are in "
-            f"{folder.path}. Nothing was tested: mend the test data, then resume the run (with "
-            "accepted changes, where training data are in the same file)"
-        )
+    """The last stage; see `Finish`."""
+    Finish(run, file, task, folder, callbacks, carry, workers, until).finish()
 
 
 def fitting_epochs(trial: Trial, epochs: int, seconds: float) -> int:
@@ -95,3 +194,7 @@ def fitting_epochs(trial: Trial, epochs: int, seconds: float) -> int:
     if not math.isfinite(seconds) or one <= 0:
         return epochs
     return max(1, min(epochs, int((seconds - START) / (_MARGIN * one))))
+
+
+def _epochs_of(trial: Trial) -> int:
+    return sum(last - first for first, last in trial.spans)

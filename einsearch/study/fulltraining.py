@@ -1,4 +1,4 @@
-"""`FullTraining`: a network of a run trained with several seeds, kept in its folder, then tested.
+"""`FullTraining`: networks of a run trained with several seeds, kept in its folder, then tested.
 
 What is trained is written before test data are read, one file for each seed: bad test data cost no
 training, and a session that was cut off goes on with the seed that is missing.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.study.folder import RunFolder
+from einsearch.study.orders import Carry, OnReport, Order, in_process, is_complete
 from einsearch.study.seedfiles import SeedFiles, TrainedOn
 from einsearch.study.spacefile import SpaceFile
 from einsearch.tasks.base import Task
@@ -31,7 +32,7 @@ data (a name of all data), valid and test (mean and deviation by metric), failur
 the file of the kept seed), kept (its metrics on validation data), and `untested`, the reason, where
 there was no test."""
 
-_CUT_OFF: Final = "it was cut off before the test"
+CUT_OFF: Final = "it was cut off before the test"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,11 @@ class FullTraining:
             first of them that training measures.
         asked: epochs of each training, as the user wants them.
         epochs: of each training, as they fit into the time.
-        seeds: how many trainings.
         on_report: is told trial, epoch and metrics.
         on_note: is told what begins.
         seconds: that each training may take; infinite for any number. It ends in time with what it
             has learned.
+        carry: how trainings are carried out; by the calling process where None.
     """
 
     folder: RunFolder
@@ -59,14 +60,23 @@ class FullTraining:
     directions: Mapping[str, str]
     asked: int
     epochs: int
-    seeds: int
-    on_report: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda *_: None)
+    on_report: OnReport = field(default=lambda *_: None)
     on_note: Callable[[str], None] = field(default=lambda _: None)
     seconds: float = math.inf
+    carry: Carry | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether networks learn from the validation examples too."""
+        return self.file.final.data == "all"
 
     @property
     def config(self) -> TrainingConfig:
-        return self.file.training.with_epochs(self.epochs)
+        """How each is trained. On all examples there is nothing to choose an epoch by."""
+        changes: dict[str, Any] = {"folds": 1}
+        if self.is_whole:
+            changes |= {k: v for k, v in {"keep": "last", "patience": None}.items() if hasattr(self.file.training, k)}
+        return self.file.training.model_copy(update=changes).with_epochs(self.epochs)
 
     @cached_property
     def data(self) -> str:
@@ -77,72 +87,101 @@ class FullTraining:
     @cached_property
     def trained_on(self) -> TrainedOn:
         """What the outcomes of all trainings hang on."""
-        return TrainedOn.by(self.config, self.task)
+        return TrainedOn.by(self.config, self.task, is_whole=self.is_whole)
 
-    def is_done(self, row: Row) -> bool:
+    def is_done(self, row: Row, seeds: int) -> bool:
         """Whether an earlier session trained and tested as this one would."""
-        same = (row.get("asked", row["epochs"]), row["seeds"]) == (self.asked, self.seeds)
+        same = (row.get("asked", row["epochs"]), row["seeds"]) == (self.asked, seeds)
         return same and not row.get("untested") and row.get("data", self.data) == self.data
 
-    def train(self, trial: Trial, write: Callable[[Row], object]) -> Row:
-        """Trains, keeps and tests a network.
+    def files(self, trial: Trial) -> SeedFiles:
+        """Where the weights of a trial's full trainings are."""
+        return SeedFiles(self.folder, trial, self.trained_on)
+
+    def train(self, wanted: Sequence[tuple[Trial, int]]) -> Trained:
+        """Trains networks, and keeps each as soon as it is trained.
 
         Args:
-            trial: whose network it is.
-            write: is given the results before the test, and again after it.
+            wanted: trials, and with how many seeds each.
 
         Raises:
             RunError: the folder cannot be written.
             TaskError: the configuration cannot be used.
         """
-        from einsearch.evaluate.final import test_final, train_seeds
+        from einsearch.evaluate.final import FinalRun
 
-        seeds = [trial.seed + i for i in range(self.seeds)]
-        files = SeedFiles(self.folder, trial, self.trained_on)
-        done = files.read(seeds)
-        self._tell(trial, len(done))
-        trained = train_seeds(
-            trial.text,
-            self.task,
-            self.config,
-            seeds,
-            lambda _, epoch, metrics: self.on_report(trial.number, epoch, metrics),
-            directions=self.directions,
-            keep=files.keep,
-            done=done,
-            seconds=self.seconds if math.isfinite(self.seconds) else None,
-        )
-        if self.task.has_test and trained.best is not None:
-            write({**self._row(trial, trained, files), "untested": _CUT_OFF})
-        row = self._row(trial, test_final(trial.text, self.task, self.config, trained), files)
+        runs: dict[int, dict[int, FinalRun]] = {}
+        orders = []
+        for trial, count in wanted:
+            seeds = [trial.seed + i for i in range(count)]
+            done = self.files(trial).read(seeds)
+            runs[trial.number] = {seed: FinalRun(seed, outcome) for seed, outcome in done.items()}
+            self._tell(trial, count, len(done))
+            orders += [self._order(trial, seed) for seed in seeds if seed not in done]
+        carry = self.carry or in_process(self.task)
+        for order, result in carry(orders, self.on_report):
+            outcome = result.outcome()
+            runs[order.trial.number][order.seed] = FinalRun(order.seed, outcome)
+            if is_complete(result):
+                self.files(order.trial).keep(order.seed, outcome)
+        return {number: [found[seed] for seed in sorted(found)] for number, found in runs.items()}
+
+    def tested(
+        self, trial: Trial, runs: Sequence[Any], write: Callable[[Row], object]
+    ) -> tuple[Row, FinalResult]:
+        """Tests trained networks of a trial.
+
+        Args:
+            trial: whose they are.
+            runs: of `train`.
+            write: is given the results before the test, and again after it.
+        """
+        from einsearch.evaluate.final import collected, test_final
+
+        found = collected(runs, self.task, self.directions)
+        if self.task.has_test and found.best is not None:
+            write({**self._row(trial, found), "untested": CUT_OFF})
+        result = test_final(trial.text, self.task, self.config, found)
+        row = self._row(trial, result)
         write(row)
-        return row
+        return row, result
 
-    def _tell(self, trial: Trial, done: int) -> None:
+    def _order(self, trial: Trial, seed: int) -> Order:
+        until = None
+        best = trial.metrics.get("best_epoch")
+        if self.is_whole and isinstance(best, (int, float)) and getattr(self.file.training, 'keep', 'last') == "best":
+            until = max(1, math.ceil(best * self.epochs / self.file.training.epochs))
+        return Order(trial, seed, self.config, self.is_whole, 0, self.seconds, until)
+
+    def _tell(self, trial: Trial, seeds: int, done: int) -> None:
         known = f", {done} of them trained before" if done else ""
         self.on_note(
             f"training trial {trial.number} in full: {self.epochs} "
             f"epoch{'s' if self.epochs > 1 else ''}, "
-            f"{self.seeds} seed{'s' if self.seeds > 1 else ''}{known}"
+            f"{seeds} seed{'s' if seeds > 1 else ''}{known}"
             + ("" if self.epochs == self.asked else f"; {self.asked} do not fit into the time left")
         )
 
-    def _row(self, trial: Trial, result: FinalResult, files: SeedFiles) -> dict[str, Any]:
+    def _row(self, trial: Trial, result: FinalResult) -> dict[str, Any]:
         best = result.best
         row = {
             "number": trial.number,
             "text": trial.text,
             "asked": self.asked,
             "epochs": self.epochs,
-            "seeds": self.seeds,
+            "seeds": len(result.runs),
             "data": self.data,
             "valid": _spreads(result.valid),
             "test": _spreads(result.test),
             "failures": [run.outcome.reason for run in result.runs if not run.is_complete],
-            "weights": None if best is None else files.name(best.seed),
+            "weights": None if best is None else self.files(trial).name(best.seed),
             "kept": {} if best is None else dict(best.outcome.metrics),
         }
         return row | ({"untested": result.untested} if result.untested else {})
+
+
+Trained = dict[int, list[Any]]
+"""`FinalRun`s by the number of their trial, in the order of their seeds."""
 
 
 def _spreads(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:

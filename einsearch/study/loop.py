@@ -294,7 +294,7 @@ class _Study:
         done = self.scheduler.conclude(done, result.checkpoint)
         keep = self.options.keep
         if keep is not None and result.weights is not None and done.state is TrialState.COMPLETE:
-            keep(done, result.weights)
+            keep(done, result.weights, result.answers)
         self._end(done)
         self._close(self.left)
 

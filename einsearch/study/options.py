@@ -25,7 +25,7 @@ MAX_LATE: Final = 5
 Payload = Callable[[Trial, Any | None], Mapping[str, Any]]
 """Of a trial's job, from the trial and its derivation; the latter is None after an interruption."""
 
-Keep = Callable[[Trial, Mapping[str, Any]], None]
+Keep = Callable[[Trial, Mapping[str, Any], Any], None]
 """Is offered the weights of a finished trial before the record has it."""
 
 
@@ -41,7 +41,7 @@ class Options:
         callbacks: are told what happens.
         describe: gives the hash of a derivation, by which duplicates are known, and its costs.
         payload: what jobs carry beside text and seed.
-        keep: takes the weights of complete trials.
+        keep: takes the weights of complete trials, and what they answered.
         shown: gives the parameters of a trial for Optuna's dashboard.
         max_duplicates: see `MAX_DUPLICATES`.
         clock: seconds, for a budget of time.

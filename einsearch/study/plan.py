@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from einsearch.derivation.derivation import Derivation
 from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
 from einsearch.searchers.base import SearchSpace
-from einsearch.shown import shortened
 from einsearch.specs import TensorSpec
-from einsearch.study.earlier import texts_of, with_texts
+from einsearch.study.earlier import with_texts
 from einsearch.study.events import Budget
 from einsearch.study.executing import MakeExecutor, executor_maker
 from einsearch.study.executor import WorkFactory
@@ -32,8 +30,9 @@ from einsearch.study.planning.gate import Gate
 from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
 from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.pruning import pruner_given
-from einsearch.study.searchspace import excess, search_space, seed_derivations
+from einsearch.study.searchspace import search_space
 from einsearch.study.spacefile import EpochsSection, SpaceFile
+from einsearch.study.starting import starts_of, typical_programs
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
 from einsearch.tasks.fingerprint import data_fingerprint, function_fingerprint
@@ -41,9 +40,6 @@ from einsearch.tasks.registry import make_task
 
 ENDS: Final = ("trials", "minutes", "hours")
 """What may end a search, as callers name it."""
-
-_LONGEST: Final = 60
-"""Characters of a seed that a note repeats."""
 
 DEFAULT_OBJECTIVE = {"value": "maximize"}
 """What a number that an objective returns is called, and which way is better."""
@@ -132,20 +128,23 @@ def plan_file(
         start_server(trains=file.objective is None)
     if task is None and file.objective is None:
         task = make_task(file.task, file.base)
-    asked = file.limits
-    outline = outline_file(file, task) if measures and task is not None else None
-    file = file if outline is None else outline.file
     spec = file.objective_input if task is None else task.input
     assert spec is not None
     scores: Objective | None = None
-    directions = directions_of(file, task)
     require = required(file, grammar, task)
     if task is not None:
-        check_metrics(task, directions, file.constraints)
+        check_metrics(task, directions_of(file, task), file.constraints)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
     file, notes = with_texts(file, grammar, spec, require)
-    seeds = seed_derivations(grammar, spec, texts_of(file), asked, require)
-    file, seeds, left_out = _affordable(file, seeds)
+    starts = starts_of(file, grammar, spec, require)
+    outline = None
+    if task is not None and (measures or file.follows_data):
+        programs = partial(typical_programs, starts, grammar, spec, file.limits, require)
+        outline = outline_file(file, task, programs, measures=measures)
+        file = outline.file
+    starts = starts.within(file.limits, require)
+    file = file.model_copy(update={"seeds": starts.names})
+    directions = directions_of(file, task)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)
     space = search_space(
         grammar,
@@ -153,7 +152,7 @@ def plan_file(
         directions=directions,
         limits=file.limits,
         require=require,
-        seeds=seeds,
+        seeds=starts.derivations,
         sizes=sizes,  # type: ignore[arg-type]
     )
     epochs = file.budget.epochs
@@ -186,32 +185,14 @@ def plan_file(
         executor_name=file.executor.name,
         files={SPACE: _located(file, grammar), **copied_files(grammar)},
         constraints=file.constraints,
-        epochs=None if epochs is None else (epochs, file.full_training.epochs),
+        epochs=None if epochs is None else (epochs, file.full_training.total_epochs),
         file=file,
         task=task,
         objective=scores,
         gate=plain_gate(file) if outline is None else outline.gate,
         outline=outline,
-        notes=(*notes, *left_out),
+        notes=(*notes, *starts.notes),
     )
-
-
-def _affordable(
-    file: SpaceFile, seeds: Sequence[Derivation]
-) -> tuple[SpaceFile, tuple[Derivation, ...], tuple[str, ...]]:
-    """Seeds that keep the limits which the budget sets, a file that names these alone, and what
-    is to be told of the others."""
-    texts, objections = texts_of(file), [excess(seed, file.limits) for seed in seeds]
-    if not any(objections):
-        return file, tuple(seeds), ()
-    kept = [place for place, objection in enumerate(objections) if objection is None]
-    told = tuple(
-        f"the seed {shortened(text, _LONGEST)} does not fit into the budget: {objection}"
-        for text, objection in zip(texts, objections, strict=True)
-        if objection is not None
-    )
-    named = file.model_copy(update={"seeds": tuple(texts[place] for place in kept)})
-    return named, tuple(seeds[place] for place in kept), told
 
 
 def spec_of(file: SpaceFile) -> TensorSpec:

@@ -12,6 +12,7 @@ from einsearch.trial import FailureKind, Trial, TrialState
 
 if TYPE_CHECKING:
     from einsearch.evaluate.candidate import Outcome
+    from einsearch.evaluate.crossvalidation import Answers
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Result:
         checkpoint: what the work can go on from with a larger budget.
         trained: first and last epoch that were paid for: (0, 3), (3, 9) after a checkpoint.
         traceback: of what a failed one raised, as `user_trace` gives it.
+        answers: of the trained network to the examples that it was scored on.
     """
 
     state: TrialState
@@ -42,6 +44,22 @@ class Result:
     checkpoint: bytes | None = None
     trained: tuple[int, int] | None = None
     traceback: str = ""
+    answers: Answers | None = None
+
+    def outcome(self) -> Outcome:
+        """As the evaluation that it came from gave it, as far as it was carried."""
+        from einsearch.evaluate.candidate import Outcome
+
+        return Outcome(
+            self.state,
+            self.reason,
+            metrics=self.values,
+            history=tuple(self.metrics.get("history", ())),
+            timings=self.timings,
+            weights=self.weights,
+            traceback=self.traceback,
+            answers=self.answers,
+        )
 
 
 def failed(kind: FailureKind, message: str, traceback: str = "") -> Result:
@@ -56,13 +74,19 @@ def from_outcome(outcome: Outcome) -> Result:
         state=outcome.state,
         values=outcome.metrics if outcome.state is not TrialState.FAILED else {},
         reason=outcome.reason,
-        metrics={**outcome.metrics, **outcome.costs, "history": list(outcome.history)},
+        metrics={
+            **outcome.metrics,
+            **outcome.costs,
+            **({"standard_errors": dict(outcome.errors)} if outcome.errors else {}),
+            "history": list(outcome.history),
+        },
         timings=outcome.timings,
         budget=float(outcome.epochs),
         weights=outcome.weights,
         checkpoint=outcome.checkpoint,
         trained=(outcome.start, outcome.epochs),
         traceback=outcome.traceback,
+        answers=outcome.answers,
     )
 
 

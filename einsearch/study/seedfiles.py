@@ -33,9 +33,10 @@ class TrainedOn:
     key: str
 
     @classmethod
-    def by(cls, config: TrainingConfig, task: Task) -> Self:
-        """Of a configuration and a task with its data."""
+    def by(cls, config: TrainingConfig, task: Task, *, is_whole: bool = False) -> Self:
+        """Of a configuration and a task with its data; on all of them where `is_whole`."""
         digest = hashlib.sha256(config.model_dump_json().encode())
+        digest.update(b"all" if is_whole else b"")
         for split in (task.train, task.valid):
             for array in (split.x, split.y):
                 digest.update(f"{array.dtype.str} {array.shape}".encode())

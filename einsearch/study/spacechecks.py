@@ -231,8 +231,10 @@ class Checks:
         chosen = epochs.model_copy(update={"checkpoints": place})
         return budget.model_copy(update={"epochs": chosen})
 
-    def _checked_seeds(self) -> tuple[str | EarlierRun, ...]:
-        """The seeds, the folders of earlier runs at absolute paths."""
+    def _checked_seeds(self) -> tuple[str | EarlierRun, ...] | None:
+        """The seeds, the folders of earlier runs at absolute paths; None where none are given."""
+        if self.space.seeds is None:
+            return None
         found: list[str | EarlierRun] = []
         for place, seed in enumerate(self.space.seeds):
             if isinstance(seed, str):
@@ -254,8 +256,8 @@ class Checks:
         if self.space.objective is not None and epochs.max is None:
             hint = "say max: the epochs of an objective of yours are not known here"
             raise self._error("the key budget.epochs.max is missing", path, hint)
-        full = self.space.full_training.epochs
-        if epochs.min >= full:
+        full = self.space.full_training.total_epochs
+        if epochs.min >= full and not self.space.follows_data:
             message = f"budget.epochs.min is {epochs.min}: expected less than the {full} of all"
             raise self._error(message, (*path, "min"))
         main = next(iter(self.space.objectives or {}), "")

@@ -206,11 +206,27 @@ class FinalSection(_Section):
         top: how many of the best trials; 0 for none.
         epochs: None for those of `training`.
         seeds: how many trainings of each.
+        ensemble: networks at most whose outputs the model that is handed over averages; those that
+            together answer validation best. 1 for the best network alone.
+        looks: of so many of the best trials the score is measured again, on fresh folds and with
+            fresh seeds, before one is called best.
+        data: train learns from the training examples, all from those of validation too.
+        share: of the budget's time, what is kept for all of this; a quarter where it is None.
     """
 
     top: int = Field(default=1, ge=0)
     epochs: int | None = Field(default=None, ge=1)
     seeds: int = Field(default=1, ge=1)
+    ensemble: int = Field(default=1, ge=1)
+    looks: int = Field(default=0, ge=0)
+    data: Literal["train", "all"] = "train"
+    share: float | None = Field(default=None, gt=0, lt=1)
+
+    def trainings(self, workers: int) -> int:
+        """How many networks are trained in full. Where time is scarce, as it is where one split is
+        enough, an ensemble gets one new network a worker; the others it has from the search."""
+        members = self.ensemble if self.data == "all" else min(self.ensemble, workers)
+        return max(self.top * self.seeds, members) if self.top else 0
 
 
 class SpaceFile(_Section):
@@ -225,8 +241,9 @@ class SpaceFile(_Section):
         sampling, limits: what is drawn.
         require: what every candidate must have; None for what the grammar asks for.
         seeds: start architectures: names of the grammar's seeds, expressions, or the best of
-            earlier runs, whose paths are absolute.
-        training: of candidates.
+            earlier runs, whose paths are absolute; None for all seeds of the grammar that suit
+            the data, where the training follows from them, and else for none.
+        training: of candidates. Where it gives neither epochs nor steps, it follows from the data.
         objectives: name -> "maximize" or "minimize", the main one first; None for the task's own.
         constraints: name -> upper bound that a candidate must keep to be best.
         searcher: {name: ..., and its options}, as `make_searcher` takes it.
@@ -240,7 +257,7 @@ class SpaceFile(_Section):
     sampling: SamplingSection = SamplingSection()
     limits: Annotated[Limits, _FromSection] = Limits()
     require: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    seeds: SeedList = ()
+    seeds: SeedList | None = None
     training: TrainingConfig = TrainingConfig()
     objectives: (
         Annotated[dict[str, Literal["maximize", "minimize"]], Field(min_length=1)] | None
@@ -286,6 +303,13 @@ class SpaceFile(_Section):
         return None if self.objective is None else parse_spec(str(self.task["input"]))
 
     @property
+    def follows_data(self) -> bool:
+        """Whether what the file leaves open of training, budget and full training is decided by
+        what the data are."""
+        given = self.training.model_fields_set
+        return self.objective is None and not given & {"epochs", "steps"}
+
+    @property
     def full_training(self) -> TrainingConfig:
         """The training of a candidate that nothing stops."""
         epochs = self.budget.epochs
@@ -295,10 +319,14 @@ class SpaceFile(_Section):
 
     @property
     def text(self) -> str:
-        """As YAML with every default written out; reads back to an equal value."""
+        """As YAML with every default written out, but for those that follow from the data; reads
+        back to an equal value."""
         data = self.model_dump()
         for name in ("require", "seeds"):
             data[name] = None if data[name] is None else list(data[name])
+        if self.follows_data:
+            for name in ("training", "budget", "final"):
+                data[name] = getattr(self, name).model_dump(exclude_unset=True)
         return write_yaml(data)
 
     def changed(self, **sections: Any) -> SpaceFile:

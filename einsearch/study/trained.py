@@ -167,7 +167,7 @@ def train_in_full(
     if not accept_changes:
         found = data_fingerprint(task, file.task, file.base)
         check_unchanged(folder, found | plugin_fingerprint([trial.text]))
-    training = FullTraining(folder, file, task, run.directions, wanted, wanted, seeds)
+    training = FullTraining(folder, file, task, run.directions, wanted, wanted)
 
     def write(row: Row) -> None:
         others = [
@@ -178,7 +178,8 @@ def train_in_full(
         folder.write(TRAINED, (json.dumps({"networks": [*others, row]}, indent=2) + "\n").encode())
 
     with held_to(share_alone()):
-        return training.train(trial, write)
+        runs = training.train([(trial, seeds)])[trial.number]
+        return training.tested(trial, runs, write)[0]
 
 
 def keep_again(run: Run, trial: Trial, outcome: Outcome) -> str | None:

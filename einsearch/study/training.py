@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class TrainingWork:
             data then travels to where candidates are trained.
         base: folder that relative paths of the task start from.
         training: of every candidate. A job with a budget halts after so many of its epochs, and
-            one with a checkpoint goes on from there.
+            one with a checkpoint goes on from there. One with `full` in its payload says itself how
+            it is trained, as fields of `evaluate.candidate.Job`.
         measures_latency: whether candidates are timed, too.
         memory: bytes that the process of a worker may use; None for any number.
         gpu: share of a GPU's memory that it may use, where others use the rest.
@@ -52,17 +53,20 @@ class TrainingWork:
         def work(job: Job, report: ReportBack) -> Result:
             until = None if job.budget is None else round(job.budget)
             checkpoint = job.payload.get("checkpoint")
+            special = job.payload.get("full")
             candidate = Candidate(
                 job.payload.get("program", job.text),
                 self.training,
                 job.seed,
                 job.seconds,
-                keep_weights=until is None or until >= self.training.epochs,
+                keep_weights=until is None or until >= self.training.total_epochs,
                 until=until,
                 checkpoint=checkpoint,
                 measures_latency=self.measures_latency and checkpoint is None,
                 allowance=allowance,
             )
+            if special is not None:
+                candidate = replace(candidate, measures_latency=False, **special)
             return from_outcome(evaluate_candidate(candidate, task, report))
 
         return work

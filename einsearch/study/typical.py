@@ -83,7 +83,7 @@ def rungs_reached(plan: Plan, draws: Sequence[Typical]) -> list[Rung]:
     admitted = [one.forecast for one in draws if not one.objection]
     if outline is None or outline.times is None or not admitted:
         return []
-    full = outline.gate.forecaster.training.epochs
+    full = outline.gate.forecaster.training.total_epochs
     rungs: tuple[int, ...] = (full,)
     promote = 1
     if plan.epochs is not None:
@@ -120,5 +120,5 @@ def _judged(plan: Plan, derivation: Derivation, name: str) -> Typical:
 
 def _first_budget(plan: Plan, forecaster: Forecaster) -> float:
     if plan.epochs is None or plan.epochs[0].pruner != "asha":
-        return float(forecaster.training.epochs)
+        return float(forecaster.training.total_epochs)
     return float(plan.epochs[0].min)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.errors import RunError
 from einsearch.study.folder import WEIGHTS, RunFolder
 from einsearch.study.ranking import best_first
 from einsearch.trial import Trial
+
+if TYPE_CHECKING:
+    from einsearch.evaluate.crossvalidation import Answers
 
 KEPT: Final = 10
 """Weights of so many trials are kept unless told otherwise."""
@@ -50,12 +53,15 @@ class WeightStore:
         self._kept = best_first(self._kept, directions)[:keep]
         self._added: set[int] = set()
 
-    def offer(self, trial: Trial, weights: Mapping[str, Any]) -> None:
+    def offer(
+        self, trial: Trial, weights: Mapping[str, Any], answers: Answers | None = None
+    ) -> None:
         """Keeps the weights if the trial is among the best; then the worst of the others goes.
 
         Args:
             trial: complete, with its values.
             weights: name -> NumPy array.
+            answers: to the examples that gave its values; they are kept beside the weights.
 
         Raises:
             RunError: the folder cannot be written.
@@ -64,7 +70,11 @@ class WeightStore:
         if trial not in ranked:
             return
         name = f"{WEIGHTS}/{file_name(trial.number)}"
-        self._folder.add(name, packed(weights, {"text": trial.text, "hash": trial.hash}))
+        header = {"text": trial.text, "hash": trial.hash}
+        self._folder.add(name, packed(weights, header))
+        if answers is not None:
+            arrays = {"rows": answers.rows, "outputs": answers.outputs}
+            self._folder.add(f"{WEIGHTS}/{answers_name(trial.number)}", packed(arrays, header))
         self._added.add(trial.number)
         self._kept.append(trial)
         self._trim()
@@ -81,7 +91,8 @@ class WeightStore:
             return
         self._added.discard(number)
         try:
-            (self._folder.weights / file_name(number)).unlink(missing_ok=True)
+            for name in (file_name(number), answers_name(number)):
+                (self._folder.weights / name).unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
                 f"cannot remove weights from {self._folder.weights}: {error.strerror}"
@@ -105,6 +116,11 @@ def packed(weights: Mapping[str, Any], header: Mapping[str, str]) -> bytes:
 def file_name(number: int) -> str:
     """Of the weights of a trial."""
     return f"trial-{number}.safetensors"
+
+
+def answers_name(number: int) -> str:
+    """Of what a trial answered to the examples that it was scored on."""
+    return f"answers-{number}.safetensors"
 
 
 def again_name(number: int) -> str:

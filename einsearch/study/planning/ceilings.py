@@ -60,16 +60,16 @@ def ceilings(
         given: the user's.
         device: that candidates are trained on.
         training: of candidates, in full.
-        examples: for training, for validation.
+        examples: that one training learns from, and is validated on.
         seconds: that a candidate may take; None where nothing bounds it.
         share: bytes that a candidate may take; None where nothing bounds it.
     """
     found: dict[str, int] = {}
     reasons: dict[str, str] = {}
-    steps = training.all_steps(examples[0])
+    steps = training.folds * training.all_steps(examples[0])
     if seconds is not None and given.flops is None:
         trained = examples[0] * steps / training.batches(examples[0])
-        passes = _GRADIENT * trained + training.epochs * examples[1]
+        passes = _GRADIENT * trained + training.total_epochs * examples[1]
         found["flops"] = rounded(seconds / (passes * _fastest(device)))
         reasons["flops"] = f"at the device's fastest, {seconds:.3g} s are enough for no more"
     parameters = []

@@ -9,6 +9,7 @@ from typing import Final
 
 from einsearch.cost import Corrections, DeviceModel, Features, Prediction, features, predict
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.folds import sizes
 from einsearch.evaluate.memory import Pieces, fit
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
@@ -71,7 +72,7 @@ class Forecaster:
         self.training = training
         self.share = share
         self._output = task.output
-        self._examples, self._checked = len(task.train), len(task.valid)
+        self._examples, self._checked = sizes(task, training.folds)
         self._corrections = Corrections()
 
     @property

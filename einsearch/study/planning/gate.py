@@ -116,7 +116,8 @@ class ForecastGate(Gate):
         direction: of the main objective: "maximize" or "minimize".
         main: its name.
         final_epochs: of a full training.
-        trainings: full trainings at the end.
+        trainings: full trainings at the end, one after the other.
+        look_epochs: epochs, one after the other, in which the best are scored again before that.
         times, seconds: as of `Gate`.
     """
 
@@ -127,6 +128,7 @@ class ForecastGate(Gate):
         direction: str,
         final_epochs: int = 0,
         trainings: int = 0,
+        look_epochs: int = 0,
         times: Times | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -134,7 +136,7 @@ class ForecastGate(Gate):
         self.forecaster = forecaster
         self._main = main
         self._sign = 1.0 if direction == "maximize" else -1.0
-        self._final = final_epochs * trainings
+        self._final = final_epochs * trainings + look_epochs
         self._trainings = trainings
         self._best: Trial | None = None
 
@@ -167,7 +169,7 @@ class ForecastGate(Gate):
         return f"predicted {needed:.3g} s for {more:g} more epochs, {max(0, left):.3g} s are left"
 
     def allowed(self, trial: Trial, left: float) -> float | None:
-        full = self.forecaster.training.epochs
+        full = self.forecaster.training.total_epochs
         part = (trial.budget or full) / full
         bounds = [left, math.inf if self.seconds is None else self.seconds]
         if self.times is not None:
@@ -186,7 +188,7 @@ class ForecastGate(Gate):
             share = readable(self.forecaster.share or 0)
             needed_bytes = readable(forecast.peak)
             return f"{TOO_LARGE}: predicted {needed_bytes} for one example, allowed {share}"
-        full = self.forecaster.training.epochs
+        full = self.forecaster.training.total_epochs
         allowed = min(
             math.inf if self.times is None else self.times.candidate,
             math.inf if self.seconds is None else self.seconds,
@@ -204,7 +206,7 @@ class ForecastGate(Gate):
         said = trial.metrics.get(PREDICTED)
         if not isinstance(said, Mapping):
             return math.inf
-        epochs = trial.budget or self.forecaster.training.epochs
+        epochs = trial.budget or self.forecaster.training.total_epochs
         return _LEAST + _PATIENCE * epochs * self.forecaster.steps * float(said["step"])
 
     def _rank(self, trial: Trial) -> tuple[bool, float, float, float]:

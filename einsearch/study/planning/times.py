@@ -6,15 +6,19 @@ the best, which takes what it needs and at most its part. The search gets the re
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 FINAL_PART: Final = 0.25
-"""Of all the time at most, for the full training and the test."""
+"""Of all the time at most, for the full training and the test, where nothing else is said."""
 
 FEWEST: Final = 16
 """Candidates that a search should at least be able to train as far as it trains any of them. With
 fewer there is nothing to compare."""
+
+FEWEST_IN_FULL: Final = 6
+"""The same where most candidates are compared long before that."""
 
 _CLOSING_PART: Final = 0.02
 _CLOSING: Final = (1.5, 6.0)
@@ -56,7 +60,15 @@ class Times:
         return self.total - self.closing - final
 
 
-def divide(seconds: float, workers: int, epochs: int, final_epochs: int, trainings: int) -> Times:
+def divide(
+    seconds: float,
+    workers: int,
+    epochs: int,
+    final_epochs: int,
+    trainings: int,
+    share: float | None = None,
+    fewest: int = FEWEST,
+) -> Times:
     """Divides the time of a search.
 
     Args:
@@ -64,12 +76,16 @@ def divide(seconds: float, workers: int, epochs: int, final_epochs: int, trainin
         workers: candidates that are trained at the same time.
         epochs: of a candidate in the search.
         final_epochs: of a full training.
-        trainings: full trainings, one after the other; 0 for none.
+        trainings: full trainings; 0 for none. As many run at the same time as there are workers.
+        share: of all the time, for the full training; `FINAL_PART` where it is None.
+        fewest: candidates that can be trained in full at least.
     """
     closing = min(max(_CLOSING[0], _CLOSING_PART * seconds), _CLOSING[1], 0.2 * seconds)
-    final = FINAL_PART * seconds if trainings else 0.0
+    part = FINAL_PART if share is None else share
+    final = part * seconds if trainings else 0.0
     search = seconds - final - closing
-    candidate = min(search * workers / FEWEST, search / 2)
+    candidate = min(search * workers / fewest, search / 2)
     if trainings:
-        candidate = min(candidate, _FITTING * final * epochs / (final_epochs * trainings))
+        rounds = math.ceil(trainings / workers)
+        candidate = min(candidate, _FITTING * final * epochs / (final_epochs * rounds))
     return Times(seconds, final, closing, candidate)
