@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytest
 from safetensors.numpy import load
 
 from einsearch.errors import TaskError
-from einsearch.evaluate import final
-from einsearch.evaluate.candidate import Outcome
+from einsearch.evaluate import candidate
+from einsearch.evaluate.candidate import Job, Outcome
 from einsearch.study.events import Callbacks
 from einsearch.study.launch import resume, search_file
 from einsearch.study.run import open_run
 from einsearch.study.trained import load_trained
 from einsearch.trial import Trial
+
+FULL = 2
+"""Epochs of a full training, and of no trial."""
 
 SPACE = """
 grammar: g.ein
@@ -56,15 +60,22 @@ class Spoiler(Callbacks):
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Seeds that are trained from now on."""
+    """Seeds that are trained in full from now on."""
+    return full_trainings(monkeypatch, lambda count: None)
+
+
+def full_trainings(monkeypatch: pytest.MonkeyPatch, before: Callable[[int], None]) -> list[int]:
+    """The same; `before` is told how many there were, and may raise."""
     seeds: list[int] = []
-    train = final._train
+    train = candidate.evaluate_candidate
 
-    def count(*given: Any) -> Outcome:
-        seeds.append(given[3])
-        return train(*given)
+    def watched(job: Job, *given: Any) -> Outcome:
+        if job.training.epochs == FULL:
+            seeds.append(job.seed)
+            before(len(seeds))
+        return train(job, *given)
 
-    monkeypatch.setattr(final, "_train", count)
+    monkeypatch.setattr(candidate, "evaluate_candidate", watched)
     return seeds
 
 
@@ -100,17 +111,13 @@ def test_a_crash_between_seeds_loses_the_one_under_way_alone(
     space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search_file(space, directory=tmp_path / "whole")
-    train = final._train
-    started: list[int] = []
 
-    def crash(*given: Any) -> Outcome:
-        started.append(given[3])
-        if len(started) == 2:
+    def crash(count: int) -> None:
+        if count == 2:
             raise KeyboardInterrupt
-        return train(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(final, "_train", crash)
+        started = full_trainings(patched, crash)
         with pytest.raises(KeyboardInterrupt):
             search_file(space, directory=tmp_path / "run")
     seeds = counted(monkeypatch)

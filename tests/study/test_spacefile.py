@@ -70,7 +70,7 @@ def test_everything_but_grammar_and_task_has_a_default() -> None:
     assert (space.executor.name, space.executor.processes) == ("local", usable_cores())
     assert (space.require, space.seeds, space.objectives, space.sampling.nodes) == (
         None,
-        (),
+        None,
         None,
         None,
     )
@@ -321,7 +321,7 @@ def test_several_mistakes_are_counted() -> None:
             "3:38: budget.epochs.pruner is 'ashe': expected asha, successive-halving, hyperband or",
         ),
         (
-            "budget: {trials: 9, epochs: {min: 8}}",
+            "budget: {trials: 9, epochs: {min: 8}}\ntraining: {epochs: 8}",
             "3:35: budget.epochs.min is 8: expected less than the 8 of all",
         ),
         (

@@ -128,9 +128,9 @@ class ForecastGate(Gate):
         direction: str,
         final_epochs: int = 0,
         trainings: int = 0,
-        look_epochs: int = 0,
         times: Times | None = None,
         seconds: float | None = None,
+        look_epochs: int = 0,
     ) -> None:
         super().__init__(times, seconds)
         self.forecaster = forecaster
