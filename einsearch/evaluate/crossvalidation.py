@@ -234,7 +234,7 @@ class _Folds:
         self.state = replace(
             self.state,
             answers=(*self.state.answers, _answers(fold, outputs)),
-            best=(*self.state.best, getattr(found, 'best_epoch', len(found.history))),
+            best=(*self.state.best, getattr(found, "best_epoch", len(found.history))),
             history=(*self.state.history, *history),
         )
 
