@@ -87,7 +87,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 def _resampled(task: Task, answers: Answers, seed: int) -> list[Mapping[str, float]]:
     rng = np.random.default_rng(seed)
     rounds = min(_RESAMPLES, max(_FEWEST, _MOST // max(1, answers.outputs.size)))
-    found = []
+    found: list[Mapping[str, float]] = []
     for _ in range(rounds):
         rows = rng.integers(len(answers), size=len(answers))
         found.append(score(task, answers.outputs[rows], answers.y[rows]))
@@ -121,7 +121,8 @@ def _by_example(name: str, task: Task, answers: Answers) -> NDArray[np.float64] 
     if name not in losses:
         return None
     found = np.asarray(losses[name](outputs, y), np.float64)
-    return found.reshape(n, -1).mean(axis=1)
+    means: NDArray[np.float64] = found.reshape(n, -1).mean(axis=1)
+    return means
 
 
 def _of_root(squares: NDArray[np.float64], error: float) -> float:

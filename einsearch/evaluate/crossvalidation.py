@@ -80,7 +80,7 @@ class FoldsState:
         """As a file of safetensors, which holds numbers alone."""
         from safetensors.numpy import save
 
-        arrays = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for fold, part in enumerate(self.answers):
             arrays[f"rows-{fold}"] = part.rows.astype(np.int64)
             arrays[f"outputs-{fold}"] = part.outputs
