@@ -9,26 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from einsearch.resources import resource_names
 from outcome_parts.figures import Figure, of_search
 from outcome_parts.sets import Data, Layout
 
-GRAMMARS: Final[dict[Layout, tuple[str, ...]]] = {
-    "series": ("series",),
-    "images": ("images", "vision"),
-    "tables": ("tables", "kan"),
-    "text": ("characters",),
+OPTIONS: Final[dict[Layout, tuple[str, ...]]] = {
+    "series": ("--layout", "tokens", "--set", "task.channels=first"),
+    "images": (),
+    "tables": (),
+    "text": (),
 }
-"""Packaged grammars by layout; the first that this version has."""
-OPTIONS: Final[dict[Layout, dict[str, Any]]] = {
-    "series": {"name": "arrays", "layout": "tokens", "channels": "first"},
-    "images": {"name": "arrays", "layout": "image", "channels": "first"},
-    "tables": {"name": "arrays", "layout": "vector"},
-    "text": {"name": "characters"},
-}
-"""What the task is told of the data."""
+"""What a user has to say of the data, since their arrays could be understood in two ways."""
 _GRACE: Final = 120.0
 """Seconds after twice its budget that a search may take before it is killed."""
 
@@ -37,30 +27,24 @@ class NoResult(Exception):
     """A search ended without a network, or not in time."""
 
 
-def space(data: Data, path: Path, minutes: float, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The search-space file of a set: task and budget, and what is set beside them.
+def command(
+    data: Data, path: Path, seed: int, minutes: float, settings: Mapping[str, Any], run: Path
+) -> list[str]:
+    """The search of a set, with nothing but data and minutes, and what is set beside them.
 
     Args:
         data: the set.
         path: its file.
+        seed: of the search.
         minutes: the budget.
-        settings: further entries by their place: {"searcher": "random", "final.seeds": 3}.
+        settings: further entries of its space file: {"searcher": "random", "final.seeds": 3}.
+        run: its run folder, new.
     """
-    known = resource_names("grammars", ".ein")
-    found: dict[str, Any] = {
-        "version": 1,
-        "grammar": next(name for name in GRAMMARS[data.layout] if name in known),
-        "task": {**OPTIONS[data.layout], "path": str(path)},
-        "budget": {"minutes": minutes},
-    }
-    if data.kind == "number":
-        found["task"]["regression"] = True
+    found = [sys.executable, "-m", "einsearch", "search", str(path), *OPTIONS[data.layout]]
+    found += ["--minutes", f"{minutes:g}", "--seed", str(seed), "--run", str(run), "--json"]
     for place, value in settings.items():
-        *sections, last = place.split(".")
-        section = found
-        for name in sections:
-            section = section.setdefault(name, {})
-        section[last] = value
+        is_option = place == "searcher"
+        found += ["--searcher", value] if is_option else ["--set", f"{place}={json.dumps(value)}"]
     return found
 
 
@@ -73,13 +57,10 @@ def searched(
         NoResult: there is no figure; the message says why.
     """
     path = data.write(work)
-    file = work / "space.yaml"
-    file.write_text(yaml.safe_dump(space(data, path, minutes, settings)), encoding="utf-8")
-    command = [sys.executable, "-m", "einsearch", "search", str(file), "--json"]
-    command += ["--seed", str(seed), "--run", str(work / "run")]
+    called = command(data, path, seed, minutes, settings, work / "run")
     limit = 2 * 60 * minutes + _GRACE
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+        done = subprocess.run(called, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         raise NoResult(f"killed after {limit:.0f} s") from None
     if not done.stdout.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from outcome_parts.figures import Figure, of_accuracy, of_numbers, over_seeds
 from outcome_parts.fitting import FITTINGS, Clock, fitted_net
 from outcome_parts.measuring import Order, measure
 from outcome_parts.nets import net_for
+from outcome_parts.searching import command
 from outcome_parts.sets import SETS, Data, layout_of, read
 from outcome_parts.table import ranks, show
 
-from einsearch.study.spacefile import load_space_file
+from einsearch.cli.sources import set_values
+from einsearch.study.fromdata import read_data
 
 
 def data(name: str = "wine", **changes: Any) -> Data:
@@ -57,22 +60,35 @@ def test_a_set_from_files_asks_for_their_folder(tmp_path: Path) -> None:
         read("GunPoint", tmp_path)
 
 
-def test_the_space_file_of_every_layout_can_be_read(tmp_path: Path) -> None:
-    import yaml
-    from outcome_parts.searching import space
+def test_a_search_is_called_with_data_and_minutes_alone(tmp_path: Path) -> None:
+    found = data("diabetes")
+    path = found.write(tmp_path)
 
-    for name in ("wine", "diabetes", "digits"):
-        found = data(name)
-        path = found.write(tmp_path)
-        file = tmp_path / f"{name}.yaml"
-        settings = {"final.seeds": 2, "searcher": "random"}
-        file.write_text(yaml.safe_dump(space(found, path, 3.0, settings)), encoding="utf-8")
+    called = command(found, path, 1, 3.0, {}, tmp_path / "run")
 
-        loaded = load_space_file(file)
+    assert called[1:5] == ["-m", "einsearch", "search", str(path)]
+    assert set(called[5::2]) == {"--minutes", "--seed", "--run", "--json"}
 
-        assert loaded.budget.whole.minutes == 3.0
-        assert loaded.final.seeds == 2
-        assert loaded.searcher["name"] == "random"
+
+def test_settings_reach_the_space_file(tmp_path: Path) -> None:
+    settings = {"searcher": "random", "final.seeds": 2, "training.augment": "none"}
+
+    called = command(data("wine"), tmp_path / "wine.npz", 0, 3.0, settings, tmp_path / "run")
+
+    assert called[called.index("--searcher") + 1] == "random"
+    pairs = [after for before, after in pairwise(called) if before == "--set"]
+    assert set_values(pairs) == ({}, {"final": {"seeds": 2}, "training": {"augment": "none"}})
+
+
+def test_what_a_search_is_told_of_series_makes_series_of_them(tmp_path: Path) -> None:
+    found = small_series()
+    path = found.write(tmp_path)
+
+    called = command(found, path, 0, 3.0, {}, tmp_path / "run")
+    of_task, _ = set_values([called[called.index("--set") + 1]])
+    task = read_data(path, {"layout": called[called.index("--layout") + 1], **of_task}).task
+
+    assert str(task.input) == "tokens:30x1"
 
 
 def test_ranks_share_places_and_no_figure_is_last() -> None:
