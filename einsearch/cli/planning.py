@@ -115,6 +115,7 @@ def _print(
     draws: list[Typical],
     rungs: list[Rung],
 ) -> None:
+    from einsearch.recipe.telling import told
     from einsearch.study.typical import quantiles
 
     lines = [*_data(made).get("data", ()), *map(spelt, made.notes)]
@@ -124,10 +125,14 @@ def _print(
         say()
     print_facts(_facts(made, outline, rungs))
     say()
+    if outline.recipe is not None:
+        rows = [tuple(one) for one in told(outline.recipe, outline.file.training)]
+        print_table(("decided", "", "why"), rows)
+        say()
     epochs = outline.gate.forecaster.training.total_epochs
     columns = ("step", "epoch", f"{epochs} epochs", "memory", "network", "")
-    rows = [_row(one, epochs) for one in (*seeds, *quantiles(draws))]
-    print_table(columns, rows, numbers=4)
+    networks = [_row(one, epochs) for one in (*seeds, *quantiles(draws))]
+    print_table(columns, networks, numbers=4)
     turned_down = sum(bool(one.objection) for one in draws)
     say(f"\n{len(draws)} draws were looked at, {turned_down} of them would be turned down.")
 
@@ -203,6 +208,8 @@ def _as_json(
         "times": None if times is None else {**vars(times), "search": times.search},
         "limits": dict(vars(outline.ceilings.limits)),
         "reasons": outline.ceilings.reasons,
+        "training": outline.file.training.model_dump(mode="json"),
+        "training_reasons": {} if outline.recipe is None else dict(outline.recipe.reasons),
         "rungs": [vars(rung) for rung in rungs],
         "seeds": [_network(one) for one in seeds],
         "draws": [_network(one) for one in draws],

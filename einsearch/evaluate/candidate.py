@@ -62,14 +62,14 @@ class Job:
             between steps, so whoever runs the job must stop a step that hangs.
         halts: whether training ends in time with what it has learned, in place of failing.
         keep_weights: whether the outcome carries the weights.
-        until: epoch to halt after, counted over all folds, though `training` has more; None for all of them. The outcome
-            then carries a checkpoint.
+        until: epoch to halt after, counted over all folds, though `training` has more; None for
+            all of them. The outcome then carries a checkpoint.
         checkpoint: of an earlier outcome of this candidate, to go on from. A damaged one is as
             none: training begins anew, and gives the same.
         measures_latency: whether `metrics` have `latency`, in ms for one example.
         allowance: what it may use of the memory of the machine and its GPU.
-        is_whole: whether it is trained on all examples, those of validation too; `metrics` are empty
-            then, since nothing is left to be scored on.
+        is_whole: whether it is trained on all examples, those of validation too; `metrics` are
+            empty then, since nothing is left to be scored on.
         fold_seed: of how examples are dealt out to folds, where there are some.
     """
 

@@ -12,22 +12,23 @@ want to know.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from einsearch.errors import EinsearchError, SettingError, SpaceFileError, TaskError
+from einsearch.errors import SettingError, SpaceFileError, TaskError
 from einsearch.files import user_path
 from einsearch.grammar.modules import nearest
 from einsearch.numbers import count, duration, memory, plural
 from einsearch.recipe.places import task_of
 from einsearch.recipe.spaces import Choice, grammar_for
+from einsearch.recipe.telling import in_brief as training_in_brief
 from einsearch.shown import shown_line
+from einsearch.study.earlier import texts_of
 from einsearch.study.folder import SPACE
-from einsearch.study.plan import ENDS, Plan, changed_file, load_file_grammar, plan_file, required
+from einsearch.study.plan import ENDS, Plan, changed_file, plan_file
 from einsearch.study.planning.outline import Outline
-from einsearch.study.searchspace import seed_derivations
 from einsearch.study.spacefile import SpaceFile
 from einsearch.study.spacereading import build_space
 from einsearch.tasks.base import Task
@@ -115,38 +116,25 @@ def space_of_data(path: Path, options: Mapping[str, Any], grammar: str | None = 
         file = build_space({"grammar": choice.name, "task": config}, Path())
     except SpaceFileError as error:
         raise SettingError(error.message, hint=error.hint) from None
-    seeds = fitting_seeds(file, task)
-    begins = f"; the search begins with {', '.join(seeds)}" if seeds else ""
-    notes = (*told, f"grammar {shown_line(choice.name)}: {choice.reason}{begins}")
-    return FromData(path, file.model_copy(update={"seeds": seeds}), task, choice, notes)
-
-
-def fitting_seeds(file: SpaceFile, task: Task) -> tuple[str, ...]:
-    """Names of the seeds of a grammar that can work on the tensors of a task.
-
-    Raises:
-        GrammarError: the grammar cannot be used.
-    """
-    grammar = load_file_grammar(file)
-    require = required(file, grammar, task)
-    found = []
-    for name in grammar.seeds:
-        try:
-            seed_derivations(grammar, task.input, [name], file.limits, require)
-        except EinsearchError:
-            continue
-        found.append(name)
-    return tuple(found)
+    notes = (*told, f"grammar {shown_line(choice.name)}: {choice.reason}")
+    return FromData(path, file, task, choice, notes)
 
 
 def told_in_brief(plan: Plan) -> Plan:
     """A plan that says, before the search begins, how its minutes are divided."""
-    brief = () if plan.outline is None else in_brief(plan.outline)
+    brief: tuple[str, ...] = ()
+    if plan.outline is not None and plan.file is not None:
+        brief = in_brief(plan.outline, texts_of(plan.file))
     return replace(plan, notes=(*plan.notes, *brief))
 
 
-def in_brief(outline: Outline) -> tuple[str, ...]:
-    """A plan in a sentence or two; nothing where no time is set."""
+def in_brief(outline: Outline, seeds: Sequence[str]) -> tuple[str, ...]:
+    """A plan in a few sentences; nothing where no time is set.
+
+    Args:
+        outline: what was decided.
+        seeds: names of the architectures that the search begins with.
+    """
     times, limits = outline.times, outline.ceilings.limits
     if times is None:
         return ()
@@ -157,7 +145,10 @@ def in_brief(outline: Outline) -> tuple[str, ...]:
         each.append(f"{count(limits.parameters)} parameters")
     if limits.activation_memory is not None:
         each.append(f"{memory(limits.activation_memory)} of activations")
+    begins = (f"the search begins with {', '.join(seeds)}",) if seeds else ()
     return (
+        *begins,
+        training_in_brief(outline.file.training),
         f"{duration(times.total)} in all: search {duration(times.search)} with {workers}{final}",
         f"a candidate takes {', '.join(each)} at most",
     )

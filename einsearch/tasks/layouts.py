@@ -103,12 +103,8 @@ def _arrange_tokens(
     if len(shape) == 1:
         return Arrangement(TensorSpec(Layout.TOKENS, (*shape, 1)), 2, (0, 1, 2))
     first, last = shape
-    if channels is None and first == 1 < last:
-        raise TaskError(
-            f"{what} would be 1 token of {last} features: say channels: first for a series of "
-            f"{last} tokens with 1 feature, or channels: last if it is right as it stands"
-        )
-    if channels == "first":
+    # One step with many features would be no series.
+    if channels == "first" or (channels is None and first == 1 < last):
         spec = TensorSpec(Layout.TOKENS, (last, first))
         return Arrangement(spec, None, (0, 2, 1), "features were first")
     note = ""
