@@ -21,6 +21,8 @@ CASES = [
     ((3, 40), False, None, "first", "tokens:40x3"),
     ((1, 40), False, None, "first", "tokens:40x1"),
     ((1, 40), False, None, "last", "tokens:1x40"),
+    ((1, 40), False, None, None, "tokens:40x1"),
+    ((1, 40), False, Layout.TOKENS, None, "tokens:40x1"),
     ((1, 1), False, None, None, "tokens:1x1"),
     ((3, 32, 30), True, None, None, "image:3x32x30"),
     ((32, 30, 3), False, None, None, "image:3x32x30"),
