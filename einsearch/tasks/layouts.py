@@ -97,16 +97,26 @@ def _infer_layout(what: str, shape: tuple[int, ...], is_pixels: bool) -> Layout:
     return by_rank[len(shape)]
 
 
+_SERIES: Final = 4
+"""An axis so many times as long as the other one is that of the steps."""
+
+
 def _arrange_tokens(
     what: str, shape: tuple[int, ...], channels: Channels | None, is_given: bool
 ) -> Arrangement:
     if len(shape) == 1:
         return Arrangement(TensorSpec(Layout.TOKENS, (*shape, 1)), 2, (0, 1, 2))
     first, last = shape
-    # One step with many features would be no series.
-    if channels == "first" or (channels is None and first == 1 < last):
+    is_few = channels is None and first < last and _SERIES * first <= last
+    if channels == "first" or is_few:
         spec = TensorSpec(Layout.TOKENS, (last, first))
-        return Arrangement(spec, None, (0, 2, 1), "features were first")
+        note = ""
+        if is_few and first > 1:
+            note = (
+                f"{what} is read as series of {last} steps with {first} features, since series "
+                f"are longer than wide; channels: last makes {first} steps with {last} features"
+            )
+        return Arrangement(spec, None, (0, 2, 1), "features were first", note)
     note = ""
     if channels is None and not is_given:
         note = (
