@@ -24,6 +24,14 @@ CONV_PARAMETERS = (
 )
 
 
+def check_groups(features: int, args: Arguments) -> None:
+    """Raises ShapeError where features and channels cannot both be cut into the groups."""
+    if features % args.groups or args.channels % args.groups:
+        raise ShapeError(
+            f"{features} and {args.channels} channels cannot both be cut into {args.groups} groups"
+        )
+
+
 def convolved(specs: Bundle, outputs: Bundle, flops: float, groups: int) -> Part:
     """The kernel of a convolution: of every channel by itself, or of several together."""
     width = min(specs[0].features, outputs[0].features) / groups
@@ -40,13 +48,6 @@ class Convolution(Primitive):
     is_affine = True
     is_multilinear = True
     dimensions: int
-
-    def _check_groups(self, features: int, args: Arguments) -> None:
-        if features % args.groups or args.channels % args.groups:
-            raise ShapeError(
-                f"{features} and {args.channels} channels cannot both be cut into {args.groups} "
-                "groups"
-            )
 
     def _arguments(self, features: int, args: Arguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Constructor arguments; those that are defaults are left out."""
@@ -110,7 +111,7 @@ class Conv2d(Convolution):
         spec = specs[0]
         if spec.layout is not Layout.IMAGE:
             raise ShapeError("it needs an image")
-        self._check_groups(spec.features, args)
+        check_groups(spec.features, args)
         height, width = map(_window(args).count, spec.shape[1:])
         return (image(args.channels, height, width),)
 
@@ -132,7 +133,7 @@ class Conv1d(Convolution):
         spec = specs[0]
         if spec.layout is not Layout.TOKENS:
             raise ShapeError("it needs tokens")
-        self._check_groups(spec.features, args)
+        check_groups(spec.features, args)
         return (tokens(_window(args).count(spec.shape[0]), args.channels),)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
@@ -185,3 +186,75 @@ class DepthwiseConv1d(Primitive):
         inside = early * (early + 1) // 2 + (length - early) * kernel
         seen = faded(incoming[0], inside / (length * kernel))
         return (default_initialised(kernel, seen, True),)
+
+
+@lru_cache(maxsize=16_384)
+def _inside(length: int, kernel: int, dilation: int, before: int) -> float:
+    """Share of what windows at every token see that is not padding."""
+    inside = sum(max(0, length - abs(tap * dilation - before)) for tap in range(kernel))
+    return inside / (kernel * length)
+
+
+@register
+class SameConv1d(Primitive):
+    """Convolution of tokens that keeps their number, for even kernels, too.
+
+    `causal`: no token sees a later one, as in temporal convolutional networks (Bai et al., 2018).
+    """
+
+    name = "same_conv1d"
+    parameters = (
+        *(p for p in CONV_PARAMETERS if p.name != "stride"),
+        Parameter("causal", Kind.BOOL, False),
+    )
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        spec = specs[0]
+        if spec.layout is not Layout.TOKENS:
+            raise ShapeError("it needs tokens")
+        check_groups(spec.features, args)
+        if not self._filled(specs, args):
+            raise ShapeError(
+                f"taps {args.dilation} apart see none of {spec.shape[0]} tokens, only padding"
+            )
+        return (tokens(spec.shape[0], args.channels),)
+
+    def _filled(self, specs: Bundle, args: Arguments) -> float:
+        """Share of what its windows see that is not padding."""
+        reach = args.dilation * (args.kernel - 1)
+        before = reach if args.causal else reach // 2
+        return _inside(specs[0].shape[0], args.kernel, args.dilation, before)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.conv import SameConv1d as Kernel
+
+        defaults = {"dilation": 1, "groups": 1, "bias": True, "causal": False}
+        named = {n: args[n] for n, default in defaults.items() if args[n] != default}
+        return Layer.module(Kernel, specs[0].features, args.channels, args.kernel, **named)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return bool(args.causal or args.kernel == 1)
+
+    def fan_in(self, specs: Bundle, args: Arguments) -> int:
+        """How many elements make one of the outcome."""
+        return int(specs[0].features // args.groups * args.kernel)
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return int(args.channels) * (self.fan_in(specs, args) + int(args.bias))
+
+    def flops(self, specs: Bundle, args: Arguments) -> int:
+        return 2 * specs[0].shape[0] * int(args.channels) * self.fan_in(specs, args)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        moved = size(specs) + size(outputs)
+        folded = convolved(specs, outputs, self.flops(specs, args), int(args.groups))
+        turned = Part(Operation.COPY, 0.0, 2 * moved, calls=2)
+        return Work((folded, turned), keeps_inputs=True, scratch=2 * moved, turns=True)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        seen = faded(incoming[0], self._filled(specs, args))
+        return (default_initialised(self.fan_in(specs, args), seen, args.bias),)

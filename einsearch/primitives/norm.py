@@ -110,6 +110,27 @@ class BatchNorm(Normalisation):
 
 
 @register
+class Standardise(Normalisation):
+    """As `batch_norm`, with nothing to learn: mean 0 and variance 1 for every feature."""
+
+    name = "standardise"
+    keeps_zero = True
+
+    def affine_at(self, specs: Bundle, args: Arguments) -> bool:
+        return True
+
+    def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
+        return True
+
+    def weights(self, specs: Bundle, args: Arguments) -> int:
+        return 0
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        learned = _over_batch(specs[0])
+        return Layer.module(learned.target, *learned.args, affine=False)
+
+
+@register
 class LayerNorm(Normalisation):
     """Over the features of each position (Ba et al., 2016)."""
 

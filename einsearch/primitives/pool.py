@@ -12,7 +12,7 @@ from einsearch.primitives.base import Layer, Primitive, Signal, register
 from einsearch.primitives.moments import average_of
 from einsearch.primitives.windows import Window
 from einsearch.primitives.work import Operation, Part, Work, size
-from einsearch.specs import Bundle, Layout, image, vector
+from einsearch.specs import Bundle, Layout, image, tokens, vector
 
 POOL_PARAMETERS = (
     Parameter("kernel", Kind.INT, minimum=1, maximum=1024),
@@ -129,6 +129,128 @@ def _largest_normal(count: float) -> tuple[float, float]:
     return quantile, 1 + 0.723 * math.log(count) ** 1.19
 
 
+def pooled_tokens(specs: Bundle, args: Arguments) -> Bundle:
+    """Spec of tokens pooled along their length."""
+    spec = specs[0]
+    if spec.layout is not Layout.TOKENS:
+        raise ShapeError("it needs tokens")
+    return (tokens(_window(args).count(spec.shape[0]), spec.features),)
+
+
+def _windows_of_tokens(specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+    elements = outputs[0].elements * (9.0 + 1.2 * int(args.kernel))
+    moved = size(specs) + size(outputs)
+    parts = (
+        Part(Operation.SERIAL, elements, moved),
+        Part(Operation.COPY, 0.0, 2 * moved, calls=2),
+    )
+    return Work(parts, keeps_inputs=True, kept=2 * size(outputs), scratch=moved, turns=True)
+
+
+@register
+class MaxPool1d(Primitive):
+    """Largest element of each window along the length of tokens."""
+
+    name = "max_pool1d"
+    keeps_zero = True
+    parameters = POOL_PARAMETERS
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return pooled_tokens(specs, args)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.pool import TokenMaxPool1d
+
+        padding = _window(args).padding
+        return Layer.module(TokenMaxPool1d, args.kernel, stride=args.stride, padding=padding)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return _windows_of_tokens(specs, outputs, args)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return _sees_no_later(args)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        count = args.kernel * _window(args).filled(specs[0].shape[0])
+        return (largest_of(count, incoming[0]),)
+
+
+@register
+class AveragePool1d(Primitive):
+    """Average of each window along the length of tokens."""
+
+    name = "avg_pool1d"
+    keeps_zero = True
+    parameters = POOL_PARAMETERS
+    is_affine = True
+    is_multilinear = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return pooled_tokens(specs, args)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from einsearch.primitives.kernels.pool import TokenAvgPool1d
+
+        padding = _window(args).padding
+        return Layer.module(TokenAvgPool1d, args.kernel, stride=args.stride, padding=padding)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return _windows_of_tokens(specs, outputs, args)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        return _sees_no_later(args)
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        count = args.kernel * _window(args).filled(specs[0].shape[0])
+        return (average_of(count, incoming[0]),)
+
+
+def _sees_no_later(args: Arguments) -> bool:
+    """Whether a window ends at its own token, as those of one token and no step do."""
+    return bool(args.kernel == 1 and args.stride == 1)
+
+
+@register
+class GlobalMaxPool(Primitive):
+    """Largest element over all positions: image or tokens to vector (Collobert et al., 2011)."""
+
+    name = "global_max_pool"
+    keeps_zero = True
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return without_positions(specs)
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        import torch
+
+        return Layer.function(torch.amax, _positions(specs))
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        part = Part(Operation.REDUCTION, specs[0].elements, size(specs), back=3.0)
+        return Work((part,), keeps_inputs=True, keeps_outputs=True, scratch=size(specs))
+
+    def signal(
+        self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
+    ) -> tuple[Signal, ...]:
+        return (largest_of(specs[0].elements // specs[0].features, incoming[0]),)
+
+
+def without_positions(specs: Bundle) -> Bundle:
+    """Spec of the vector that is left when positions are summed up."""
+    if specs[0].layout is Layout.VECTOR:
+        raise ShapeError("a vector has no positions")
+    return (vector(specs[0].features),)
+
+
+def _positions(specs: Bundle) -> tuple[int, ...]:
+    """Axes of positions, the batch counted."""
+    return (2, 3) if specs[0].layout is Layout.IMAGE else (1,)
+
+
 @register
 class GlobalAveragePool(Primitive):
     """Mean over all positions: image or tokens to vector."""
@@ -139,15 +261,12 @@ class GlobalAveragePool(Primitive):
     is_multilinear = True
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        if specs[0].layout is Layout.VECTOR:
-            raise ShapeError("a vector has no positions")
-        return (vector(specs[0].features),)
+        return without_positions(specs)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         import torch
 
-        axes = (2, 3) if specs[0].layout is Layout.IMAGE else (1,)
-        return Layer.function(torch.mean, axes)
+        return Layer.function(torch.mean, _positions(specs))
 
     def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
         return Work((Part(Operation.REDUCTION, specs[0].elements, size(specs)),))

@@ -18,6 +18,7 @@ INPUTS = {
     "sequence": "tokens:16x4",
     "series": "tokens:16x4",
     "kan": "vector:2",
+    "tables": "vector:2",
     "evonorm": "image:16x8x8",
 }
 

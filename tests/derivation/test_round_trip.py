@@ -29,6 +29,7 @@ INPUTS = {
     "nasbench201": image(3, 16, 16),
     "sequence": tokens(16, 8),
     "series": tokens(16, 8),
+    "tables": vector(8),
     "vision": image(3, 16, 16),
     "vision_mamba": image(3, 16, 16),
 }

@@ -90,3 +90,46 @@ def test_conv2d_says_why_it_rejects(args: tuple[int, ...], spec: object, reason:
     conv2d = get_primitive("conv2d")
     with pytest.raises(ShapeError, match=reason):
         infer(conv2d, conv2d.bind(*args), (spec,))  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@given(
+    kernel=st.integers(1, 9),
+    dilation=st.integers(1, 3),
+    groups=st.sampled_from([1, 2]),
+    bias=st.booleans(),
+)
+def test_same_conv1d_is_torch_with_same_padding(
+    kernel: int, dilation: int, groups: int, bias: bool
+) -> None:
+    network = call("same_conv1d", 6, kernel, dilation, groups, bias, on=tokens(12, 4))
+    x = torch.randn(2, 12, 4)
+    weights = dict(network.inner.named_parameters())
+    expected = F.conv1d(
+        x.transpose(1, 2),
+        weights["weight"],
+        weights.get("bias"),
+        padding="same",
+        dilation=dilation,
+        groups=groups,
+    )
+    assert_equal(network(x)[0], expected.transpose(1, 2))
+
+
+@given(kernel=st.integers(1, 9), dilation=st.integers(1, 3))
+def test_causal_convolutions_see_the_past_alone(kernel: int, dilation: int) -> None:
+    network = call("same_conv1d", 3, kernel, dilation, 1, True, True, on=tokens(12, 2))
+    x, inner = torch.randn(1, 12, 2), network.inner
+    for place in range(12):
+        expected = inner.bias.clone()
+        for tap in range(kernel):
+            seen = place - (kernel - 1 - tap) * dilation
+            if seen >= 0:
+                expected = expected + inner.weight[:, :, tap] @ x[0, seen]
+        assert_equal(network(x)[0][0, place], expected)
+
+
+def test_taps_that_see_padding_alone_are_refused() -> None:
+    primitive = get_primitive("same_conv1d")
+    with pytest.raises(ShapeError, match="taps 9 apart see none of 3 tokens, only padding"):
+        infer(primitive, primitive.bind(4, 2, 9), (tokens(3, 2),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from einsearch.errors import ShapeError
@@ -105,3 +106,14 @@ def test_batch_norm_is_affine_in_evaluation_as_no_other_norm() -> None:
     assert affine == {("norm", "image")} | {
         ("batch_norm", layout) for layout in ("image", "tokens", "vector")
     }
+
+
+@pytest.mark.parametrize("spec", [IMAGE, TOKENS, VECTOR])
+def test_standardise_is_the_scaler_of_scikit_learn(spec: TensorSpec) -> None:
+    network = call("standardise", on=spec).double()
+    x = 2 + 3 * torch.randn(8, *spec.shape, dtype=torch.float64)
+    rows = features_first(network(x)[0], spec).movedim(1, -1).reshape(-1, 6)
+    whole = features_first(x, spec).movedim(1, -1).reshape(-1, 6)
+    expected = StandardScaler().fit_transform(whole.numpy())
+    torch.testing.assert_close(rows, torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
+    assert not list(network.parameters())
