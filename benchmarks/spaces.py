@@ -83,7 +83,8 @@ def learn(name: str, found: Derivation, task: Task, options: argparse.Namespace)
     """Trains one network for the given number of steps."""
     batch = min(options.batch, len(task.train))
     config = TrainingConfig(
-        epochs=max(1, round(options.steps * batch / len(task.train))),
+        epochs=1,
+        steps=options.steps,
         batch=batch,
         lr=options.lr,
         augment=options.augment,

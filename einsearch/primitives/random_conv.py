@@ -97,18 +97,22 @@ class RandomConv1d(Primitive):
         return (moments.between(min(peak.mean - reach, 0.0), max(peak.mean + reach, 1.0)),)
 
 
+def _shares(features: int) -> tuple[float, ...]:
+    """Shares of kernels that read 1, 2, ... features: the floor of 2^u for a uniform u."""
+    most = math.log2(features + 1)
+    return tuple(math.log2((n + 1) / n) / most for n in range(1, features + 1))
+
+
 @lru_cache(maxsize=4096)
 def _read(features: int) -> float:
-    """Mean number of features that a kernel reads: the floor of 2^u, u uniform up to the most."""
-    most = math.log2(features + 1)
-    return sum(n * (math.log2(n + 1) - math.log2(n)) for n in range(1, features + 1)) / most
+    """Mean number of features that a kernel reads."""
+    return sum(n * share for n, share in enumerate(_shares(features), 1))
 
 
 @lru_cache(maxsize=4096)
 def _unlike(features: int) -> float:
     """Variance by the square of the mean of what kernels multiply the deviation of tokens by."""
-    most = math.log2(features + 1)
-    roots = sum(math.sqrt(n) * (math.log2(n + 1) - math.log2(n)) for n in range(1, features + 1)) / most
+    roots = sum(math.sqrt(n) * share for n, share in enumerate(_shares(features), 1))
     return max(_read(features) / roots**2 - 1, 0.0) + 1 / (2 * (TAPS - 1))
 
 
