@@ -217,7 +217,7 @@ class _Candidate:
             weights=found.weights if self.job.keep_weights else None,
             start=self.start,
             checkpoint=found.checkpoint,
-            answers=answers if self.job.keep_weights else None,
+            answers=answers.thinned() if answers is not None and self.job.keep_weights else None,
             errors={} if answers is None else standard_errors(self.task, answers),
         )
 

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from einsearch.evaluate.metrics import score
 from einsearch.evaluate.network import Weights
 from einsearch.evaluate.training import Report, outputs_of, train
 from einsearch.tasks.base import Split, Task
+
+MOST_BYTES: Final = 16_000_000
+"""Of outputs that go from a worker to the driver, and into the run folder."""
 
 Build = Callable[[int], nn.Module]
 """Makes the network of a candidate, freshly initialised by a seed."""
@@ -47,6 +50,14 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def thinned(self, most: int = MOST_BYTES) -> Answers:
+        """Every so many of them, so that their outputs take no more bytes than `most`."""
+        every = -(-self.outputs.nbytes // most)
+        if every <= 1:
+            return self
+        weights = None if self.weights is None else self.weights[::every]
+        return Answers(self.rows[::every], self.outputs[::every], self.y[::every], weights)
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

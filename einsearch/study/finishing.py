@@ -76,8 +76,8 @@ class Finish:
         before = self.folder.read_final() or {}
         best, looks = self._looked_at(best, before)
         written: dict[str, Any] = {"looks": [look.as_json() for look in looks]} if looks else {}
-        training = self._training(best)
         wanted = self._wanted(best)
+        training = self._training(wanted)
         rows = {
             row["number"]: row
             for row in before.get("networks", ())
@@ -104,14 +104,14 @@ class Finish:
             looks = second_looks(self, best[:count], until)
         return by_second_look(best, looks, self.run.directions), looks
 
-    def _training(self, best: Sequence[Trial]) -> FullTraining:
+    def _training(self, wanted: Sequence[tuple[Trial, int]]) -> FullTraining:
         """With as many epochs as fit."""
         file = self.file
         asked = file.final.epochs or file.full_training.epochs
-        count = sum(seeds for _, seeds in self._wanted(best))
-        until = self.until - self._seconds_of_test(best, count)
+        count = sum(seeds for _, seeds in wanted)
+        slowest = max((trial for trial, _ in wanted), key=seconds_of_epoch)
+        until = self.until - self._seconds_of_test(slowest, count)
         seconds = seconds_each(until, count, self.workers)
-        slowest = max((trial for trial, _ in self._wanted(best)), key=seconds_of_epoch)
         return FullTraining(
             self.folder,
             file,
@@ -135,11 +135,11 @@ class Finish:
         counts = members(self.task, best, answers, final.trainings(self.workers))
         return [(known[number], count) for number, count in counts.items()]
 
-    def _seconds_of_test(self, best: Sequence[Trial], count: int) -> float:
+    def _seconds_of_test(self, trial: Trial, count: int) -> float:
         """What testing so many networks will take, as far as is known."""
         tests = self.task.reading.tests or 0
         checked = max(1, len(self.task.valid))
-        one = best[0].timings.get("validate", 0.0) / max(1, _epochs_of(best[0]))
+        one = trial.timings.get("validate", 0.0) / max(1, _epochs_of(trial))
         needed = 1.5 * count * one * tests / checked
         return min(0.2 * max(0.0, self.until - time.monotonic()), needed)
 

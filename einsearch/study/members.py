@@ -19,7 +19,7 @@ from einsearch.trial import Trial
 def kept_answers(
     folder: RunFolder, task: Task, trials: Sequence[Trial], folds: int
 ) -> dict[int, Answers]:
-    """What trials answered to all examples that they were scored on, by number, as far as it was
+    """What trials answered to the examples that they were scored on, by number, as far as it was
     kept.
 
     Args:
@@ -44,11 +44,13 @@ def _read(folder: RunFolder, number: int, split: Split) -> Answers | None:
     except RunError:
         return None
     rows, outputs = arrays.get("rows"), arrays.get("outputs")
-    if rows is None or outputs is None or len(outputs) != len(split):
+    if rows is None or outputs is None or rows.dtype != np.int64 or outputs.dtype != np.float32:
         return None
-    if outputs.dtype != np.float32 or not np.array_equal(rows, np.arange(len(split))):
+    is_sound = rows.ndim == 1 and len(rows) == len(outputs) > 0 and (np.diff(rows) > 0).all()
+    if not is_sound or rows[0] < 0 or rows[-1] >= len(split):
         return None
-    return Answers(rows, outputs, split.y, split.weights)
+    weights = None if split.weights is None else split.weights[rows]
+    return Answers(rows, outputs, split.y[rows], weights)
 
 
 def members(
@@ -63,6 +65,12 @@ def members(
         most: trainings in all.
     """
     known = {trial.number: answers[trial.number] for trial in best if trial.number in answers}
+    first = next(iter(known.values()), None)
+    known = {
+        number: one
+        for number, one in known.items()
+        if first is not None and np.array_equal(one.rows, first.rows)
+    }
     counts = chosen(task, known, most) if known else {best[0].number: 1}
     # What is left of the trainings goes round: averages of more seeds are steadier.
     names = list(counts)
