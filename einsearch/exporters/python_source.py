@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from einsearch.exporters.base import SIGNATURE, Exporter, TrainedModel, compare
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
+from einsearch.exporters.rows_source import example_row, rows_source
 from einsearch.specs import AXES
 from einsearch.tasks.base import Loss
 
@@ -92,23 +94,26 @@ def batched(raw) -> torch.Tensor:
 def predict(raw, network: Network | None = None):
     """What the network says of raw data: {what}.
 
-    Takes a batch or one example, as a tensor, an array or a list; of a batch it gives a list, of
-    one example its only entry. The network is the one of `load` where none is given.
+    {takes}; of a batch it gives a list, of one
+    example its only entry. The network is the one of `load` where none is given.
     """
     if network is None:
         _LOADED[:] = _LOADED or [load()]
         network = _LOADED[0]
-    x = batched(raw)
+    x = {read}
     with torch.no_grad():
         answers = {answer}
     found = {found}
-    return found[0] if torch.as_tensor(raw).dim() == len(SHAPE) else found
+    return found[0] if {is_one} else found
 
 
 def _named(indices):
     """Names of classes, in lists as deep as the numbers are."""
     return [_named(part) for part in indices] if isinstance(indices, list) else CLASSES[indices]
 '''
+
+_ARRAYS: Final = "Takes a batch or one example, as a tensor, an array or a list"
+_ROWS: Final = "Takes rows of a table as `encode` does"
 
 _README: Final = (
     f"{SIGNATURE}\n"
@@ -130,7 +135,7 @@ or, with {what} as answers, of a batch or of one example:
 
   from model import predict
 
-  print(predict(torch.randn(1, {shape})))
+  print(predict({row}))
 
 Input  {input}, batch first{standard}.
 Output {output}, batch first{restored}.
@@ -166,7 +171,8 @@ class PythonSource(Exporter):
             note=model.architecture,
             pruned=is_pruned(model.ready()),
         )
-        text = source + _LOAD + _standardise(model) + _restore(model) + _predict(model)
+        rows = rows_source(codes) if (codes := _codes(model)) else ""
+        text = source + _LOAD + _standardise(model) + _restore(model) + rows + _predict(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
         (folder / README).write_text(_readme(model), encoding="utf-8")
         save_weights(model, folder / WEIGHTS)
@@ -190,6 +196,20 @@ def _target_moments(model: TrainedModel) -> tuple[list[float], list[float]] | No
     if not mean or not deviation or not len(mean) == len(deviation) == model.output.features:
         return None
     return [float(value) for value in mean], [float(value) for value in deviation]
+
+
+def _codes(model: TrainedModel) -> list[Mapping[str, Any]]:
+    """How the columns of a table become features; nothing where the input is as the data have
+    it."""
+    return list(model.task.get("encoding") or ())
+
+
+def _columns(model: TrainedModel) -> tuple[str, ...]:
+    """Names of the columns that `predict` takes."""
+    codes = _codes(model)
+    if codes:
+        return tuple(str(code["column"]) for code in codes)
+    return _names(model, "columns", model.input.features)
 
 
 def _restore(model: TrainedModel) -> str:
@@ -226,11 +246,15 @@ def _predict(model: TrainedModel) -> str:
     classes = _classes(model)
     answer = "network(standardise(x))" if raw else "network(x.float())"
     what = "names of classes" if classes else "numbers in the units of the targets"
+    is_rows = bool(_codes(model))
     return _PREDICT.format(
+        takes=_ROWS if is_rows else _ARRAYS,
+        read="encode(raw)" if is_rows else "batched(raw)",
+        is_one="_is_row(raw)" if is_rows else "torch.as_tensor(raw).dim() == len(SHAPE)",
         shape=tuple(model.input.shape),
         axes=", ".join(AXES[model.input.layout]),
         classes=classes,
-        columns=_names(model, "columns", model.input.features),
+        columns=_columns(model),
         targets=_names(model, "targets", model.output.features),
         what=what if classes or restored else "the answers of the network",
         answer=f"restore({answer})" if restored else answer,
@@ -251,7 +275,7 @@ def _readme_names(model: TrainedModel) -> str:
     """Lines of names, as far as there are some, and what the network costs."""
     rows = (
         ("Classes", _classes(model)),
-        ("Columns", _names(model, "columns", model.input.features)),
+        ("Columns", _columns(model)),
         ("Targets", _names(model, "targets", model.output.features)),
     )
     lines = [f"{label}: {', '.join(map(_shown, names))}." for label, names in rows if names]
@@ -265,6 +289,21 @@ def _shown(name: str) -> str:
     return "".join(c if c.isprintable() else " " for c in name)
 
 
+def _comment(model: TrainedModel) -> str:
+    """What `x` is in the lines of the README."""
+    if _codes(model):
+        return "  # as encode(rows) gives it"
+    return "  # raw data" if _moments(model) is not None else ""
+
+
+def _row(model: TrainedModel) -> str:
+    """What the README hands over to `predict`."""
+    codes = _codes(model)
+    if codes:
+        return f"[{example_row(codes)!a}]"
+    return f"torch.randn(1, {', '.join(map(str, model.input.shape))})"
+
+
 def _readme(model: TrainedModel) -> str:
     raw, restored = _moments(model) is not None, _target_moments(model) is not None
     answer = "network(standardise(x))" if raw else "network(x)"
@@ -272,7 +311,8 @@ def _readme(model: TrainedModel) -> str:
     return _README.format(
         names=", ".join(names),
         shape=", ".join(map(str, model.input.shape)),
-        comment="  # raw data" if raw else "",
+        comment=_comment(model),
+        row=_row(model),
         answer=f"restore({answer})" if restored else answer,
         input=model.input,
         standard=", standardised" if raw else "",

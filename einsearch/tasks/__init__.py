@@ -15,7 +15,15 @@
 | `gaps.py`       | series of different lengths, and with gaps                                    |
 | `tabletext.py`  | how a table is written: encoding, separator, decimal mark                      |
 | `headers.py`    | whether the first row of a table names its columns                            |
-| `tables.py`     | reading CSV and TSV files, and saying where a cell is wrong                  |
+| `tables.py`     | CSV and TSV files: which column is what                                       |
+| `tablearrays.py` | their cells, and saying where one is wrong                                  |
+| `columnkinds.py` | numbers, truths, dates or words: what a column holds                         |
+| `frames.py`     | columns as the file has them                                                |
+| `encoding.py`   | from columns to features, by what training holds                             |
+| `rowcoding.py`  | the same for one cell, for exported networks, too                            |
+| `marks.py`      | weights, groups and order of examples                                         |
+| `cutting.py`    | which examples are cut off for validation and for the test                    |
+| `assembling.py` | from raw examples of all splits to a `Task`                                   |
 | `layouts.py`    | which axis of an array is what                                               |
 | `characters.py` | task `characters`: the next character of a text                             |
 | `texts.py`      | texts from files, and one that comes with Python                            |

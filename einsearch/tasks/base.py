@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.specs import TensorSpec
+from einsearch.tasks.encoding import ColumnCode, described_codes
 from einsearch.tasks.telling import UNTOLD, Answers, Reading, tell
 
 
@@ -138,6 +139,8 @@ class Task:
             answers are no classes.
         columns: names of the features of the input, in their order; nothing where they have none.
         targets: names of the dimensions of a regression; nothing where they have none.
+        encoding: how the columns of a table become features; nothing where x is as the data have
+            it.
         reading: how the data were read, for people.
     """
 
@@ -154,6 +157,7 @@ class Task:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    encoding: tuple[ColumnCode, ...] = ()
     reading: Reading = UNTOLD
 
     def __post_init__(self) -> None:
@@ -229,4 +233,6 @@ class Task:
         for key in ("classes", "columns", "targets"):
             if getattr(self, key):
                 described[key] = list(getattr(self, key))
+        if self.encoding:
+            described["encoding"] = described_codes(self.encoding)
         return described

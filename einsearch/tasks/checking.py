@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
+from einsearch.tasks.arraynames import ROLES
 from einsearch.tasks.files import StoredArray
 
-Pair = tuple[StoredArray, StoredArray]
-"""x and y of one split."""
+
+class Pair(NamedTuple):
+    """x and y of one split, and what else is said of its examples."""
+
+    x: StoredArray
+    y: StoredArray
+    weights: StoredArray | None = None
+    groups: StoredArray | None = None
+    order: StoredArray | None = None
+
 
 _KINDS: Final = {"x": "iubf", "y": "iubfUS"}
 """What x and y may hold, by the kinds of NumPy's types."""
@@ -50,12 +59,20 @@ def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> P
             raise TaskError(f"{array} is empty: its first axis must count the examples")
     if x.shape[0] != y.shape[0]:
         raise TaskError(f"{x} and {y} differ in length: each example needs one of both")
-    return x, y
+    return Pair(x, y, *(_mark(stored, f"{split}_{role}", x) for role in ROLES))
+
+
+def _mark(stored: Mapping[str, StoredArray], name: str, x: StoredArray) -> StoredArray | None:
+    """What else is said of the examples of x. Raises TaskError where it has no entry for each."""
+    array = stored.get(name)
+    if array is not None and array.shape not in ((x.shape[0],), (x.shape[0], 1)):
+        raise TaskError(f"{array} does not fit {x}: expected one entry for each example")
+    return array
 
 
 def check_like_training(pair: Pair, train: Pair) -> None:
     """Raises TaskError where a split's arrays differ from those of training in shape or kind."""
-    for array, model in zip(pair, train, strict=True):
+    for array, model in zip(pair[:2], train[:2], strict=True):
         # A column of answers is the same as a row.
         if array.shape[1:] != model.shape[1:] and {array.shape[1:], model.shape[1:]} != {(), (1,)}:
             raise TaskError(f"{array} does not fit {model}: examples must have the same shape")

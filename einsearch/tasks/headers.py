@@ -2,7 +2,7 @@
 
 | first row                                                    | is read as                   |
 | ------------------------------------------------------------ | ---------------------------- |
-| words above numbers                                           | names                        |
+| words above numbers, truths or dates                          | names                        |
 | 0, 1, 2, ... and a word that the words below it do not know    | names                        |
 | numbers, and a label that comes again below                    | an example                   |
 | 0, 1, 2, ... above numbers with points                         | names                        |
@@ -12,38 +12,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from einsearch.errors import TaskError
-from einsearch.tasks.labels import is_missing, is_number, is_whole, shown
+from einsearch.tasks.columnkinds import Column
+from einsearch.tasks.labels import is_missing, is_number, shown
+from einsearch.tasks.rowcoding import TRUTHS, moment
 
-_MANY: Final = 1000
-"""Different words of a column that are kept."""
 _SHOWN: Final = 8
-
-
-@dataclass
-class Column:
-    """What stands in a column below the first row: how many numbers, numbers with a fraction, and
-    words, and some of these words.
-    """
-
-    numbers: int = 0
-    fractions: int = 0
-    words: int = 0
-    different: set[str] = field(default_factory=set)
-
-    def add(self, cell: str) -> None:
-        """Weighs one cell."""
-        if is_number(cell):
-            self.numbers += 1
-            self.fractions += not is_whole(cell)
-            return
-        self.words += not is_missing(cell)
-        if len(self.different) < _MANY:
-            self.different.add(cell)
 
 
 def weigh(rows: Iterable[Sequence[str]], width: int) -> tuple[list[Column], int]:
@@ -72,12 +49,16 @@ def is_header(
         TaskError: both is possible.
     """
     for place, (cell, column) in enumerate(zip(first, columns, strict=True)):
-        is_word = not is_number(cell) and not is_missing(cell)
-        if is_word and (column.numbers > column.words if rows else place != target):
+        if is_number(cell) or is_missing(cell):
+            continue
+        if column.numbers > column.words if rows else place != target:
+            return True
+        if rows and _is_of_another_kind(cell, column):
             return True
     if not rows:
         return False
-    features = [cell for n, cell in enumerate(first) if n != target]
+    pairs = zip(first, columns, strict=True)
+    features = [pair for n, pair in enumerate(pairs) if n != target]
     label, labels = first[target], columns[target]
     if not is_number(label) and not is_missing(label):
         return _names_words(path, first, features, label, labels, rows)
@@ -98,7 +79,7 @@ def is_header(
 def _names_words(
     path: Path,
     first: Sequence[str],
-    features: Sequence[str],
+    features: Sequence[tuple[str, Column]],
     label: str,
     labels: Column,
     rows: int,
@@ -106,14 +87,23 @@ def _names_words(
     """Whether a row with a word in the place of the target, above words, names columns."""
     if label in labels.different:
         return False
-    if not all(map(is_number, features)):
-        # Features in words are refused anyway; a word that is no label names the column.
+    words = [(cell, column) for cell, column in features if not is_number(cell)]
+    if words:
+        if any(cell in column.different and not is_missing(cell) for cell, column in words):
+            raise _question(path, first)
         return True
     if 2 * len(labels.different) > rows:
         return False
-    if _counts_up(features):
+    if _counts_up([cell for cell, _ in features]):
         return True
     raise _question(path, first)
+
+
+def _is_of_another_kind(cell: str, column: Column) -> bool:
+    """Whether a word stands above truths and is none, or above dates and is none."""
+    if column.kind == "truth":
+        return cell.lower() not in TRUTHS
+    return column.kind == "date" and not any(moment(cell, first) for first in (True, False))
 
 
 def _counts_up(cells: Sequence[str]) -> bool:

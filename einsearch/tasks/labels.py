@@ -14,14 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from einsearch.tasks.rowcoding import MISSING
+
 Label = int | float | str
 """What a label is known by: numbers by their value, words as they are written."""
-
-MISSING: Final = frozenset(
-    ["", "?", "-", "--", "---", ".", "na", "<na>", "n/a", "#n/a", "#na", "nan", "-nan", "null",
-     "none", "nil", "nat", "missing"]
-)  # fmt: skip
-"""What stands for nothing, in small letters."""
 
 _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[+-]?0\d+")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,13 @@ from einsearch.specs import Layout
 from einsearch.tasks import checking
 from einsearch.tasks.base import Split
 from einsearch.tasks.checking import Pair
+from einsearch.tasks.columnkinds import ColumnKind
 from einsearch.tasks.files import StoredArray
+from einsearch.tasks.frames import Frame, Words, rows_of
+from einsearch.tasks.labels import shown
 from einsearch.tasks.layouts import Arrangement
+from einsearch.tasks.marks import UNMARKED, Marks, read_marks
+from einsearch.tasks.tablearrays import TableColumns
 from einsearch.tasks.targets import (
     Coding,
     Missing,
@@ -26,25 +30,30 @@ from einsearch.tasks.targets import (
     decide,
 )
 
+Examples = NDArray[Any] | Frame
+"""(n, *spec.shape), NaN where something is missing; or the columns of a table."""
+
 
 @dataclass(frozen=True, eq=False)
 class Raw:
     """Examples as the data have them.
 
     Attributes:
-        x: (n, *spec.shape), NaN where something is missing.
-        y: (n,) int64 class numbers or (n, dims) targets.
+        x: what enters.
+        y: (n,) int64 class numbers, (n, dims) targets, or as many for each place of an example.
+        marks: what else is said of the examples.
     """
 
-    x: NDArray[Any]
+    x: Examples
     y: NDArray[Any]
+    marks: Marks = UNMARKED
 
     def __len__(self) -> int:
         return len(self.x)
 
     def rows(self, rows: NDArray[np.intp]) -> Raw:
         """Some of the examples."""
-        return Raw(self.x[rows], self.y[rows])
+        return Raw(rows_of(self.x, rows), self.y[rows], self.marks.rows(rows))
 
 
 @dataclass(frozen=True)
@@ -56,41 +65,71 @@ class RawReader:
         coding: of the answers.
         has_gaps: whether numbers are missing in training.
         dropped: examples of training that were left out, because their answer is missing.
+        kinds: of columns that are coded each by itself; nothing where x is an array.
+        order_is_rows: whether examples stand in the order of time.
     """
 
     arrangement: Arrangement
     coding: Coding
     has_gaps: bool = False
     dropped: int = 0
+    kinds: tuple[ColumnKind, ...] = ()
+    order_is_rows: bool = False
 
     def read(self, pair: Pair) -> Raw:
         """Raises TaskError where something of it cannot be used."""
-        x = self.examples(pair[0])
-        array, y, kept = answers(pair[1], self.coding.missing)
-        return Raw(x if kept is None else x[kept], self.coding.apply(array, y))
+        x = self.examples(pair.x)
+        array, y, kept = answers(pair.y, self.coding.missing)
+        marks = read_marks(pair, self.order_is_rows)
+        if kept is not None:
+            x, marks = rows_of(x, kept), marks.rows(kept)
+        return Raw(x, self.coding.apply(array, y), marks)
 
-    def examples(self, array: StoredArray) -> NDArray[Any]:
+    def examples(self, array: StoredArray) -> Examples:
         """x of a split, checked."""
-        return read_examples(array, self.arrangement, self.has_gaps)
+        return read_examples(array, self.arrangement, self.has_gaps, bool(self.kinds))
 
 
 def read_examples(
-    array: StoredArray, arrangement: Arrangement, may_have_gaps: bool
-) -> NDArray[Any]:
-    """x of a split, (n, *spec.shape). Raises TaskError where a number of it cannot be used."""
-    is_series = arrangement.spec.layout is Layout.TOKENS
+    array: StoredArray, arrangement: Arrangement, may_have_gaps: bool, are_columns: bool
+) -> Examples:
+    """x of a split, (n, *spec.shape), or columns. Raises TaskError where a number of it cannot be
+    used."""
+    if isinstance(array, TableColumns):
+        frame = array.frame()
+        check_columns(array, frame)
+        return frame
+    layout = arrangement.spec.layout
     if may_have_gaps:
         hint = ""
-    elif is_series:
+    elif layout is not Layout.IMAGE:
         hint = ", since training has none"
     else:
         hint = "; layout: tokens reads series of different lengths, with NaN at their ends"
     x = array.read()
     checking.check_numbers(array, x, may_have_gaps, hint)
     x = arrangement.apply(x)
-    if may_have_gaps and x.dtype.kind == "f" and np.isnan(x).any():
+    if are_columns:
+        return Frame(tuple(np.ascontiguousarray(column, np.float64) for column in x.T))
+    if may_have_gaps and x.dtype.kind == "f" and layout is Layout.TOKENS and np.isnan(x).any():
         checking.check_gaps(array, x)
     return x
+
+
+def check_columns(array: TableColumns, frame: Frame) -> None:
+    """Raises TaskError where a number is infinite as float32."""
+    for place, (cells, kind) in enumerate(zip(frame.columns, array.kinds, strict=True)):
+        if isinstance(cells, Words):
+            continue
+        with np.errstate(over="ignore"):
+            bad = np.isinf(cells.astype(np.float32))
+        if bad.any():
+            raise array.cell_refusal(
+                int(np.argmax(bad)),
+                place,
+                f"a number of the column {shown(kind.name)} is infinite as float32: make the "
+                "numbers of the column smaller",
+            )
 
 
 @dataclass(frozen=True)
@@ -139,6 +178,7 @@ def learn_to_read(
     kind: TargetKind | None,
     classes: int | None,
     missing: Missing | None,
+    order_is_rows: bool = False,
 ) -> tuple[RawReader, Raw]:
     """How the data are read, by what training holds; and what training holds.
 
@@ -146,17 +186,27 @@ def learn_to_read(
         pair: of training.
         arrangement: of the axes of x.
         kind, classes, missing: what is said of the answers.
+        order_is_rows: whether examples stand in the order of time.
 
     Raises:
         TaskError: training cannot be used.
     """
-    array, y, kept = answers(pair[1], missing)
+    array, y, kept = answers(pair.y, missing)
     coding = decide(array, y, kind, classes, missing)
-    x = read_examples(pair[0], arrangement, arrangement.spec.layout is Layout.TOKENS)
-    x = x if kept is None else x[kept]
-    has_gaps = x.dtype.kind == "f" and bool(np.isnan(x).any())
-    dropped = 0 if kept is None else pair[1].shape[0] - len(kept)
-    return RawReader(arrangement, coding, has_gaps, dropped), Raw(x, coding.apply(array, y))
+    layout = arrangement.spec.layout
+    x = read_examples(pair.x, arrangement, layout is not Layout.IMAGE, False)
+    kinds = pair.x.kinds if isinstance(pair.x, TableColumns) else ()
+    has_gaps = not isinstance(x, Frame) and x.dtype.kind == "f" and bool(np.isnan(x).any())
+    if has_gaps and layout is Layout.VECTOR:
+        assert not isinstance(x, Frame)
+        kinds = tuple(ColumnKind(str(n), "number") for n in range(x.shape[1]))
+        x = Frame(tuple(np.ascontiguousarray(column, np.float64) for column in x.T))
+    marks = read_marks(pair, order_is_rows)
+    dropped = 0 if kept is None else pair.x.shape[0] - len(kept)
+    reader = RawReader(arrangement, coding, has_gaps, dropped, kinds, order_is_rows)
+    if kept is not None:
+        x, marks = rows_of(x, kept), marks.rows(kept)
+    return reader, Raw(x, coding.apply(array, y), marks)
 
 
 @dataclass(frozen=True)
@@ -166,17 +216,17 @@ class TestReader:
     Attributes:
         pair: its files.
         reader: as training was read.
-        prepare: makes a split of x and y.
+        prepare: makes a split of what was read.
         rows: which examples of the files are for the test; None for all.
     """
 
     pair: Pair
     reader: RawReader
-    prepare: partial[Split]
+    prepare: Callable[[Raw], Split]
     rows: tuple[int, ...] | None = None
 
     def __call__(self) -> Split:
         raw = self.reader.read(self.pair)
         if self.rows is not None:
             raw = raw.rows(np.array(self.rows))
-        return self.prepare(raw.x, raw.y)
+        return self.prepare(raw)

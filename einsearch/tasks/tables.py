@@ -6,25 +6,31 @@
 | without                  | the `first` or the `last` column; of a `.tsv` the first, as in UCR |
 
 `tabletext.py` finds out how a file is written, `headers.py` whether its first row names the
-columns, and `targets.py` what the answers are. The other columns must be numbers.
+columns, `columnkinds.py` what they hold, and `targets.py` what the answers are.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from einsearch.errors import TaskError
-from einsearch.tasks.files import StoredArray
+from einsearch.tasks.arraynames import ROLES
+from einsearch.tasks.columnkinds import (
+    UNNAMED,
+    Column,
+    ColumnKind,
+    Dates,
+    GivenKind,
+    kinds_of,
+    listed,
+)
+from einsearch.tasks.encoding import unnamed_note
 from einsearch.tasks.headers import is_header, weigh
-from einsearch.tasks.labels import is_missing, is_number, is_whole, shown
+from einsearch.tasks.labels import shown
 from einsearch.tasks.tabletext import (
     SEPARATORS,
     Decimal,
@@ -38,8 +44,8 @@ from einsearch.tasks.tabletext import (
 SUFFIXES: Final = (".csv", ".tsv")
 _SPLITS: Final = ("train", "valid", "test")
 _SHOWN: Final = 20
-_DIGITS: Final = 15
-"""So many digits of a whole number are all kept by a float."""
+ROWS: Final = "rows"
+"""`order: rows` says that examples stand in the order of time."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,13 @@ class TableOptions:
         ignore: names of columns that are left out.
         header: whether the first row names the columns.
         separator, decimal: how the text is written.
-        has_gaps: whether features may be missing.
+        has_gaps: whether numbers may be missing where all features are numbers.
+        is_frame: whether features may be of any kind, and not numbers alone.
+        columns: what columns hold, by name.
+        dates: what stands first in 3/4/2024: day_first, month_first.
+        weights, groups, order: columns that say how much an example counts, what it belongs to,
+            and when it was; `order` may be `rows`.
+        keep: those of them that are features, too.
     """
 
     target: str | None = None
@@ -60,9 +72,20 @@ class TableOptions:
     separator: Separator | None = None
     decimal: Decimal | None = None
     has_gaps: bool = False
+    is_frame: bool = False
+    columns: Mapping[str, GivenKind] = field(default_factory=dict)
+    dates: Dates | None = None
+    weights: str | None = None
+    groups: str | None = None
+    order: str | None = None
+    keep: tuple[str, ...] | None = None
 
 
-TABLE_OPTIONS: Final = ("target", "ignore", "header", "separator", "decimal")
+TABLE_OPTIONS: Final = (
+    "target", "ignore", "header", "separator", "decimal", "columns", "dates", "weights", "groups",
+    "keep",
+)  # fmt: skip
+"""Options that only tables know."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,9 @@ class Table:
         rows: examples.
         target: number of the column that is to be told.
         features: numbers of the others.
+        kinds: what these hold; nothing where all must be numbers.
+        roles: numbers of the columns that are weights, groups or order.
+        told: what was left out.
     """
 
     path: Path
@@ -84,6 +110,9 @@ class Table:
     rows: int
     target: int
     features: tuple[int, ...]
+    kinds: tuple[ColumnKind, ...] = ()
+    roles: Mapping[str, int] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
 
     def examples(self) -> Iterator[Row]:
         """The rows below the header. Raises TaskError where there are more or fewer than before."""
@@ -106,82 +135,9 @@ class Table:
         return TaskError(f"{self.path}, line {line}, column {column + 1}{named}: {reason}")
 
 
-@dataclass(frozen=True)
-class TableFeatures(StoredArray):
-    """x of a table, (rows, features)."""
-
-    table: Table
-    has_gaps: bool
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(self.table.header[n] for n in self.table.features if self.table.header)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(_notes(self.table))
-
-    def read(self) -> NDArray[Any]:
-        made = np.empty(self.shape)
-        for place, (line, cells) in enumerate(self.table.examples()):
-            mine = [cells[column] for column in self.table.features]
-            if not self._read_plain(mine, made[place]):
-                for at, column in enumerate(self.table.features):
-                    made[place, at] = self._number(cells[column], line, column)
-        return made
-
-    @staticmethod
-    def _read_plain(cells: Sequence[str], row: NDArray[Any]) -> bool:
-        """Reads cells that need no second look; whether they are all such."""
-        text = "".join(cells)
-        if "_" in text or not text.isascii() or max(map(len, cells)) > _DIGITS:
-            return False
-        try:
-            row[:] = list(map(float, cells))
-        except ValueError:
-            return False
-        return bool(np.isfinite(row).all())
-
-    def _number(self, cell: str, line: int, column: int) -> float:
-        if is_number(cell):
-            if len(cell) > _DIGITS and is_whole(cell) and int(cell) != float(cell):
-                raise self.table.refusal(
-                    line, column, f"a number does not keep all digits of {shown(cell)}: leave an "
-                    f"identifier out, ignore: [{self.table.named(column)}]"
-                )  # fmt: skip
-            return float(cell)
-        if self.has_gaps and is_missing(cell):
-            return math.nan
-        told = f'"{shown(cell)}" is no finite number' if cell else "it is empty"
-        raise self.table.refusal(
-            line, column, f"{told}: fill gaps, and turn words into numbers, a column for each, or "
-            f"leave the column out, ignore: [{self.table.named(column)}]"
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TableTarget(StoredArray):
-    """y of a table, (rows,) text."""
-
-    table: Table
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.table.header[self.table.target],) if self.table.header else ()
-
-    def read(self) -> NDArray[Any]:
-        return np.array([cells[self.table.target] for _, cells in self.table.examples()], dtype=str)
-
-    def refusal(self, index: int, reason: str) -> TaskError:
-        lines = (line for n, (line, _) in enumerate(self.table.examples()) if n == index)
-        return self.table.refusal(next(lines), self.table.target, reason)
-
-    def __str__(self) -> str:
-        return f"column {self.table.named(self.table.target)} of {self.path}"
-
-
-def _notes(table: Table) -> Iterator[str]:
+def notes_of(table: Table) -> Iterator[str]:
     """What was understood of a file where it might have been meant otherwise."""
+    yield from table.told
     if table.dialect.note:
         yield f"{table.path.name} {table.dialect.note}"
     doubled = [n for place, n in enumerate(table.header, 1) if n.endswith(f" ({place})")]
@@ -189,11 +145,8 @@ def _notes(table: Table) -> Iterator[str]:
         names = ", ".join(doubled[:_SHOWN])
         yield f"{table.path.name} has names twice; the later columns are called {names}"
     unnamed = table.named(0)
-    if table.header and unnamed in ("column 1", "Unnamed: 0") and 0 in table.features:
-        yield (
-            f"the first column of {table.path.name} has no name, and is read as a feature; "
-            f'ignore: ["{unnamed}"] leaves it out'
-        )
+    if table.header and not table.kinds and unnamed in UNNAMED and 0 in table.features:
+        yield unnamed_note(f"the first column of {table.path.name}", unnamed)
 
 
 def is_table(path: Path) -> bool:
@@ -267,27 +220,82 @@ def open_table(path: Path, options: TableOptions, like: Table | None = None) -> 
     header = _header(first) if has_header else ()
     if not count and header:
         raise TaskError(f"{path} has a header, but no examples")
-    features = _features(path, header, dialect.width, target, options.ignore or ())
-    return Table(path, dialect, header, count + (not header), target, features)
+    known = header or tuple(str(number + 1) for number in range(dialect.width))
+    roles = _roles(path, known, target, options)
+    features = _features(path, known, target, roles, options)
+    examples = count + (not header)
+    kinds: tuple[ColumnKind, ...] = ()
+    told: tuple[str, ...] = ()
+    if options.is_frame:
+        weighed = columns if header else _with_first(columns, first)
+        features, kinds, told = _kinds(path, known, features, weighed, options)
+    return Table(path, dialect, header, examples, target, features, kinds, roles, told)
+
+
+def _with_first(columns: Sequence[Column], first: Sequence[str]) -> Sequence[Column]:
+    """Columns whose first row is an example, too."""
+    for column, cell in zip(columns, first, strict=True):
+        column.add(cell)
+    return columns
+
+
+def _kinds(
+    path: Path,
+    known: Sequence[str],
+    features: Sequence[int],
+    columns: Sequence[Column],
+    options: TableOptions,
+) -> tuple[tuple[int, ...], tuple[ColumnKind, ...], tuple[str, ...]]:
+    """Features that hold anything, what they hold, and what is told of the others."""
+    for name in options.columns:
+        if name not in [known[n] for n in features]:
+            raise _no_column(path, name, [known[n] for n in features], "columns")
+    mine = {known[n]: columns[n] for n in features}
+    found = kinds_of(path, mine, options.columns, options.dates)
+    kept = [(n, kind) for n, kind in zip(features, found, strict=True) if kind is not None]
+    empty = [known[n] for n, kind in zip(features, found, strict=True) if kind is None]
+    told = (f"every cell of {listed(empty)} is missing: left out",) if empty else ()
+    if not kept:
+        raise TaskError(f"{path} has no features beside a target: every cell of them is missing")
+    return tuple(n for n, _ in kept), tuple(kind for _, kind in kept), told
 
 
 def _like(path: Path, dialect: Dialect, first: list[str], count: int, like: Table) -> Table:
-    """A table whose columns are those of training."""
+    """A table with the columns of training, which it may have in another order, and with others
+    between them."""
     header = _header(first) if like.header else ()
-    if header != like.header or dialect.width != like.dialect.width:
-        lacking = [name for name in like.header if name not in header]
-        told = f": it has no column {', '.join(lacking)}" if lacking else ""
+    if not header:
+        if dialect.width != like.dialect.width:
+            raise TaskError(
+                f"{path} has {dialect.width} columns, {like.path} has {like.dialect.width}"
+            )
+        return replace(like, path=path, dialect=dialect, rows=count + 1, told=())
+    needed = [*like.features, like.target]
+    lacking = [like.header[n] for n in needed if like.header[n] not in header]
+    if lacking:
         hint = ""
         if lacking == [like.named(like.target)]:
             hint = "; rows without answers are no test data: rename the file, or move it away"
         raise TaskError(
-            f"{path} and {like.path} differ in the names of their columns{told}{hint}"
-            if like.header
-            else f"{path} has {dialect.width} columns, {like.path} has {like.dialect.width}"
+            f"{path} and {like.path} differ in the names of their columns: it has no column "
+            f"{', '.join(map(shown, lacking))}{hint}"
         )
-    if not count and header:
+    if not count:
         raise TaskError(f"{path} has a header, but no examples")
-    return Table(path, dialect, header, count + (not header), like.target, like.features)
+    place = {name: number for number, name in enumerate(header)}
+    roles = {r: place[like.header[n]] for r, n in like.roles.items() if like.header[n] in place}
+    *features, target = (place[like.header[n]] for n in needed)
+    return replace(
+        like,
+        path=path,
+        dialect=dialect,
+        header=header,
+        rows=count,
+        target=target,
+        features=tuple(features),
+        roles=roles,
+        told=(),
+    )
 
 
 def _header(first: Sequence[str]) -> tuple[str, ...]:
@@ -299,16 +307,42 @@ def _header(first: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _features(
-    path: Path, header: Sequence[str], width: int, target: int, ignore: Sequence[str]
-) -> tuple[int, ...]:
-    known = header or [str(number + 1) for number in range(width)]
-    for name in ignore:
+def _roles(
+    path: Path, known: Sequence[str], target: int, options: TableOptions
+) -> Mapping[str, int]:
+    """Columns that are weights, groups or order."""
+    roles = {}
+    for role in ROLES:
+        name = getattr(options, role)
+        if name is None or (role == "order" and name == ROWS and name not in known):
+            continue
         if name not in known:
-            raise _no_column(path, name, known, "ignore")
+            raise _no_column(path, name, known, role)
         if name == known[target]:
-            raise TaskError(f"{path}: the column {name} is to be told, and cannot be ignored")
-    features = tuple(n for n in range(width) if n != target and known[n] not in ignore)
+            raise TaskError(f"{path}: the column {name} is to be told, and cannot be {role}")
+        roles[role] = list(known).index(name)
+    return roles
+
+
+def _features(
+    path: Path,
+    known: Sequence[str],
+    target: int,
+    roles: Mapping[str, int],
+    options: TableOptions,
+) -> tuple[int, ...]:
+    ignore, keep = options.ignore or (), options.keep or ()
+    for option, names in (("ignore", ignore), ("keep", keep)):
+        for name in names:
+            if name not in known:
+                raise _no_column(path, name, known, option)
+            if name == known[target]:
+                does = "ignored" if option == "ignore" else "kept as a feature"
+                raise TaskError(f"{path}: the column {name} is to be told, and cannot be {does}")
+    apart = {number for number in roles.values() if known[number] not in keep}
+    features = tuple(
+        n for n, name in enumerate(known) if n != target and name not in ignore and n not in apart
+    )
     if not features:
         raise TaskError(f"{path} has no features beside a target: ignore leaves none")
     return features
@@ -340,23 +374,3 @@ def _place(path: Path, first: list[str], target: str | None) -> int:
         f"{path}: which column is to be told? Say target: first, target: last, or the name of "
         f"a column; its first row is {listed}"
     )
-
-
-def find_table_arrays(path: Path, options: TableOptions) -> Mapping[str, StoredArray]:
-    """What tables hold, as `find_arrays` has it of arrays. Every file is gone through.
-
-    Args:
-        path: a file, or a folder with one for each split.
-        options: what is said of them.
-    """
-    files = find_tables(path)
-    train = open_table(files["train"], options)
-    found: dict[str, StoredArray] = {}
-    for split, file in files.items():
-        table = train if split == "train" else open_table(file, options, train)
-        x, y = f"{split}_x", f"{split}_y"
-        shape = (table.rows, len(table.features))
-        kind = np.dtype(float)
-        found[x] = TableFeatures(table.path, x, shape, kind, table, options.has_gaps)
-        found[y] = TableTarget(table.path, y, shape[:1], np.dtype(str), table)
-    return found

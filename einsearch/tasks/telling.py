@@ -33,6 +33,7 @@ class Reading:
             validation examples of their own.
         tests: number of test examples; None where it is not known before they are read.
         test_hint: how to get test data, where there are none.
+        is_ordered: whether examples are in an order of time, so that what is cut off is the end.
     """
 
     remarks: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Reading:
     valid_fraction: float | None = None
     tests: int | None = None
     test_hint: str = ""
+    is_ordered: bool = False
 
 
 UNTOLD: Final = Reading()
@@ -81,7 +83,8 @@ def tell(
     count = sizes[0] if cut is None else sum(sizes)
     remarks = f" ({', '.join(reading.remarks)})" if reading.remarks else ""
     examples = f"{_examples(count, spec, answers)}{remarks}, {_answers(answers)}"
-    held = f"{sizes[1]:,} for" if cut is None else f"{100 * cut:.3g} % cut off for"
+    part = "the last" if reading.is_ordered else ""
+    held = f"{sizes[1]:,} for" if cut is None else f"{part} {100 * cut:.3g} % cut off for".strip()
     valid = f"{held} validation"
     return f"{examples}; {valid}; {_test(has_test, reading)}"
 

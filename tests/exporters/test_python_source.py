@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import ast
+import csv
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 
+from einsearch.evaluate.network import build_network
+from einsearch.exporters.base import TrainedModel
 from einsearch.exporters.registry import get_exporter
+from einsearch.primitives.program import INPUT
+from einsearch.tasks.registry import make_task
+from einsearch.tasks.rowcoding import code_row
 from tests.contracts.test_exporter_contract import convolutional, trained
+from tests.support import program
 
 TASK = {"mean": [1.0, 2.0], "deviation": [0.5, 4.0]}
 
@@ -171,3 +181,56 @@ rows = (model.load()(raw) > 0).tolist()
 assert model.predict(raw) == [[c for c, on in zip("abc", row) if on] for row in rows]
 """
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+
+def test_predict_takes_rows_of_a_table(tmp_path: Path) -> None:
+    names = ["size", "colour", "when", "new", "price"]
+    rows = [
+        [str(n) if n % 9 else "", ("red", 'b"lue', "green")[n % 3], f"2024-{n % 12 + 1:02}-05",
+         ("yes", "no")[n % 2], f"{n}.5"]
+        for n in range(60)
+    ]  # fmt: skip
+    with (tmp_path / "d.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+    task = make_task({"name": "arrays", "path": "d.csv", "target": "price"}, tmp_path)
+    written = program(task.input, [("linear", (4,), [INPUT]), ("relu", (), [0])])
+    network = build_network(written, task, seed=0)
+    metadata = {"task": json.loads(json.dumps(task.describe()))}
+    model = TrainedModel(written, task.output, network, metadata)
+    get_exporter("python").export(model, tmp_path / "out")
+    coded = np.array([code_row(metadata["task"]["encoding"], row[:4]) for row in rows])
+    x = (coded - task.statistics.mean) / task.statistics.deviation
+    with torch.no_grad():
+        answers = network.eval()(torch.tensor(x, dtype=torch.float32)).double().numpy()
+    assert task.target_statistics is not None
+    answers = answers * task.target_statistics.deviation + task.target_statistics.mean
+    script = f"""
+import math, model, json
+rows = {[row[:4] for row in rows]!r}
+found = model.predict(rows)
+assert model.COLUMNS == ("size", "colour", "when", "new")
+named = [dict(zip(model.COLUMNS, row)) | {{"more": 1}} for row in rows]
+assert model.predict(named) == found
+assert model.predict(rows[4]) == model.predict(named[4]) == model.predict(named[4:5])[0]
+strange = {{"size": None, "colour": "unheard of", "when": math.nan, "new": True}}
+assert math.isfinite(model.predict(strange)[0])
+for bad in ({{"size": "big"}}, {{"when": "soon"}}):
+    try:
+        model.predict(strange | bad)
+    except ValueError as error:
+        print(error)
+print(json.dumps(found))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path / "out",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second, found = done.stdout.splitlines()
+    assert first == "size: 'big' is no finite number"
+    assert second == "when: 'soon' is no date such as 2024-02-29"
+    assert np.allclose(json.loads(found), answers, atol=1e-4)
+    readme = (tmp_path / "out" / "README.txt").read_text()
+    assert "print(predict([{'size': " in readme

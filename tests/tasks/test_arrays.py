@@ -224,9 +224,9 @@ MISTAKES: list[tuple[Arrays, dict[str, Any], str]] = [
     (_change(valid_x=_FLOATS[:, :3]), {}, "valid_x .* does not fit train_x .*the same shape"),
     (_change(test_y=np.full(20, 0.5)), {}, 'test_y .* example 0: "0.5" is no class of training'),
     (
-        _change(train_x=np.where(_FLOATS > 1, np.nan, _FLOATS)),
+        _change(valid_x=np.where(_FLOATS > 1, np.nan, _FLOATS)),
         {},
-        r"train_x .* are NaN, the first at \(1, 2\): .*; layout: tokens reads series of diff",
+        r"valid_x .* are NaN, the first at \(1, 2\): .*, since training has none",
     ),
     (_change(valid_x=_FLOATS * 1e300), {}, "valid_x .* infinite as float32"),
     (

@@ -1,0 +1,198 @@
+"""From raw examples of all splits to a `Task`: what is measured on training holds for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.errors import TaskError
+from einsearch.specs import Layout, TensorSpec, tokens, vector
+from einsearch.tasks.base import Loss, Split, Statistics, Task
+from einsearch.tasks.checking import Pair
+from einsearch.tasks.encoding import Encoding, fit_encoding
+from einsearch.tasks.frames import Frame
+from einsearch.tasks.gaps import PRESENT, told_of_gaps
+from einsearch.tasks.preparing import measure, prepare
+from einsearch.tasks.rawdata import Raw, RawReader, TestReader
+from einsearch.tasks.targets import Coding
+from einsearch.tasks.telling import Reading
+from einsearch.tasks.telling import names as names_of
+
+_HINT: Final = "test: 0.2 keeps a fifth of them back"
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The data of a task.
+
+    Attributes:
+        pair: where training comes from.
+        reader: how it is read.
+        train, valid: what was read.
+        fraction: what of training was cut off for validation; None where it is data of its own.
+        test: where test data come from, and which examples of these are for the test; None for
+            all of them, and for no data.
+        balances: whether examples of rare classes count more in training.
+    """
+
+    pair: Pair
+    reader: RawReader
+    train: Raw
+    valid: Raw
+    fraction: float | None
+    test: tuple[Pair | None, tuple[int, ...] | None]
+    balances: bool = False
+
+    @property
+    def tests(self) -> int | None:
+        """Number of test examples."""
+        pair, rows = self.test
+        return None if pair is None else len(rows or ()) or pair.x.shape[0]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Makes a split of raw examples, as those of training are made.
+
+    Attributes:
+        spec: of an example.
+        statistics, target_statistics: as a `Task` has them.
+        encoding: of columns; None where x is an array.
+        flags_gaps: whether the last feature of a series says what is missing.
+    """
+
+    spec: TensorSpec
+    statistics: Statistics
+    target_statistics: Statistics | None
+    encoding: Encoding | None = None
+    flags_gaps: bool = False
+
+    def __call__(self, raw: Raw) -> Split:
+        x = encoded(raw.x, self.encoding)
+        statistics, targets = self.statistics, self.target_statistics
+        split = prepare(x, raw.y, self.spec, statistics, targets, self.flags_gaps)
+        weights = raw.marks.weights
+        if weights is not None:
+            split = replace(split, weights=(weights / weights.mean()).astype(np.float32))
+        return replace(split, groups=raw.marks.groups)
+
+
+def encoded(x: NDArray[Any] | Frame, encoding: Encoding | None) -> NDArray[Any]:
+    """The array that raw examples are."""
+    if not isinstance(x, Frame):
+        return x
+    assert encoding is not None
+    return encoding.apply(x)
+
+
+def assemble(parts: Parts) -> Task:
+    """The task. Raises TaskError where no column of a table is a feature."""
+    raw, reader = parts.train, parts.reader
+    spec, names = reader.arrangement.spec, reader.coding.names
+    encoding = fit_encoding(raw.x, reader.kinds) if isinstance(raw.x, Frame) else None
+    if encoding is not None:
+        if not encoding.codes:
+            raise TaskError(f"{parts.pair.x}: no column is of any use: {encoding.notes[0]}")
+        spec = vector(len(encoding.features))
+    statistics = measure(encoded(raw.x, encoding), spec.feature_axis)
+    flags_gaps = reader.has_gaps and spec.layout is Layout.TOKENS
+    columns = _columns(parts, spec, encoding)
+    if flags_gaps:
+        spec = tokens(spec.shape[0], spec.features + 1)
+        statistics = Statistics((*statistics.mean, 0.0), (*statistics.deviation, 1.0))
+        columns = (*map(str, range(spec.features - 1)), PRESENT)
+    targets = None if names else measure(raw.y, 0)
+    prepared = Preparation(spec, statistics, targets, encoding, flags_gaps)
+    pair, rows = parts.test
+    train = prepared(raw)
+    return Task(
+        name="arrays",
+        input=spec,
+        output=vector(len(names) or raw.y.shape[1]),
+        loss=_loss(reader.coding),
+        train=balanced(train, len(names)) if parts.balances else train,
+        valid=prepared(parts.valid),
+        read_test=None if pair is None else TestReader(pair, reader, prepared, rows),
+        statistics=statistics,
+        target_statistics=targets,
+        classes=names,
+        columns=columns,
+        targets=() if names else parts.pair.y.columns,
+        encoding=() if encoding is None or encoding.is_plain else encoding.codes,
+        reading=_reading(parts, encoding),
+    )
+
+
+def balanced(split: Split, classes: int) -> Split:
+    """A split whose classes count the same: weights of mean 1."""
+    counts = np.bincount(split.y, minlength=classes)
+    own = np.ones(len(split)) if split.weights is None else split.weights.astype(np.float64)
+    weights = own / counts[split.y]
+    return replace(split, weights=(weights / weights.mean()).astype(np.float32))
+
+
+def _columns(parts: Parts, spec: TensorSpec, encoding: Encoding | None) -> tuple[str, ...]:
+    """Names of the features."""
+    named = parts.pair.x.columns if spec.layout is Layout.VECTOR else ()
+    if encoding is None or (encoding.is_plain and not named):
+        return named
+    return encoding.features
+
+
+def _loss(coding: Coding) -> Loss:
+    if coding.are_many:
+        return Loss.BINARY_CROSS_ENTROPY
+    return Loss.CROSS_ENTROPY if coding.names else Loss.MEAN_SQUARED_ERROR
+
+
+def _reading(parts: Parts, encoding: Encoding | None) -> Reading:
+    """What is told of how the data were read."""
+    reader, x = parts.reader, parts.pair.x
+    arrangement, coding = reader.arrangement, reader.coding
+    remarks = [arrangement.remark] if arrangement.remark else []
+    notes = [note for note in (*x.notes, arrangement.note, *coding.notes) if note]
+    if encoding is not None:
+        remarks += encoding.remarks
+        notes += encoding.notes
+    elif reader.has_gaps:
+        raws = [parts.train.x, *([] if parts.fraction is None else [parts.valid.x])]
+        remark, note = told_of_gaps(
+            np.concatenate([raw for raw in raws if isinstance(raw, np.ndarray)])
+        )
+        remarks += [remark] if remark else []
+        notes.append(note)
+    if coding.names:
+        y = parts.train.y
+        counts = y.sum(axis=0) if coding.are_many else np.bincount(y, minlength=len(coding.names))
+        notes += _untrained(coding.names, counts)
+    if reader.dropped:
+        remarks.append(f"{reader.dropped:,} without a target left out")
+    remarks += _told_of_marks(parts)
+    is_ordered = parts.train.marks.order is not None
+    return Reading(tuple(remarks), tuple(notes), parts.fraction, parts.tests, _HINT, is_ordered)
+
+
+def _told_of_marks(parts: Parts) -> list[str]:
+    """Weights, groups and order, in a few words."""
+    marks, told = parts.train.marks, []
+    if parts.balances:
+        told.append("classes weighted to count the same")
+    if marks.weights is not None:
+        told.append(f"weighted from {marks.weights.min():.4g} to {marks.weights.max():.4g}")
+    if marks.groups is not None:
+        told.append(f"{len(np.unique(marks.groups)):,} groups to train on, none in two splits")
+    if marks.order is not None:
+        told.append("in the order of time")
+    return told
+
+
+def _untrained(names: Sequence[str], counts: NDArray[Any]) -> list[str]:
+    lacking = [name for name, count in zip(names, counts, strict=True) if not count]
+    if not lacking:
+        return []
+    shown = names_of(lacking)
+    return [f"no example to train on has the class {shown}: no network can learn it"]
