@@ -60,6 +60,7 @@ def predict(
     batch: int,
     micro: int | None = None,
     optimizer: str = "adamw",
+    copies: int = 0,
     training: bool = True,
 ) -> Prediction:
     """Seconds and bytes of a network.
@@ -70,6 +71,7 @@ def predict(
         batch: examples of a step.
         micro: examples that it computes at a time; None for all of them.
         optimizer: adamw or sgd; it decides what is kept of every parameter.
+        copies: further ones of every parameter that training keeps, such as an average.
         training: whether memory is that of training; else that of evaluation alone.
     """
     micro = min(batch, micro or batch)
@@ -92,7 +94,7 @@ def predict(
     return Prediction(
         step_seconds=sum(total.values()),
         forward_seconds=forward + python / 2 + touched / 2,
-        peak_bytes=_peak(features, model, micro, pieces, optimizer, training),
+        peak_bytes=_peak(features, model, micro, pieces, COPIES[optimizer] + copies, training),
         build_seconds=model.build
         + model.build_call * features.modules
         + model.build_kernel * (features.kernels() - features.sequential)
@@ -130,18 +132,18 @@ def _peak(
     model: DeviceModel,
     micro: int,
     pieces: int,
-    optimizer: str,
+    copies: int,
     training: bool,
 ) -> float:
     weights = FLOAT * features.parameters
     if not training:
         return model.slack + weights + model.margin * _largest(features.evaluation, micro)
-    fixed = (COPIES[optimizer] - 1) * weights
+    fixed = (copies - 1) * weights
     gathered = micro * pieces * features.entering
     step = _largest(features.training, micro) if pieces == 1 else 0.0
     if pieces > 1:
         step = weights + max(m.each for m in features.training) * micro
-    kept = COPIES[optimizer] * weights
+    kept = copies * weights
     step = max(fixed + step, kept)
     return model.slack + model.margin * (step + gathered)
 

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.averaging import Average
+from einsearch.evaluate.keeping import Kept
 
 FORMAT: Final = 2
 """Version of the bytes; others are not read."""
@@ -40,7 +42,10 @@ class TrainingState:
         optimizer: its `state_dict`.
         augmentation: of the generator that draws it.
         random: of the CPU's global generator, on which layers draw; (n,) bytes.
+        best: number of the epoch with the best loss on validation data, from 1, and that loss.
         random_cuda: of the device's, where there is one.
+        average: moving average of weights, by name, and its number of steps; None without one.
+        kept: parameters and buffers after the best epoch, where they are kept.
     """
 
     history: tuple[Mapping[str, float], ...]
@@ -48,7 +53,10 @@ class TrainingState:
     optimizer: Mapping[str, Any]
     augmentation: torch.Tensor
     random: torch.Tensor
+    best: tuple[int, float]
     random_cuda: torch.Tensor | None = None
+    average: tuple[Mapping[str, torch.Tensor], int] | None = None
+    kept: Mapping[str, torch.Tensor] | None = None
 
     @property
     def epoch(self) -> int:
@@ -56,43 +64,53 @@ class TrainingState:
         return len(self.history)
 
 
-def capture(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-    history: tuple[Mapping[str, float], ...],
-    device: torch.device,
-) -> TrainingState:
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What changes in training."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    average: Average | None
+    kept: Kept
+    device: torch.device
+
+
+def capture(parts: Parts, history: tuple[Mapping[str, float], ...]) -> TrainingState:
     """The state of a training; it shares memory with what it is taken from."""
+    is_cuda = parts.device.type == "cuda"
+    average, kept = parts.average, parts.kept
     return TrainingState(
         history=history,
-        network=network.state_dict(),
-        optimizer=optimizer.state_dict(),
-        augmentation=generator.get_state(),
+        network=parts.network.state_dict(),
+        optimizer=parts.optimizer.state_dict(),
+        augmentation=parts.generator.get_state(),
         random=torch.get_rng_state(),
-        random_cuda=torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        best=(kept.epoch, kept.loss),
+        random_cuda=torch.cuda.get_rng_state(parts.device) if is_cuda else None,
+        average=None if average is None else (average.state(), average.steps),
+        kept=kept.weights,
     )
 
 
-def restore(
-    state: TrainingState,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-    device: torch.device,
-) -> None:
+def restore(state: TrainingState, parts: Parts) -> None:
     """Sets everything as it was, the global generators too.
 
     Raises:
-        CheckpointError: the state is that of another network or optimiser.
+        CheckpointError: the state is that of another network, optimiser or configuration.
     """
     try:
-        network.load_state_dict(state.network)
-        optimizer.load_state_dict(dict(state.optimizer))
-        generator.set_state(state.augmentation)
+        if (state.average is None) != (parts.average is None):
+            raise ValueError("one of them averages its weights")
+        if state.average is not None and parts.average is not None:
+            parts.average.restore(*state.average)
+        parts.kept.restore(*state.best, state.kept, parts.network)
+        parts.network.load_state_dict(state.network)
+        parts.optimizer.load_state_dict(dict(state.optimizer))
+        parts.generator.set_state(state.augmentation)
         torch.set_rng_state(state.random)
-        if state.random_cuda is not None and device.type == "cuda":
-            torch.cuda.set_rng_state(state.random_cuda, device)
+        if state.random_cuda is not None and parts.device.type == "cuda":
+            torch.cuda.set_rng_state(state.random_cuda, parts.device)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"this checkpoint belongs to another training: {error}") from None
 
@@ -102,6 +120,8 @@ def pack_state(state: TrainingState) -> bytes:
     content = {field.name: getattr(state, field.name) for field in fields(state)}
     content["history"] = [dict(epoch) for epoch in state.history]
     content["network"] = dict(state.network)
+    content["average"] = state.average and (dict(state.average[0]), state.average[1])
+    content["kept"] = state.kept and dict(state.kept)
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
     data = buffer.getvalue()

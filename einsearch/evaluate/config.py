@@ -33,7 +33,17 @@ class TrainingConfig(BaseModel):
         label_smoothing: of the cross-entropy in training; scores are without it.
         clip: upper bound on the norm of the gradient, or None.
         precision: auto is bfloat16 on a GPU that has it, float32 elsewhere.
-        augment: shift moves images by up to an eighth of their size, flip also mirrors them.
+        augment: of images: shift moves them by up to an eighth of their size, flip also mirrors
+            them; strong moves, turns a little or lights otherwise, and cuts out, and strong-flip
+            also mirrors. Of series: light is scale and noise; strong also crops, warps and masks.
+        mixup: two examples are mixed by a share from Beta(mixup, mixup); 0 for never.
+        average: share of all steps over which weights are averaged for scores, and in what is
+            handed over: an exponential moving average; 0 for none.
+        keep: whose weights and scores are handed over: those of the last epoch, or of the one that
+            has the best loss on validation data.
+        patience: training ends after so many epochs without a better loss on validation data,
+            where it would go to the last epoch; None for never.
+        class_weights: balanced has all classes count the same in the loss of training.
         device: auto is a GPU where there is one.
     """
 
@@ -52,7 +62,12 @@ class TrainingConfig(BaseModel):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     clip: float | None = Field(default=1.0, gt=0, allow_inf_nan=False)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    augment: Literal["none", "shift", "flip"] = "none"
+    augment: Literal["none", "shift", "flip", "light", "strong", "strong-flip"] = "none"
+    mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    average: float = Field(default=0.0, ge=0, le=1)
+    keep: Literal["last", "best"] = "last"
+    patience: int | None = Field(default=None, ge=1)
+    class_weights: Literal["none", "balanced"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @model_validator(mode="after")
@@ -87,6 +102,11 @@ class TrainingConfig(BaseModel):
     def all_steps(self, examples: int) -> int:
         """Steps of the whole training with so many examples."""
         return self.epochs * self.batches(examples) if self.steps is None else self.steps
+
+    @property
+    def copies(self) -> int:
+        """Copies of the weights that training keeps beside those of the optimiser."""
+        return (self.average > 0) + (self.keep == "best")
 
     def with_epochs(self, epochs: int) -> TrainingConfig:
         """The same training over another number of epochs, which keep their length in steps."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from einsearch.cost import DEFAULT, DeviceModel, Features, predict
+from einsearch.cost import DEFAULT, DeviceModel, Features, Prediction, predict
 from einsearch.cost.prediction import COPIES
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
@@ -90,7 +90,7 @@ def fit(
 
     Args:
         found: features of the network, its head included.
-        config: its batch and its optimiser matter.
+        config: its batch, its optimiser, and what it keeps of the weights matter.
         available: bytes; None for any number.
         device: whose overheads count.
 
@@ -101,11 +101,10 @@ def fit(
     if available is None:
         return wanted
     room = MARGIN * available
-    kept = FLOAT * (COPIES[config.optimizer] - 1) * found.parameters
+    kept = FLOAT * (COPIES[config.optimizer] - 1 + config.copies) * found.parameters
 
     def trains(size: int) -> bool:
-        asked = {"batch": config.batch, "micro": size, "optimizer": config.optimizer}
-        return predict(found, device, **asked).peak_bytes <= room  # type: ignore[arg-type]
+        return _trained(found, config, size, device).peak_bytes <= room
 
     def evaluates(size: int) -> bool:
         return predict(found, device, batch=size, training=False).peak_bytes + kept <= room
@@ -126,11 +125,25 @@ def pieces(
     fitting = fit(found, config, available, device)
     if fitting is not None:
         return fitting
-    one = predict(found, device, batch=config.batch, micro=1, optimizer=config.optimizer)
+    one = _trained(found, config, 1, device)
     raise CandidateFault(
         FailureKind.OUT_OF_MEMORY,
         f"predicted: training it needs {readable(one.peak_bytes)} for one example and the "
         f"weights, and {readable(available or 0)} are free",
+    )
+
+
+def _trained(
+    found: Features, config: TrainingConfig, micro: int, device: DeviceModel
+) -> Prediction:
+    """Of a training step in micro-batches of so many examples."""
+    return predict(
+        found,
+        device,
+        batch=config.batch,
+        micro=micro,
+        optimizer=config.optimizer,
+        copies=config.copies,
     )
 
 

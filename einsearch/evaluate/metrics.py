@@ -14,59 +14,77 @@ from einsearch.tasks.base import Loss, Task
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Weights = NDArray[np.float64] | None
+"""How much each example counts, (n,); None where all count alike."""
 Scores = dict[str, float]
 """Metrics by name."""
 
 
-def accuracy(logits: Floats, labels: Labels) -> float:
+def accuracy(logits: Floats, labels: Labels, weights: Weights = None) -> float:
     """Fraction of examples whose largest logit is that of their class.
 
     Args:
         logits: (n, classes).
         labels: (n,) class numbers.
+        weights: of the examples.
     """
-    return float(np.mean(logits.argmax(axis=1) == labels))
+    return float(np.average(logits.argmax(axis=1) == labels, weights=weights))
 
 
-def balanced_accuracy(logits: Floats, labels: Labels) -> float:
-    """Mean over the classes that occur of the accuracy within each. Shapes as in `accuracy`."""
-    best, classes = logits.argmax(axis=1), np.unique(labels)
-    return float(sklearn.recall_score(labels, best, labels=classes, average="macro"))
+def balanced_accuracy(logits: Floats, labels: Labels, weights: Weights = None) -> float:
+    """Mean over the classes that occur of the accuracy within each. Arguments as in `accuracy`."""
+    truths, _, hits = _counts(logits, labels, weights)
+    occurs = truths > 0
+    return float(np.mean(hits[occurs] / truths[occurs]))
 
 
-def f1(logits: Floats, labels: Labels) -> float:
-    """Mean of F1 over the classes that occur or are answered. Shapes as in `accuracy`.
+def f1(logits: Floats, labels: Labels, weights: Weights = None) -> float:
+    """Mean of F1 over the classes that occur or are answered. Arguments as in `accuracy`.
 
     F1 of a class is the harmonic mean of its precision and its recall.
     """
-    best = logits.argmax(axis=1)
-    return float(sklearn.f1_score(labels, best, average="macro", zero_division=0.0))
+    truths, answers, hits = _counts(logits, labels, weights)
+    both = truths + answers
+    return float(np.mean(2 * hits[both > 0] / both[both > 0]))
 
 
-def auc(logits: Floats, labels: Labels) -> float:
+def _counts(logits: Floats, labels: Labels, weights: Weights) -> tuple[Floats, Floats, Floats]:
+    """Of every class, (classes,) each: its examples, its answers, and those that are right."""
+    best, classes = logits.argmax(axis=1), logits.shape[1]
+    is_right = best == labels
+    hits = None if weights is None else weights[is_right]
+    found = [
+        np.bincount(numbers, each, classes).astype(np.float64)
+        for numbers, each in ((labels, weights), (best, weights), (labels[is_right], hits))
+    ]
+    return found[0], found[1], found[2]
+
+
+def auc(logits: Floats, labels: Labels, weights: Weights = None) -> float:
     """Area under the curve of true over false positives, as a mean over the classes.
 
     How often an example of the class has a larger share of it than an example of another one: 0.5
     is chance. Classes that no example has, or all have, are left out; where none is left it is 0.5.
-
-    Args:
-        logits: (n, classes).
-        labels: (n,) class numbers.
+    Arguments as in `accuracy`.
     """
     shares = log_softmax(logits)
     shares = shares[:, 1:] - shares[:, :1] if shares.shape[1] == 2 else shares
     first = logits.shape[1] - shares.shape[1]
-    return _mean_auc(shares, labels[:, None] == np.arange(first, logits.shape[1]))
+    return _mean_auc(shares, labels[:, None] == np.arange(first, logits.shape[1]), weights)
 
 
-def _mean_auc(scores: Floats, truths: NDArray[np.bool_]) -> float:
+def _mean_auc(scores: Floats, truths: NDArray[np.bool_], weights: Weights) -> float:
     """Mean of the area under the curve over the columns, both (n, k), whose truths vary."""
     if not np.isfinite(scores).all():
         return math.nan
     varies = truths.any(axis=0) & ~truths.all(axis=0)
     if not varies.any():
         return 0.5
-    return float(sklearn.roc_auc_score(truths[:, varies], scores[:, varies], average="macro"))
+    return float(
+        sklearn.roc_auc_score(
+            truths[:, varies], scores[:, varies], average="macro", sample_weight=weights
+        )
+    )
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -76,70 +94,81 @@ def log_softmax(logits: Floats) -> Floats:
     return shares
 
 
-def cross_entropy(logits: Floats, labels: Labels) -> float:
-    """Mean of -log softmax(logits)[label], in nats. Shapes as in `accuracy`."""
-    return float(-np.mean(log_softmax(logits)[np.arange(len(labels)), labels]))
+def cross_entropy(logits: Floats, labels: Labels, weights: Weights = None) -> float:
+    """Mean of -log softmax(logits)[label], in nats. Arguments as in `accuracy`."""
+    shares = log_softmax(logits)[np.arange(len(labels)), labels]
+    return float(-np.average(shares, weights=weights))
 
 
-def bpc(logits: Floats, labels: Labels) -> float:
-    """Bits per character: the cross-entropy in bits. Shapes as in `accuracy`."""
-    return cross_entropy(logits, labels) / math.log(2)
+def bpc(logits: Floats, labels: Labels, weights: Weights = None) -> float:
+    """Bits per character: the cross-entropy in bits. Arguments as in `accuracy`."""
+    return cross_entropy(logits, labels, weights) / math.log(2)
 
 
-def rmse(outputs: Floats, targets: Floats) -> float:
+def mse(outputs: Floats, targets: Floats, weights: Weights = None) -> float:
+    """Mean squared error over examples and dimensions, both (n, dims)."""
+    return float(np.mean(np.average((outputs - targets) ** 2, axis=0, weights=weights)))
+
+
+def rmse(outputs: Floats, targets: Floats, weights: Weights = None) -> float:
     """Root of the mean squared error over examples and dimensions, both (n, dims)."""
-    return float(np.sqrt(np.mean((outputs - targets) ** 2)))
+    return math.sqrt(mse(outputs, targets, weights))
 
 
-def mae(outputs: Floats, targets: Floats) -> float:
+def mae(outputs: Floats, targets: Floats, weights: Weights = None) -> float:
     """Mean absolute error over examples and dimensions, both (n, dims)."""
-    return float(np.mean(np.abs(outputs - targets)))
+    return float(np.mean(np.average(np.abs(outputs - targets), axis=0, weights=weights)))
 
 
-def r2(outputs: Floats, targets: Floats) -> float:
+def r2(outputs: Floats, targets: Floats, weights: Weights = None) -> float:
     """Explained fraction of the variance, averaged over dimensions; 1 is perfect, 0 is the mean.
 
     A dimension that never varies counts 1 where it is met exactly, and else 0.
 
     Args:
         outputs, targets: (n, dims).
+        weights: of the examples.
     """
-    errors = ((outputs - targets) ** 2).sum(axis=0)
-    spread = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
+    mean = np.average(targets, axis=0, weights=weights)
+    errors = np.average((outputs - targets) ** 2, axis=0, weights=weights)
+    spread = np.average((targets - mean) ** 2, axis=0, weights=weights)
     varies = spread > 0
     scores = np.where(varies, 1 - errors / np.where(varies, spread, 1.0), errors == 0)
     return float(np.mean(scores))
 
 
-def labels_auc(logits: Floats, truths: Floats) -> float:
+def labels_auc(logits: Floats, truths: Floats, weights: Weights = None) -> float:
     """`auc` as a mean over the labels of which an example may have several; both (n, labels)."""
-    return _mean_auc(logits, truths > 0.5)
+    return _mean_auc(logits, truths > 0.5, weights)
 
 
-def labels_f1(logits: Floats, truths: Floats) -> float:
+def labels_f1(logits: Floats, truths: Floats, weights: Weights = None) -> float:
     """Mean of F1 over the labels; a label is answered where its logit is above 0; shapes as in
-    `labels_auc`."""
-    found = sklearn.f1_score(truths > 0.5, logits > 0, average="macro", zero_division=0.0)
+    `labels_auc`. A label that is neither there nor answered counts 0."""
+    found = sklearn.f1_score(
+        truths > 0.5, logits > 0, average="macro", zero_division=0.0, sample_weight=weights
+    )
     return float(found)
 
 
-def labels_accuracy(logits: Floats, truths: Floats) -> float:
+def labels_accuracy(logits: Floats, truths: Floats, weights: Weights = None) -> float:
     """Share of examples of which every label is right. Shapes as in `labels_auc`."""
-    return float(np.mean(((logits > 0) == (truths > 0.5)).all(axis=1)))
+    return float(np.average(((logits > 0) == (truths > 0.5)).all(axis=1), weights=weights))
 
 
-def labels_cross_entropy(logits: Floats, truths: Floats) -> float:
+def labels_cross_entropy(logits: Floats, truths: Floats, weights: Weights = None) -> float:
     """Mean over examples and labels of -log of the probability of the truth, in nats."""
-    return float(np.mean(np.logaddexp(0.0, logits) - truths * logits))
+    losses = np.logaddexp(0.0, logits) - truths * logits
+    return float(np.mean(np.average(losses, axis=0, weights=weights)))
 
 
-_LABELS: Final[Mapping[str, Callable[[Floats, Floats], float]]] = {
+_LABELS: Final[Mapping[str, Callable[[Floats, Floats, Weights], float]]] = {
     "auc": labels_auc,
     "f1": labels_f1,
     "accuracy": labels_accuracy,
     "cross_entropy": labels_cross_entropy,
 }
-_CLASSIFICATION: Final[Mapping[str, Callable[[Floats, Labels], float]]] = {
+_CLASSIFICATION: Final[Mapping[str, Callable[[Floats, Labels, Weights], float]]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "f1": f1,
@@ -147,27 +176,62 @@ _CLASSIFICATION: Final[Mapping[str, Callable[[Floats, Labels], float]]] = {
     "cross_entropy": cross_entropy,
     "bpc": bpc,
 }
-_REGRESSION: Final[Mapping[str, Callable[[Floats, Floats], float]]] = {
+_REGRESSION: Final[Mapping[str, Callable[[Floats, Floats, Weights], float]]] = {
     "rmse": rmse,
     "mae": mae,
     "r2": r2,
 }
 
 
-def score(task: Task, outputs: NDArray[Any], answers: NDArray[Any]) -> Scores:
+def score(
+    task: Task,
+    outputs: NDArray[Any],
+    answers: NDArray[Any],
+    weights: NDArray[Any] | None = None,
+) -> Scores:
     """All metrics of a task, in its order. Those of a regression are in the unit of the raw data.
 
     Args:
         task: says which metrics.
         outputs: (n, features) of the network, or (n, length, features).
         answers: `y` of the split.
+        weights: `weights` of the split. Examples of weight 0 are as if they were not there.
     """
-    outputs = outputs.astype(np.float64)
+    outputs, answers, each = _prepared(task, outputs, answers, weights)
     if task.loss is Loss.BINARY_CROSS_ENTROPY:
-        return {m.name: _LABELS[m.name](outputs, answers.astype(np.float64)) for m in task.metrics}
+        return {m.name: _LABELS[m.name](outputs, answers, each) for m in task.metrics}
     if task.target_statistics is None:
-        outputs, answers = outputs.reshape(-1, outputs.shape[-1]), answers.reshape(-1)
-        return {m.name: _CLASSIFICATION[m.name](outputs, answers) for m in task.metrics}
+        return {m.name: _CLASSIFICATION[m.name](outputs, answers, each) for m in task.metrics}
     deviation = np.asarray(task.target_statistics.deviation)
-    outputs, targets = outputs * deviation, answers.astype(np.float64) * deviation
-    return {m.name: _REGRESSION[m.name](outputs, targets) for m in task.metrics}
+    outputs, targets = outputs * deviation, answers * deviation
+    return {m.name: _REGRESSION[m.name](outputs, targets, each) for m in task.metrics}
+
+
+def proper_score(
+    task: Task,
+    outputs: NDArray[Any],
+    answers: NDArray[Any],
+    weights: NDArray[Any] | None = None,
+) -> float:
+    """The loss of a task without smoothing, which is best for true probabilities and for the mean:
+    cross-entropy, or the mean squared error of standardised targets. Arguments as of `score`."""
+    outputs, answers, each = _prepared(task, outputs, answers, weights)
+    if task.loss is Loss.BINARY_CROSS_ENTROPY:
+        return labels_cross_entropy(outputs, answers, each)
+    return (cross_entropy if task.is_classification else mse)(outputs, answers, each)
+
+
+def _prepared(
+    task: Task, outputs: NDArray[Any], answers: NDArray[Any], weights: NDArray[Any] | None
+) -> tuple[Floats, NDArray[Any], Weights]:
+    """Outputs and answers with a row for each answer, and the weights of the rows."""
+    if weights is not None and not weights.all():
+        counts = weights > 0
+        outputs, answers, weights = outputs[counts], answers[counts], weights[counts]
+    outputs = outputs.astype(np.float64)
+    each = None if weights is None else weights.astype(np.float64)
+    if task.loss is Loss.BINARY_CROSS_ENTROPY or not task.is_classification:
+        return outputs, answers.astype(np.float64), each
+    rows = outputs.reshape(-1, outputs.shape[-1])
+    tokens = len(rows) // max(1, len(outputs))
+    return rows, answers.reshape(-1), None if each is None else np.repeat(each, tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -59,6 +60,20 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Op
     return torch.optim.SGD(
         groups, lr=config.rate, momentum=momentum, nesterov=momentum > 0, fused=True
     )
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], norm: float) -> None:
+    """Shrinks all gradients together so that their norm is at most `norm`; as
+    `nn.utils.clip_grad_norm_`, with fewer calls where there are many small ones.
+
+    Args:
+        parameters: those without a gradient are left alone; all of one type and device.
+        norm: of the vector of all gradients.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if gradients:
+        total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp(max=1.0))
 
 
 def rate_at(config: TrainingConfig, step: int, steps: int) -> float:

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
@@ -26,15 +25,20 @@ from einsearch.compile.selecting import (
     soft_epochs,
 )
 from einsearch.errors import TaskError
-from einsearch.evaluate.checkpoint import TrainingState, capture, restore
+from einsearch.evaluate.augmenting.choice import augmentation, objection
+from einsearch.evaluate.augmenting.mixing import Batch, mixed
+from einsearch.evaluate.averaging import Average
+from einsearch.evaluate.checkpoint import Parts, TrainingState, capture, restore
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.course import Course
-from einsearch.evaluate.data import augment, can_augment, find_device, on_device
+from einsearch.evaluate.data import find_device, on_device
 from einsearch.evaluate.faults import CandidateFault
+from einsearch.evaluate.keeping import Kept, put
+from einsearch.evaluate.losses import example_weights, training_loss
 from einsearch.evaluate.memory import EVALUATION, Pieces
-from einsearch.evaluate.metrics import Scores, score
+from einsearch.evaluate.metrics import Scores, proper_score, score
 from einsearch.evaluate.network import Weights, weights_of
-from einsearch.evaluate.optimizing import make_optimizer, rate_at
+from einsearch.evaluate.optimizing import clip_gradients, make_optimizer, rate_at
 from einsearch.evaluate.pace import Pace
 from einsearch.tasks.base import Loss, Split, Task
 from einsearch.trial import FailureKind
@@ -54,13 +58,16 @@ class Evaluation:
     """What training gave.
 
     Attributes:
-        metrics: on validation data after the last epoch, and `train_loss`.
+        metrics: on validation data after the epoch that is handed over, and `train_loss`.
         history: the same after each epoch, with its learning rate `lr` at the end.
         stopped: whether `report` ended it before the last epoch.
         is_cut: whether it ended early because the time was up.
+        is_settled: whether it ended early because its patience was at an end.
+        best_epoch: the epoch with the best loss on validation data, from 1. With `keep: best` it
+            is the one that is handed over, else that is the last one.
         step_seconds: mean of the training steps of this call; 0 where there was none.
         timings: seconds of `train` and `validate`, of this call alone.
-        weights: after the last epoch, those that gave `metrics`; of layers that chose a basis for
+        weights: those that gave `metrics`; of layers that chose a basis for
             every output, those of the chosen ones alone.
         state: what training goes on from; None after the last epoch of the configuration.
     """
@@ -73,6 +80,8 @@ class Evaluation:
     state: TrainingState | None = None
     is_cut: bool = False
     step_seconds: float = 0.0
+    is_settled: bool = False
+    best_epoch: int = 0
 
     @property
     def epochs(self) -> int:
@@ -82,16 +91,22 @@ class Evaluation:
 
 def check_training(task: Task, config: TrainingConfig) -> None:
     """Raises TaskError where a configuration does not suit the task or this machine."""
-    if config.augment != "none" and not can_augment(task):
-        raise TaskError(
-            f"augment: {config.augment} needs images, the task {task.name} has {task.input}: "
-            "say augment: none"
-        )
+    if (reason := objection(task, config)) is not None:
+        raise TaskError(reason)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise TaskError("device: cuda is asked for, but torch finds no GPU: say device: auto")
     if config.label_smoothing and not task.is_classification:
         raise TaskError(
             f"label_smoothing needs classes, the task {task.name} is a regression: leave it out"
+        )
+    if config.class_weights != "none" and task.loss not in (
+        Loss.CROSS_ENTROPY,
+        Loss.BINARY_CROSS_ENTROPY,
+    ):
+        kind = "answers every token" if task.is_classification else "is a regression"
+        raise TaskError(
+            f"class_weights: {config.class_weights} needs classes of examples, the task "
+            f"{task.name} {kind}: say class_weights: none"
         )
 
 
@@ -109,7 +124,7 @@ def train(
     start: TrainingState | None = None,
     pieces: Pieces | None = None,
 ) -> Evaluation:
-    """Trains a network in place.
+    """Trains a network in place; in the end it has the weights that are handed over.
 
     On one device and one thread the outcome depends on the network, the task, the configuration
     and the seed alone, however often training is cut off at `until` and gone on with. The global
@@ -144,8 +159,11 @@ def train(
         if start is not None:
             run.go_on_from(start)
         run.start_clock(time.monotonic() if began is None else began, deadline, last, halts)
-        stopped = is_cut = False
+        stopped = is_cut = is_settled = False
+        patience = config.patience if last == config.epochs else None
         for epoch in range(len(run.history) + 1, last + 1):
+            if is_settled := run.kept.is_spent(patience, epoch - 1):
+                break
             run.train_epoch(epoch)
             run.choose_bases(epoch)
             metrics = run.validate(epoch)
@@ -154,10 +172,10 @@ def train(
                 break
             if is_cut := epoch < last and run.is_out_of_time(epoch):
                 break
-        is_over = len(run.history) >= config.epochs or stopped or is_cut
+        is_over = len(run.history) >= config.epochs or stopped or is_cut or is_settled
         state = None if is_over else run.state()
         return Evaluation(
-            metrics=run.history[-1],
+            metrics=run.hand_over(),
             history=tuple(run.history),
             stopped=stopped,
             timings=dict(run.timings),
@@ -165,6 +183,8 @@ def train(
             state=state,
             is_cut=is_cut,
             step_seconds=run.pace.step_seconds,
+            is_settled=is_settled,
+            best_epoch=run.kept.epoch,
         )
 
 
@@ -196,7 +216,7 @@ def split_metrics(
     batch: int | None = None,
 ) -> Scores:
     """Metrics of a trained network on any split of its task, so many examples at a time."""
-    return score(task, outputs_of(network, split, config, batch), split.y)
+    return score(task, outputs_of(network, split, config, batch), split.y, split.weights)
 
 
 def outputs_of(
@@ -236,6 +256,11 @@ class _Run:
         self.optimizer = make_optimizer(self.network, self.config)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.generator = torch.Generator().manual_seed(self.seed)
+        self.augment = augmentation(self.task, self.config)
+        self.weights = example_weights(self.task, self.config, self.data)
+        window = self.config.average * self.course.steps
+        self.average = Average(self.network, window) if self.config.average else None
+        self.kept = Kept(self.config.keep == "best")
         self.train_loss = math.nan
         self.skipped = 0
         self.start_clock(time.monotonic(), math.inf, self.config.epochs, halts=False)
@@ -254,16 +279,31 @@ class _Run:
         spent = sum(self.timings.values()) / max(1, epoch - self.skipped)
         return time.monotonic() + spent > self.pace.deadline
 
+    def parts(self) -> Parts:
+        return Parts(
+            self.network, self.optimizer, self.generator, self.average, self.kept, self.device
+        )
+
     def go_on_from(self, start: TrainingState) -> None:
-        restore(start, self.network, self.optimizer, self.generator, self.device)
+        restore(start, self.parts())
         self.history.extend(start.history)
         self.skipped = len(self.history)
         if len(self.history) >= soft_epochs(self.config.epochs):
             choose_bases(self.network)
 
     def state(self) -> TrainingState:
-        history = tuple(self.history)
-        return capture(self.network, self.optimizer, self.generator, history, self.device)
+        return capture(self.parts(), tuple(self.history))
+
+    def hand_over(self) -> Mapping[str, float]:
+        """Gives the network the weights that are handed over; their metrics."""
+        if self.kept.weights is not None:
+            put(self.network, self.kept.weights)
+            return self.history[self.kept.epoch - 1]
+        if self.average is not None:
+            with self.average.in_place():
+                weights = self.network.state_dict()
+            put(self.network, weights)
+        return self.history[-1]
 
     def train_epoch(self, epoch: int) -> None:
         began = time.monotonic()
@@ -293,14 +333,17 @@ class _Run:
         if epoch == soft_epochs(self.config.epochs) and selectable_layers(self.network):
             every = math.ceil(len(self.data) / min(_CHOOSING, self.pieces.evaluation))
             choose_bases(self.network, self.data.x[::every])
+            self.kept.forget()
+            if self.average is not None:
+                self.average.restart()
 
     def validate(self, epoch: int) -> Mapping[str, float]:
         """Metrics of the epoch, added to the history."""
         if not self.halts:
             self.pace.check(self._place(epoch))
         began = time.monotonic()
-        size = self.pieces.evaluation
-        metrics = split_metrics(self.network, self.task, self.task.valid, self.config, size)
+        with nullcontext() if self.average is None else self.average.in_place():
+            metrics = self._scores(epoch)
         if not all(map(math.isfinite, metrics.values())):
             raise CandidateFault(
                 FailureKind.NOT_FINITE, f"the outputs are not finite in validation of epoch {epoch}"
@@ -311,46 +354,57 @@ class _Run:
         self.timings["validate"] += time.monotonic() - began
         return self.history[-1]
 
+    def _scores(self, epoch: int) -> Scores:
+        """Metrics of the network as it is, which is kept where it is the best one."""
+        valid = self.task.valid
+        outputs = outputs_of(self.network, valid, self.config, self.pieces.evaluation)
+        loss = proper_score(self.task, outputs, valid.y, valid.weights)
+        self.kept.note(epoch, loss, self.network)
+        return score(self.task, outputs, valid.y, valid.weights)
+
+    def _batch(self, rows: torch.Tensor) -> Batch:
+        """The examples of a step, as they are seen this time."""
+        x, y = self.data.x.index_select(0, rows), self.data.y.index_select(0, rows)
+        weights = None if self.weights is None else self.weights.index_select(0, rows)
+        batch = Batch(x if self.augment is None else self.augment(x, self.generator), y, weights)
+        if not self.config.mixup:
+            return batch
+        are_classes = self.task.loss is Loss.CROSS_ENTROPY
+        classes = self.task.output.features if are_classes else None
+        return mixed(batch, self.config.mixup, classes, self.generator)
+
     def _step(self, rows: torch.Tensor, step: int) -> torch.Tensor:
         """One update; the loss before it, detached."""
-        x, y = self.data.x[rows], self.data.y[rows]
-        if self.config.augment != "none":
-            x = augment(x, self.config.augment == "flip", self.generator)
+        batch = self._batch(rows)
         rate = rate_at(self.config, step, self.course.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self._accumulate(x, y)
+        for parameter in self.trained:
+            parameter.grad = None
+        loss = self._accumulate(batch)
         if self.config.clip is not None:
-            nn.utils.clip_grad_norm_(self.trained, self.config.clip)
+            clip_gradients(self.trained, self.config.clip)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         return loss
 
-    def _accumulate(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def _accumulate(self, batch: Batch) -> torch.Tensor:
         """Adds a batch's gradients, in micro-batches where it has to; the loss, detached."""
+        n, size = len(batch.x), self.pieces.training
         total = torch.zeros((), device=self.device)
-        for part_x, part_y in zip(
-            torch.split(x, self.pieces.training),
-            torch.split(y, self.pieces.training),
-            strict=True,
-        ):
+        for at in range(0, n, size):
+            part = batch.part(at, at + size)
             with _precision(self.config, self.device):
-                loss = self._loss(self.network(part_x), part_y)
-            if len(part_x) < len(x):
-                loss = loss * (len(part_x) / len(x))
+                outputs = self.network(part.x)
+                loss = training_loss(
+                    self.task, self.config.label_smoothing, outputs, part.y, part.weights
+                )
+            if size < n:
+                loss = loss * (len(part.x) / n)
             torch.autograd.backward(loss)
             total += loss.detach()
         return total
-
-    def _loss(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        smoothing = self.config.label_smoothing
-        if self.task.loss is Loss.BINARY_CROSS_ENTROPY:
-            smooth = y * (1 - smoothing) + smoothing / 2
-            return F.binary_cross_entropy_with_logits(outputs.float(), smooth)
-        if self.task.is_classification:
-            logits = outputs.float().flatten(0, -2)
-            return F.cross_entropy(logits, y.flatten(), label_smoothing=smoothing)
-        return F.mse_loss(outputs.float(), y)
 
     def _is_cut_at(self, epoch: int, step: int) -> bool:
         """Whether the time is up, where training is to halt then. Raises CandidateFault where it

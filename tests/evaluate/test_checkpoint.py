@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -53,13 +54,18 @@ def drawing_network() -> nn.Module:
         )  # fmt: skip
 
 
-def in_parts(task: Task, config: TrainingConfig, stops: list[int]) -> Evaluation:
+def in_parts(
+    task: Task,
+    config: TrainingConfig,
+    stops: list[int],
+    make: Callable[[], nn.Module] = drawing_network,
+) -> Evaluation:
     """Each part with another network, in a global random state that is another."""
     state, evaluation = None, None
     for stop in [*stops, None]:
         torch.rand(7)
         start = None if state is None else unpack_state(pack_state(state))
-        network = drawing_network()
+        network = make()
         evaluation = train(network, task, config, 3, until=stop, start=start)
         state = evaluation.state
     assert evaluation is not None
@@ -83,6 +89,72 @@ def test_wherever_it_is_cut(stops: list[int]) -> None:
     task = make_task({"name": "bars", "train": 64})
     whole = train(drawing_network(), task, CONFIGS["adamw"], 3)
     assert in_parts(task, CONFIGS["adamw"], stops).history == whole.history
+
+
+SERIES = make_task({"name": "markers", "train": 32})
+
+
+def series_network() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        length, features = SERIES.input.shape
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(length * features, 8), nn.BatchNorm1d(8), nn.Dropout(0.2),
+            nn.Linear(8, SERIES.output.features),
+        )  # fmt: skip
+
+
+options = st.fixed_dictionaries(
+    {
+        "steps": st.none() | st.integers(EPOCHS, 23),
+        "optimizer": st.sampled_from(["adamw", "sgd"]),
+        "average": st.sampled_from([0.0, 0.3]),
+        "keep": st.sampled_from(["last", "best"]),
+        "augment": st.sampled_from(["none", "light", "strong"]),
+        "mixup": st.sampled_from([0.0, 0.4]),
+        "class_weights": st.sampled_from(["none", "balanced"]),
+        "label_smoothing": st.sampled_from([0.0, 0.1]),
+        "clip": st.sampled_from([None, 1.0]),
+    }
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(options=options, stops=st.sets(st.integers(1, EPOCHS - 1)).map(sorted))
+def test_whatever_is_asked_for(options: dict[str, Any], stops: list[int]) -> None:
+    """History, weights and the best epoch are those of one go, bit for bit."""
+    config = TrainingConfig(epochs=EPOCHS, batch=12, lr=0.02, **options)
+    whole = train(series_network(), SERIES, config, 3)
+    parts = in_parts(SERIES, config, stops, series_network)
+    assert parts.history == whole.history
+    assert (parts.metrics, parts.best_epoch) == (whole.metrics, whole.best_epoch)
+    for key, weights in whole.weights.items():
+        assert weights.tobytes() == parts.weights[key].tobytes()
+
+
+@pytest.mark.parametrize("options", [{"average": 0.2}, {"keep": "best"}])
+def test_a_checkpoint_of_other_settings_is_another_training(
+    task: Task, options: dict[str, Any]
+) -> None:
+    config = CONFIGS["adamw"]
+    other = config.model_copy(update=options)
+    for one, two in ((config, other), (other, config)):
+        state = train(drawing_network(), task, one, 3, until=1).state
+        with pytest.raises(CheckpointError, match="belongs to another training"):
+            train(drawing_network(), task, two, 3, start=state)
+
+
+def test_a_state_is_not_touched_by_what_goes_on_from_it(task: Task) -> None:
+    """Not even where the same network goes on, whose memory the state shares."""
+    config = CONFIGS["adamw"].model_copy(update={"average": 0.3, "keep": "best"})
+    network = drawing_network()
+    state = train(network, task, config, 3, until=2).state
+    assert state is not None
+    packed = pack_state(state)
+    first = train(drawing_network(), task, config, 3, start=unpack_state(packed))
+    second = train(network, task, config, 3, start=state)
+    assert first.history == second.history
+    assert all((second.weights[key] == weights).all() for key, weights in first.weights.items())
 
 
 def test_halting_changes_nothing_but_where_it_ends(task: Task) -> None:

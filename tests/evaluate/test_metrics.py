@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from einsearch.evaluate import metrics
+from einsearch.tasks.base import Loss
 from einsearch.tasks.registry import make_task
 
 seeds = st.integers(0, 10_000)
@@ -113,3 +116,75 @@ def test_metrics_of_several_labels_agree_with_scikit_learn(seed: int, n: int, la
     ones = [k for k in range(labels) if 0 < truths[:, k].sum() < n]
     areas = [oracle.roc_auc_score(truths[:, k], logits[:, k]) for k in ones]
     assert metrics.labels_auc(logits, truths) == pytest.approx(np.mean(areas) if areas else 0.5)
+
+
+@given(seed=seeds, n=st.integers(2, 30), classes=st.integers(2, 5))
+def test_weights_are_those_of_scikit_learn(seed: int, n: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(size=(n, classes)), rng.integers(classes, size=n)
+    weights = rng.exponential(size=n)
+    best = logits.argmax(axis=1)
+    one = {"sample_weight": weights}
+    assert metrics.accuracy(logits, labels, weights) == pytest.approx(
+        oracle.accuracy_score(labels, best, **one)
+    )
+    recall = oracle.recall_score(labels, best, labels=np.unique(labels), average="macro", **one)
+    assert metrics.balanced_accuracy(logits, labels, weights) == pytest.approx(recall)
+    f1 = oracle.f1_score(labels, best, average="macro", zero_division=0.0, **one)
+    assert metrics.f1(logits, labels, weights) == pytest.approx(f1)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    loss = oracle.log_loss(labels, shares, labels=np.arange(classes), **one)
+    assert metrics.cross_entropy(logits, labels, weights) == pytest.approx(loss)
+    if classes == 2 and len(set(labels)) == 2:
+        area = oracle.roc_auc_score(labels, shares[:, 1], **one)
+        assert metrics.auc(logits, labels, weights) == pytest.approx(area)
+
+
+@given(seed=seeds, n=st.integers(2, 30), dims=st.integers(1, 3))
+def test_weights_of_a_regression_are_those_of_scikit_learn(seed: int, n: int, dims: int) -> None:
+    rng = np.random.default_rng(seed)
+    outputs, targets = rng.normal(size=(2, n, dims))
+    weights = rng.exponential(size=n)
+    one = {"sample_weight": weights}
+    error = oracle.mean_squared_error(targets, outputs, **one)
+    assert metrics.rmse(outputs, targets, weights) == pytest.approx(error**0.5)
+    assert metrics.mae(outputs, targets, weights) == pytest.approx(
+        oracle.mean_absolute_error(targets, outputs, **one)
+    )
+    assert metrics.r2(outputs, targets, weights) == pytest.approx(
+        oracle.r2_score(targets, outputs, **one)
+    )
+
+
+@given(seed=seeds, name=st.sampled_from(["bars", "waves", "labels", "tokens"]))
+def test_a_weight_is_so_many_examples(seed: int, name: str) -> None:
+    """Whole weights, 0 among them, against the examples repeated so often."""
+    rng = np.random.default_rng(seed)
+    n, length = 12, 3
+    task, outputs = make_task("waves"), rng.normal(size=(n, 2))
+    answers = rng.normal(size=(n, 2)).astype(np.float32)
+    if name == "bars":
+        task, answers = make_task("bars"), rng.integers(2, size=n)
+    elif name == "labels":
+        task, answers = replace(task, loss=Loss.BINARY_CROSS_ENTROPY), (answers > 0).astype("f4")
+    elif name == "tokens":
+        task = replace(task, loss=Loss.NEXT_TOKEN, target_statistics=None)
+        outputs, answers = rng.normal(size=(n, length, 4)), rng.integers(4, size=(n, length))
+    weights = rng.integers(0, 4, size=n).astype(np.float32)
+    weights[0] = 1
+    rows = np.repeat(np.arange(n), weights.astype(int))
+    found = metrics.score(task, outputs, answers, weights)
+    assert found == pytest.approx(metrics.score(task, outputs[rows], answers[rows]), abs=1e-9)
+    loss = metrics.proper_score(task, outputs, answers, weights)
+    assert loss == pytest.approx(metrics.proper_score(task, outputs[rows], answers[rows]))
+
+
+def test_the_proper_score_is_the_loss_of_the_task() -> None:
+    task = make_task("bars")
+    outputs = np.random.default_rng(0).normal(size=(len(task.valid), 4))
+    assert metrics.proper_score(task, outputs, task.valid.y) == pytest.approx(
+        metrics.score(task, outputs, task.valid.y)["cross_entropy"]
+    )
+    waves = make_task("waves")
+    shifted = waves.valid.y + np.float32(0.5)
+    assert metrics.proper_score(waves, shifted, waves.valid.y) == pytest.approx(0.25, rel=1e-5)

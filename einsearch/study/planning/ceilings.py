@@ -14,7 +14,7 @@ from typing import Final
 from einsearch.cost import DeviceModel
 from einsearch.derivation.limits import Limits
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.primitives.work import Operation
+from einsearch.primitives.work import FLOAT, Operation
 
 _GRADIENT: Final = 3.0
 """Work of a training step over that of its forward pass."""
@@ -76,7 +76,12 @@ def ceilings(
     if seconds is not None:
         parameters.append((seconds / 2 / (steps * device.parameter), "their updates would take"))
     if share is not None:
-        parameters.append((_PART * share / _COPIES, "they and the optimiser's copies would take"))
+        parameters.append(
+            (
+                _PART * share / (_COPIES + FLOAT * training.copies),
+                "they and the optimiser's copies would take",
+            )
+        )
     if parameters and given.parameters is None:
         most, what = min(parameters)
         of = f"half of {seconds:.3g} s" if what.startswith("their") else "a quarter of the memory"

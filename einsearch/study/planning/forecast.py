@@ -127,7 +127,12 @@ class Forecaster:
 
     def _predict(self, found: Features, batch: int, micro: int) -> Prediction:
         return predict(
-            found, self.device, batch=batch, micro=micro, optimizer=self.training.optimizer
+            found,
+            self.device,
+            batch=batch,
+            micro=micro,
+            optimizer=self.training.optimizer,
+            copies=self.training.copies,
         )
 
 
