@@ -40,7 +40,8 @@ from einsearch.evaluate.latency import measure_latency
 from einsearch.evaluate.machine import Peak
 from einsearch.evaluate.memory import UNLIMITED, Allowance, Pieces, free_memory, keep_to, pieces
 from einsearch.evaluate.network import Weights, build_network, read_program
-from einsearch.evaluate.training import Report, check_training, train
+from einsearch.evaluate.suiting import check_training
+from einsearch.evaluate.training import Report, train
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
 from einsearch.traces import user_trace
@@ -278,9 +279,12 @@ class _Candidate:
             pieces=size,
         )
         answers = validation_answers(self.network, task.valid, self.job.training, size.evaluation)
+        best = {"best_epoch": evaluation.best_epoch} if self.job.training.keep == "best" else {}
+        # A training that had enough early stands for all of its epochs.
+        missing = self.job.training.epochs - evaluation.epochs if evaluation.is_settled else 0
         return _Found(
-            metrics=evaluation.metrics,
-            history=evaluation.history,
+            metrics={**evaluation.metrics, **best},
+            history=(*evaluation.history, *[evaluation.history[-1]] * missing),
             timings=evaluation.timings,
             weights=evaluation.weights,
             step_seconds=evaluation.step_seconds,

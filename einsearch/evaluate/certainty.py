@@ -64,7 +64,7 @@ def intervals(task: Task, answers: Answers, seed: int = 0) -> dict[str, tuple[fl
     n = len(answers)
     if n < 2:
         return {}
-    values = score(task, answers.outputs, answers.y)
+    values = score(task, answers.outputs, answers.y, answers.weights)
     drawn = _resampled(task, answers, seed)
     found = {}
     for name, value in values.items():
@@ -90,7 +90,8 @@ def _resampled(task: Task, answers: Answers, seed: int) -> list[Mapping[str, flo
     found: list[Mapping[str, float]] = []
     for _ in range(rounds):
         rows = rng.integers(len(answers), size=len(answers))
-        found.append(score(task, answers.outputs[rows], answers.y[rows]))
+        weights = None if answers.weights is None else answers.weights[rows]
+        found.append(score(task, answers.outputs[rows], answers.y[rows], weights))
     return found
 
 

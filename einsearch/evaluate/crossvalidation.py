@@ -21,7 +21,8 @@ from einsearch.evaluate.folds import Fold, fold_tasks
 from einsearch.evaluate.memory import Pieces
 from einsearch.evaluate.metrics import score
 from einsearch.evaluate.network import Weights
-from einsearch.evaluate.training import Report, outputs_of, train
+from einsearch.evaluate.scoring import outputs_of
+from einsearch.evaluate.training import Report, train
 from einsearch.tasks.base import Split, Task
 
 MOST_BYTES: Final = 16_000_000
@@ -245,7 +246,7 @@ class _Folds:
         self.state = replace(
             self.state,
             answers=(*self.state.answers, _answers(fold, outputs)),
-            best=(*self.state.best, getattr(found, "best_epoch", len(found.history))),
+            best=(*self.state.best, found.best_epoch),
             history=(*self.state.history, *history),
         )
 
@@ -254,7 +255,7 @@ class _Folds:
         done = len(self.state.best)
         ends = self.state.history[self.config.epochs - 1 :: self.config.epochs]
         metrics = {
-            **score(task, answers.outputs, answers.y),
+            **score(task, answers.outputs, answers.y, answers.weights),
             "train_loss": sum(end["train_loss"] for end in ends) / done,
             "best_epoch": sum(self.state.best) / done,
         }

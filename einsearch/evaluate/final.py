@@ -227,7 +227,9 @@ def _tested(
     if run.outcome.weights is None:
         return run
     answers = answers_of(architecture, task, training, run.outcome.weights, test)
-    return replace(run, test=score(task, answers.outputs, answers.y), answers=answers)
+    return replace(
+        run, test=score(task, answers.outputs, answers.y, answers.weights), answers=answers
+    )
 
 
 def _best(runs: Sequence[FinalRun], task: Task, directions: Mapping[str, str]) -> FinalRun | None:

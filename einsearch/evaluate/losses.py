@@ -38,7 +38,7 @@ def training_loss(
     if weights is None:
         return F.cross_entropy(logits, answers, label_smoothing=smoothing)
     losses = F.cross_entropy(logits, answers, label_smoothing=smoothing, reduction="none")
-    return (losses.unflatten(0, (len(weights), -1)) * weights[:, None]).mean()
+    return (losses.view(len(weights), -1) * weights[:, None]).mean()
 
 
 def example_weights(task: Task, config: TrainingConfig, data: TensorSplit) -> Tensor | None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from einsearch.compile.selecting import (
@@ -24,8 +22,7 @@ from einsearch.compile.selecting import (
     selectable_layers,
     soft_epochs,
 )
-from einsearch.errors import TaskError
-from einsearch.evaluate.augmenting.choice import augmentation, objection
+from einsearch.evaluate.augmenting.choice import augmentation
 from einsearch.evaluate.augmenting.mixing import Batch, mixed
 from einsearch.evaluate.averaging import Average
 from einsearch.evaluate.checkpoint import Parts, TrainingState, capture, restore
@@ -35,12 +32,14 @@ from einsearch.evaluate.data import find_device, on_device
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.keeping import Kept, put
 from einsearch.evaluate.losses import example_weights, training_loss
-from einsearch.evaluate.memory import EVALUATION, Pieces
+from einsearch.evaluate.memory import Pieces
 from einsearch.evaluate.metrics import Scores, proper_score, score
 from einsearch.evaluate.network import Weights, weights_of
 from einsearch.evaluate.optimizing import clip_gradients, make_optimizer, rate_at
 from einsearch.evaluate.pace import Pace
-from einsearch.tasks.base import Loss, Split, Task
+from einsearch.evaluate.scoring import outputs_of, precision, whole_batches
+from einsearch.evaluate.suiting import check_training
+from einsearch.tasks.base import Loss, Task
 from einsearch.trial import FailureKind
 
 Report = Callable[[int, Mapping[str, float]], bool]
@@ -63,12 +62,12 @@ class Evaluation:
         stopped: whether `report` ended it before the last epoch.
         is_cut: whether it ended early because the time was up.
         is_settled: whether it ended early because its patience was at an end.
-        best_epoch: the epoch with the best loss on validation data, from 1. With `keep: best` it
-            is the one that is handed over, else that is the last one.
+        best_epoch: the epoch that is handed over, from 1: with `keep: best` that with the best loss
+            on validation data, else the last one.
         step_seconds: mean of the training steps of this call; 0 where there was none.
         timings: seconds of `train` and `validate`, of this call alone.
-        weights: those that gave `metrics`; of layers that chose a basis for
-            every output, those of the chosen ones alone.
+        weights: those that gave `metrics`; of layers that chose a basis for every output, those of
+            the chosen ones alone.
         state: what training goes on from; None after the last epoch of the configuration.
     """
 
@@ -87,27 +86,6 @@ class Evaluation:
     def epochs(self) -> int:
         """How many epochs were trained, those before `start` included."""
         return len(self.history)
-
-
-def check_training(task: Task, config: TrainingConfig) -> None:
-    """Raises TaskError where a configuration does not suit the task or this machine."""
-    if (reason := objection(task, config)) is not None:
-        raise TaskError(reason)
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise TaskError("device: cuda is asked for, but torch finds no GPU: say device: auto")
-    if config.label_smoothing and not task.is_classification:
-        raise TaskError(
-            f"label_smoothing needs classes, the task {task.name} is a regression: leave it out"
-        )
-    if config.class_weights != "none" and task.loss not in (
-        Loss.CROSS_ENTROPY,
-        Loss.BINARY_CROSS_ENTROPY,
-    ):
-        kind = "answers every token" if task.is_classification else "is a regression"
-        raise TaskError(
-            f"class_weights: {config.class_weights} needs classes of examples, the task "
-            f"{task.name} {kind}: say class_weights: none"
-        )
 
 
 def train(
@@ -174,8 +152,9 @@ def train(
                 break
         is_over = len(run.history) >= config.epochs or stopped or is_cut or is_settled
         state = None if is_over else run.state()
+        best = run.hand_over()
         return Evaluation(
-            metrics=run.hand_over(),
+            metrics=run.history[best - 1],
             history=tuple(run.history),
             stopped=stopped,
             timings=dict(run.timings),
@@ -184,57 +163,8 @@ def train(
             is_cut=is_cut,
             step_seconds=run.pace.step_seconds,
             is_settled=is_settled,
-            best_epoch=run.kept.epoch,
+            best_epoch=best,
         )
-
-
-def whole_batches(config: TrainingConfig) -> Pieces:
-    """What is computed at a time where memory is no matter."""
-    return Pieces(config.batch, EVALUATION * config.batch)
-
-
-def predict(network: nn.Module, x: torch.Tensor, batch: int) -> NDArray[Any]:
-    """Outputs of a network in evaluation mode, (n, *output shape) in float32.
-
-    Args:
-        network: on the device of `x`; left in evaluation mode.
-        x: (n, *input shape).
-        batch: examples at a time.
-    """
-    network.eval()
-    with torch.no_grad():
-        outputs = [network(x[at : at + batch]).float() for at in range(0, len(x), batch)]
-    array: NDArray[Any] = torch.cat(outputs).cpu().numpy()
-    return array
-
-
-def split_metrics(
-    network: nn.Module,
-    task: Task,
-    split: Split,
-    config: TrainingConfig,
-    batch: int | None = None,
-) -> Scores:
-    """Metrics of a trained network on any split of its task, so many examples at a time."""
-    return score(task, outputs_of(network, split, config, batch), split.y, split.weights)
-
-
-def outputs_of(
-    network: nn.Module, split: Split, config: TrainingConfig, batch: int | None = None
-) -> NDArray[np.float32]:
-    """What a network answers to a split, (n, *output shape); arguments as of `split_metrics`."""
-    device = find_device(config.device)
-    x = on_device(split, device).x
-    with _precision(config, device):
-        return predict(network.to(device), x, batch or whole_batches(config).evaluation)
-
-
-def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextManager[Any]:
-    if config.precision == "auto":
-        is_half = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    else:
-        is_half = config.precision == "bfloat16"
-    return torch.autocast(device.type, torch.bfloat16) if is_half else nullcontext()
 
 
 @dataclass(eq=False)
@@ -294,16 +224,16 @@ class _Run:
     def state(self) -> TrainingState:
         return capture(self.parts(), tuple(self.history))
 
-    def hand_over(self) -> Mapping[str, float]:
-        """Gives the network the weights that are handed over; their metrics."""
+    def hand_over(self) -> int:
+        """Gives the network the weights that are handed over; the number of their epoch."""
         if self.kept.weights is not None:
             put(self.network, self.kept.weights)
-            return self.history[self.kept.epoch - 1]
+            return self.kept.epoch
         if self.average is not None:
             with self.average.in_place():
                 weights = self.network.state_dict()
             put(self.network, weights)
-        return self.history[-1]
+        return len(self.history)
 
     def train_epoch(self, epoch: int) -> None:
         began = time.monotonic()
@@ -395,7 +325,7 @@ class _Run:
         total = torch.zeros((), device=self.device)
         for at in range(0, n, size):
             part = batch.part(at, at + size)
-            with _precision(self.config, self.device):
+            with precision(self.config, self.device):
                 outputs = self.network(part.x)
                 loss = training_loss(
                     self.task, self.config.label_smoothing, outputs, part.y, part.weights

@@ -111,7 +111,7 @@ class Ensemble:
         if len(known) < len(counts):
             return cls(members, valid)
         together = _together(finish.task, known, list(counts.values()))
-        test = score(finish.task, together.outputs, together.y)
+        test = score(finish.task, together.outputs, together.y, together.weights)
         return cls(members, valid, test, intervals(finish.task, together))
 
 
@@ -128,4 +128,4 @@ def _together(task: Task, parts: Sequence[Answers], counts: Sequence[int]) -> An
 
 def _scores(task: Task, parts: Sequence[Answers], counts: Sequence[int]) -> Mapping[str, float]:
     together = _together(task, parts, counts)
-    return score(task, together.outputs, together.y)
+    return score(task, together.outputs, together.y, together.weights)

@@ -38,7 +38,9 @@ class TrainedOn:
         digest = hashlib.sha256(config.model_dump_json().encode())
         digest.update(b"all" if is_whole else b"")
         for split in (task.train, task.valid):
-            for array in (split.x, split.y):
+            for array in (split.x, split.y, split.weights):
+                if array is None:
+                    continue
                 digest.update(f"{array.dtype.str} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return cls(config.epochs, digest.hexdigest()[:16])

@@ -41,7 +41,7 @@ class TrainingWork:
         from einsearch.evaluate.candidate import Job as Candidate
         from einsearch.evaluate.candidate import evaluate_candidate
         from einsearch.evaluate.memory import Allowance
-        from einsearch.evaluate.training import check_training
+        from einsearch.evaluate.suiting import check_training
 
         source = self.task
         task = (

@@ -12,7 +12,7 @@ import pytest
 from einsearch.evaluate import final
 from einsearch.evaluate.candidate import Outcome
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.training import split_metrics
+from einsearch.evaluate.scoring import split_metrics
 from einsearch.study.run import open_run
 from einsearch.study.trained import load_trained
 from tests.cli.conftest import Command

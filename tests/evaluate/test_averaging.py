@@ -13,7 +13,8 @@ from torch import nn
 from einsearch.evaluate.averaging import Average
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.network import load_weights
-from einsearch.evaluate.training import split_metrics, train
+from einsearch.evaluate.scoring import split_metrics
+from einsearch.evaluate.training import train
 from einsearch.tasks.registry import make_task
 from tests.evaluate.test_training import conv_net
 

@@ -11,7 +11,7 @@ from einsearch.errors import TaskError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.final import train_final, train_seeds
 from einsearch.evaluate.network import build_network, load_weights
-from einsearch.evaluate.training import split_metrics
+from einsearch.evaluate.scoring import split_metrics
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Split, Task
 from einsearch.tasks.registry import make_task

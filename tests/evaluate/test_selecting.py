@@ -11,7 +11,8 @@ from einsearch.evaluate.candidate import Job, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.final import train_final
 from einsearch.evaluate.network import build_network, load_weights, read_program
-from einsearch.evaluate.training import split_metrics, train
+from einsearch.evaluate.scoring import split_metrics
+from einsearch.evaluate.training import train
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 from einsearch.trial import TrialState

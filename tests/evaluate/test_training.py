@@ -17,7 +17,8 @@ from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.network import load_weights
 from einsearch.evaluate.optimizing import rate_at
-from einsearch.evaluate.training import Evaluation, predict, split_metrics, train
+from einsearch.evaluate.scoring import predict, split_metrics
+from einsearch.evaluate.training import Evaluation, train
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 from einsearch.trial import FailureKind

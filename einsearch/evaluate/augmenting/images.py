@@ -67,7 +67,8 @@ def _turned(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
         torch.stack([sine * (width / height), cosine, zero], 1),
     ]
     places = F.affine_grid(torch.stack(rows, 1).to(x), list(x.shape), align_corners=False)
-    return F.grid_sample(x, places, padding_mode="border", align_corners=False)
+    turned: torch.Tensor = F.grid_sample(x, places, padding_mode="border", align_corners=False)
+    return turned
 
 
 def _relit(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -75,7 +76,8 @@ def _relit(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     change = (2 * torch.rand(2, len(x), 1, 1, 1, generator=generator) - 1) * _LIGHT
     contrast, brightness = change.to(x)
     mean = x.mean((2, 3), keepdim=True)
-    return mean + (1 + contrast) * (x - mean) + brightness
+    relit: torch.Tensor = mean + (1 + contrast) * (x - mean) + brightness
+    return relit
 
 
 def _cut(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -91,4 +93,5 @@ def _cut(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         for at, size in zip(middle, (height, width), strict=True)
     ]
     whole = ~(inside[0][:, :, None] & inside[1][:, None, :]) | spared
-    return x * whole[:, None].to(x)
+    cut: torch.Tensor = x * whole[:, None].to(x)
+    return cut

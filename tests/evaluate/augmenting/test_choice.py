@@ -11,7 +11,7 @@ import torch
 from einsearch.errors import TaskError
 from einsearch.evaluate.augmenting.choice import augmentation, suited
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.training import check_training
+from einsearch.evaluate.suiting import check_training
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import make_task
 
