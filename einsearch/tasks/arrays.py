@@ -1,4 +1,4 @@
-"""Task `arrays`: one's own data from an `.npz` file, a folder of `.npy` files, or a CSV or TSV.
+"""Task `arrays`: one's own data: an `.npz` file, a folder of `.npy` files or of images, a table.
 
 Looked for are train_x, train_y, valid_x, valid_y, test_x, test_y (the Unseen NAS layout), and what
 others call them. Without valid arrays, a part of training is cut off for them, in proportion to the
@@ -27,6 +27,14 @@ from einsearch.tasks.columnkinds import Dates, GivenKind
 from einsearch.tasks.cutting import cut_off
 from einsearch.tasks.files import StoredArray, find_arrays
 from einsearch.tasks.layouts import Channels, arrange
+from einsearch.tasks.pictures import (
+    PictureArray,
+    Size,
+    check_loose,
+    find_picture_arrays,
+    is_picture_folder,
+    size_of,
+)
 from einsearch.tasks.rawdata import learn_to_read
 from einsearch.tasks.registry import register_task
 from einsearch.tasks.tablearrays import find_table_arrays
@@ -39,6 +47,7 @@ BALANCED: Final = "balanced"
 _TEST_SEED: Final = 1
 """Apart from the seed of the cut for validation."""
 
+Pixels = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -63,6 +72,7 @@ def arrays(
     groups: str | int | None = None,
     order: str | int | None = None,
     keep: list[str | int] | None = None,
+    size: Pixels | tuple[Pixels, Pixels] | None = None,
     valid: Fraction = VALID_FRACTION,
     test: Fraction | None = None,
     seed: Annotated[int, Field(ge=0)] = 0,
@@ -71,7 +81,7 @@ def arrays(
     """Data from files.
 
     Args:
-        path: the `.npz`, `.csv` or `.tsv` file, or the folder.
+        path: the `.npz`, `.csv` or `.tsv` file, or the folder of arrays, tables or images.
         layout: image, tokens or vector, where the shape of train_x does not say it.
         channels: first or last: where channels or features stand.
         classes: number of classes; as many as training has labels if it is not given.
@@ -93,6 +103,7 @@ def arrays(
         order: of a table, the column with the time of an example, or `rows` where they stand in
             its order: what is cut off for validation and test is the end.
         keep: of a table, those of these columns that are features, too.
+        size: of a folder of images, the side of all of them, or height and width.
         valid: fraction of training to cut off when there are no valid arrays.
         test: fraction to keep back for the final test when there are no test arrays.
         seed: of these cuts.
@@ -123,11 +134,13 @@ def arrays(
         order=None if order is None else str(order),
         keep=None if keep is None else tuple(map(str, keep)),
     )
-    stored = find_table_arrays(place, table) if is_table(place) else _find(place, table)
+    stored = _find(place, table, size_of(size))
     train, held_out, held_back = _pairs(stored, place)
     if held_back is not None and test is not None:
         raise TaskError(f"{place} has test data: leave the option test out, which cuts some off")
     is_pixels = train.x.dtype == np.uint8 or train.x.dtype == np.bool_
+    if isinstance(train.x, PictureArray):
+        channels = "first"
     arrangement = arrange(str(train.x), train.x.shape[1:], is_pixels, layout, channels)
     are_rows_ordered = table.order == ROWS and train.order is None
     reader, raw = learn_to_read(train, arrangement, kind, classes, missing, are_rows_ordered)
@@ -147,8 +160,16 @@ def arrays(
     return assemble(parts)
 
 
-def _find(place: Path, table: TableOptions) -> Mapping[str, StoredArray]:
-    stored = find_arrays(place)
+def _find(place: Path, table: TableOptions, size: Size | None) -> Mapping[str, StoredArray]:
+    """What stands at a place, by the names that arrays have here."""
+    are_pictures = place.is_dir() and not is_table(place) and is_picture_folder(place)
+    if size is not None and not are_pictures:
+        raise TaskError(f"{place} is no folder of folders of images: leave size out")
+    if is_table(place):
+        return find_table_arrays(place, table)
+    if not are_pictures and not any(place.glob("*.npy")):
+        check_loose(place)
+    stored = find_picture_arrays(place, size) if are_pictures else find_arrays(place)
     given = [name for name in TABLE_OPTIONS if getattr(table, name)]
     given += ["header"] * (table.header is False)
     if table.order not in (None, ROWS):
@@ -156,9 +177,9 @@ def _find(place: Path, table: TableOptions) -> Mapping[str, StoredArray]:
             f"{place} holds arrays: say order: rows, or add the times of examples as train_order"
         )
     if given:
+        what = "images" if are_pictures else "arrays, where train_y is what is to be told"
         raise TaskError(
-            f"{place} holds arrays, where train_y is what is to be told: leave "
-            f"{' and '.join(given)} out, for CSV and TSV files alone"
+            f"{place} holds {what}: leave {' and '.join(given)} out, for CSV and TSV files alone"
         )
     return stored
 

@@ -101,7 +101,7 @@ class FileArray(StoredArray):
             now = _open_header(self.path, self.name, self.member)
             if (now.shape, now.dtype) != (self.shape, self.dtype):
                 raise TaskError(f"{self} has changed since the run began: start a new run")
-            _check_memory(self)
+            check_memory(self)
             with _stream(self.path, self.member) as (stream, _):
                 array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
                 return array
@@ -173,14 +173,16 @@ def _open_header(path: Path, name: str, member: str | None) -> FileArray:
     return FileArray(path, name, tuple(shape), dtype, member)
 
 
-def _check_memory(array: StoredArray) -> None:
+def check_memory(
+    array: StoredArray, hint: str = "save fewer examples, or smaller numbers such as uint8"
+) -> None:
     """Raises TaskError where an array is larger than the memory that is free."""
     free = _free_memory()
     wanted = math.prod(array.shape) * array.dtype.itemsize
     if free is not None and wanted > free:
         raise TaskError(
             f"{array} takes {wanted / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free: "
-            "save fewer examples, or smaller numbers such as uint8 or float32"
+            f"{hint}"
         )
 
 
@@ -205,7 +207,7 @@ def find_arrays(path: Path) -> Mapping[str, StoredArray]:
     if not path.exists():
         raise TaskError(
             f"there is no file or folder {path}: give an .npz, a .csv, a .tsv, "
-            "or a folder of .npy files"
+            "a folder of .npy files, or of folders of images"
         )
     if not path.is_dir() and path.suffix != ".npz":
         raise TaskError(f"{path} is neither an .npz, .csv or .tsv file nor a folder of .npy files")

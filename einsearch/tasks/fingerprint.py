@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
@@ -20,6 +20,7 @@ import numpy as np
 
 from einsearch.errors import TaskError
 from einsearch.tasks.base import Task
+from einsearch.tasks.pictures import find_pictures, is_picture_folder
 from einsearch.tasks.registry import all_tasks, check_task
 from einsearch.tasks.tables import find_tables, is_table
 
@@ -43,7 +44,7 @@ def data_fingerprint(task: Task, config: Mapping[str, Any], base: Path) -> dict[
     found: dict[str, str] = {}
     for option, path in data_paths(config, base).items():
         for name, file in _files(path):
-            found["/".join(filter(None, ("data", option, name)))] = _of_file(file)
+            found["/".join(filter(None, ("data", option, name)))] = _of_files(path, file)
     if not found:
         found = {
             "data/training examples": _of_arrays(task.train.x, task.train.y),
@@ -127,24 +128,44 @@ def differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[s
 def _is_test(part: str) -> bool:
     """Whether a part is a file that by its name holds test data: data/path/test.csv."""
     *folders, name = part.split("/")
-    words = re.split(r"[-_.]", name.lower())
+    words = re.split(r"[-_. ]", name.lower())
     return folders[:1] == ["data"] and "test" in words
 
 
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    """The files that an option means, by their names in the folder that it is."""
+def _files(path: Path) -> Iterator[tuple[str, Path | Sequence[Path]]]:
+    """The files that an option means, by their names in the folder that it is; images of a split
+    together."""
     if path.is_file():
         yield "", path
         # Beside X_TRAIN.tsv stand X_TEST.tsv and X_VALID.tsv.
         beside = find_tables(path).values() if is_table(path) else ()
         yield from ((file.name, file) for file in beside if file != path)
     elif path.is_dir():
+        yield from _pictures(path)
         try:
             for file in sorted(path.iterdir()):
                 if file.suffix.lower() in _DATA and file.is_file():
                     yield file.name, file
         except OSError as error:
             raise TaskError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _pictures(path: Path) -> Iterator[tuple[str, Sequence[Path]]]:
+    """Images of a folder, by their split. Where nothing tells splits apart they are "images"."""
+    if not is_picture_folder(path):
+        return
+    found = find_pictures(path)
+    for split, classes in found.items():
+        name = "images" if len(found) == 1 else f"{split} images"
+        yield name, [file for files in classes.values() for file in files]
+
+
+def _of_files(root: Path, files: Path | Sequence[Path]) -> str:
+    """Of one file, or of several with their places."""
+    if isinstance(files, Path):
+        return _of_file(files)
+    digests = (f"{file.relative_to(root).as_posix()} {_of_file(file)}" for file in files)
+    return _of_bytes("\n".join(digests).encode("utf-8", "surrogateescape"))
 
 
 def _of_file(path: Path) -> str:
