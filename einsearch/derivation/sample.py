@@ -24,7 +24,7 @@ from einsearch.derivation.feasibility import SystematicSearch, check_bounds, jud
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.state import DeadEnd
-from einsearch.derivation.uncollected import uncollected
+from einsearch.uncollected import uncollected
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec

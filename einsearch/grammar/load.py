@@ -14,6 +14,7 @@ from einsearch.grammar.modules import Meaning, Module, ModuleLoader, nearest
 from einsearch.grammar.read import plain, read_architecture
 from einsearch.grammar.source import BYTE_ORDER_MARK, SUFFIX, Unreadable, read_source, shorten
 from einsearch.primitives.base import Primitive
+from einsearch.uncollected import uncollected
 
 
 def load_grammar_text(
@@ -30,7 +31,11 @@ def load_grammar_text(
     Raises:
         GrammarError: what is wrong, with file, line, column and what was expected.
     """
-    text = text.removeprefix(BYTE_ORDER_MARK)
+    with uncollected():
+        return _loaded(text.removeprefix(BYTE_ORDER_MARK), name, path, packaged)
+
+
+def _loaded(text: str, name: str, path: Path | None, packaged: Path | None) -> Grammar:
     loader = ModuleLoader(packaged)
     root = loader.load(text, name, path)
     linker = Linker()
@@ -89,7 +94,8 @@ def architecture_rule(text: str, grammar: Grammar | None = None) -> tuple[e.Rule
     Raises:
         ParseError: with line and column.
     """
-    body, bindings = read_architecture(text)
+    with uncollected():
+        body, bindings = read_architecture(text)
     header = s.Header((1, 1), "architecture", ())
     statement = s.RuleStatement((1, 1), "", header, body, bindings, (0, len(text)))
     module = Module(s.SourceFile("<text>", text, ()), None)

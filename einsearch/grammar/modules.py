@@ -38,7 +38,6 @@ MOST_NESTED: Final = 100
 """Files that import each other in a chain."""
 MOST_NAMES: Final = 200
 """Parameters of a rule; what its `where` binds; tensors of a block."""
-MOST_RULES: Final = 5_000
 _LONGEST_COMPARED: Final = 60
 
 

@@ -16,7 +16,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 from einsearch.errors import GrammarError, LocatedError, Location, ParseError
 from einsearch.grammar import syntax as s
 from einsearch.grammar.build import Refused, TreeBuilder
-from einsearch.grammar.source import BYTE_ORDER_MARK, oversize, shorten
+from einsearch.grammar.source import BYTE_ORDER_MARK, oversize, oversize_network, shorten
 
 LANGUAGE_VERSION: Final = 1
 
@@ -151,7 +151,10 @@ def read_architecture(
     """Reads an expression with its `where` bindings.
 
     Raises:
-        ParseError: it does not follow the syntax; with line, column and what was expected.
+        ParseError: it does not follow the syntax, or is too large; with line, column and what was
+            expected.
     """
     text = text.removeprefix(BYTE_ORDER_MARK)
+    if excess := oversize_network(text):
+        raise ParseError(excess.message, locate(name, text, excess.at), excess.hint)
     return _parse(text, name, "architecture", ParseError)  # type: ignore[no-any-return]

@@ -14,10 +14,18 @@ SUFFIX: Final = ".ein"
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 MOST_BYTES: Final = 2**20
-MOST_WORDS: Final = 40_000
+MOST_WORDS: Final = 32_000
 """Names, numbers, signs and comments of one file, or of a file and all that it imports."""
 
+MOST_OF_A_NETWORK: Final = 150_000
+"""Words and signs of one architecture."""
+
+MOST_RULES: Final = 2_000
+"""Rules that may be reached; also rules, seeds and bindings of `where` in one file."""
+
 _WORD: Final = re.compile(r'"[^"\n]*"|#[^\n]*|\w+|>>|\.\.|[<>=!]=|\S')
+_OPEN: Final = frozenset("([{")
+_CLOSED: Final = frozenset(")]}")
 _OTHER_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -103,11 +111,29 @@ def oversize(text: str, words: int = 0) -> Excess | None:
     hint = "write what is alike as a rule with parameters, or `repeat` it"
     if len(text) > MOST_BYTES:
         return Excess(f"the grammar has more than {MOST_BYTES:,} characters", (1, 1), hint)
+    depth = defined = 0
     for number, match in enumerate(_WORD.finditer(text), start=words):
+        word = match[0]
+        depth += (word in _OPEN) - (word in _CLOSED)
+        defined += word == "=" and depth == 0
         if number == MOST_WORDS:
-            line = text.count("\n", 0, match.start()) + 1
-            column = match.start() - text.rfind("\n", 0, match.start())
             whole = "the grammar and what it imports have" if words else "the grammar has"
             message = f"{whole} more than {MOST_WORDS:,} words, signs and comments"
-            return Excess(message, (line, column), hint)
+            return Excess(message, _place(text, match.start()), hint)
+        if defined > MOST_RULES:
+            message = f"the grammar has more than {MOST_RULES:,} rules, seeds and bindings"
+            return Excess(message, _place(text, match.start()), hint)
     return None
+
+
+def oversize_network(text: str) -> Excess | None:
+    """That a text is larger than an architecture may be, or None."""
+    for number, match in enumerate(_WORD.finditer(text)):
+        if number == MOST_OF_A_NETWORK:
+            message = f"the architecture has more than {MOST_OF_A_NETWORK:,} words and signs"
+            return Excess(message, _place(text, match.start()), "")
+    return None
+
+
+def _place(text: str, at: int) -> At:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from einsearch.derivation.uncollected import uncollected
+from einsearch.uncollected import uncollected
 from einsearch.errors import EinsearchError
 from einsearch.trial import Trial, TrialState
 

@@ -5,6 +5,7 @@
 | loop.py                      | `run_study`: ask, submit, record, tell, until it is spent    |
 | events.py                    | `Budget`, `StudyEnd`, and `Callbacks`, who hear of it        |
 | describing.py, duplicates.py | a proposal as a trial; which proposals repeat earlier ones   |
+| proposing.py                 | `Proposer`: the searcher, or the list of a small space       |
 | exhausting.py, ground.py     | whether a space is used up; what a file searches, loaded     |
 | checkspace.py, scores.py     | checks of a search-space file; how values are written        |
 | dashboard.py                 | parameters of trials, as Optuna shows them                   |

@@ -1,14 +1,18 @@
-"""`Untried`: whether a search has tried every network of its space, where that can be told soon.
+"""Spaces of few networks: `Untried` tells whether a search has tried them all, `Walk` goes through
+what it has not.
 
 Derivations are listed one after the other, in the order of the grammar, only until one is found
 whose network is new. In a large space that is soon; in a small one the list comes to its end, and
-then there is nothing left to search.
+then there is nothing left to search. In a space of a few networks a searcher repeats itself most
+of the time: from its first repetition on, the list is gone through in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+import numpy as np
 
 from einsearch.derivation.decisions import Draw, Interval, Path
 from einsearch.derivation.state import DeadEnd
@@ -23,6 +27,12 @@ MOST_DEAD_ENDS: Final = 200
 
 AT_ONCE: Final = 10
 """So many of both before one proposal."""
+
+FEW: Final = 32
+"""A space of at most so many networks is gone through."""
+
+LISTED: Final = "listed"
+"""Origin of a proposal that no searcher made."""
 
 
 class Untried:
@@ -74,18 +84,48 @@ class Untried:
         self._is_known &= self._listed <= LONGEST and self._dead_ends <= MOST_DEAD_ENDS
 
 
-def count_networks(space: SearchSpace, hash_of: Callable[[Any], str], at_most: int) -> int | None:
-    """How many networks a small space has; None where it has more than `at_most`, or may have."""
-    found: set[str] = set()
+class Walk:
+    """The networks of a small space, in an order of their own.
+
+    Args:
+        networks: by their hashes.
+        seed: decides the order.
+    """
+
+    def __init__(self, networks: Mapping[str, Any], seed: int) -> None:
+        order = np.random.default_rng((seed, len(networks))).permutation(len(networks))
+        hashes = list(networks)
+        self._networks = {hashes[at]: networks[hashes[at]] for at in order}
+
+    def next(self, known: Container[str]) -> Any | None:
+        """A derivation whose network is not among the hashes; None where all are."""
+        left = (found for hash, found in self._networks.items() if hash not in known)
+        return next(left, None)
+
+
+def list_networks(
+    space: SearchSpace, hash_of: Callable[[Any], str], at_most: int
+) -> dict[str, Any] | None:
+    """A derivation for each network of a small space, by hash; None where it has more than
+    `at_most`, or may have."""
+    if space.grammar is None:
+        return None
+    found: dict[str, Any] = {}
     try:
         for step, derivation in enumerate(_listed(space)):
             if derivation is not None:
-                found.add(hash_of(derivation))
+                found.setdefault(hash_of(derivation), derivation)
             if len(found) > at_most or step > MOST_DEAD_ENDS + 2 * at_most:
                 return None
     except (_Endless, DeadEnd, EinsearchError):
         return None
-    return len(found)
+    return found
+
+
+def count_networks(space: SearchSpace, hash_of: Callable[[Any], str], at_most: int) -> int | None:
+    """How many networks a small space has; None where it has more than `at_most`, or may have."""
+    found = list_networks(space, hash_of, at_most)
+    return None if found is None else len(found)
 
 
 class _Endless(Exception):

@@ -9,15 +9,12 @@ the record and evaluates again, under their numbers, the trials that were cut of
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from einsearch.derivation.uncollected import uncollected
 from einsearch.errors import RunError
 from einsearch.primitives.program import Program
-from einsearch.study.describing import trial_of
 from einsearch.study.duplicates import Known, count_spent
 from einsearch.study.ending import TIME_UP, explain_end
 from einsearch.study.events import Budget, StopReason, StudyEnd
@@ -25,9 +22,10 @@ from einsearch.study.executor import Executor, Finished, Job, Report, Resized
 from einsearch.study.exhausting import Untried
 from einsearch.study.options import MAX_LATE, Options, with_spare
 from einsearch.study.planning.spending import Spending, add_spent, read_spent
+from einsearch.study.proposing import Proposer
 from einsearch.study.record import Record
 from einsearch.study.result import finish_trial, repeat_trial, result_of
-from einsearch.study.resuming import MakeSearcher, rebuild
+from einsearch.study.resuming import MakeSearcher
 from einsearch.study.scheduling import Promotion
 from einsearch.trial import FailureKind, Trial, TrialState
 
@@ -121,10 +119,10 @@ class _Study:
     def _search(self) -> StopReason:
         self.callbacks.on_clock(self.elapsed)
         self.callbacks.on_start(self.record.trials, self.record.directions, self.budget)
-        self.searcher, note = rebuild(self.make_searcher, self.record.entries)
-        self.untried = Untried(self.searcher.space, self._hash_of)
-        if note:
-            self.callbacks.on_note(note)
+        self.proposer = Proposer(self.make_searcher, self.record, self.known, self.options)
+        self.untried = Untried(self.proposer.space, self.proposer.hash_of)
+        if self.proposer.note:
+            self.callbacks.on_note(self.proposer.note)
         self.scheduler.restore(self.record.entries)
         self.gate.learn_all(self.record.trials)
         self.executor.judge = self._judge if self.scheduler.judges else None
@@ -174,7 +172,7 @@ class _Study:
 
     def _is_exhausted(self) -> bool:
         """Whether all networks were tried, or the searcher finds no other."""
-        if self.turned_down >= self.options.max_duplicates:
+        if self.turned_down >= self.options.max_duplicates or self.proposer.is_over:
             return True
         if not self.known.in_a_row and not self.untried.looks_small():
             return False
@@ -195,21 +193,19 @@ class _Study:
         self._submit(trial, None)
 
     def _propose(self) -> None:
-        began = time.perf_counter()
-        with uncollected():
-            proposal = self.searcher.ask()
-            description = self.options.describe(proposal.derivation)
-            seconds = time.perf_counter() - began
-            trial = trial_of(proposal, description, self.options.seed, seconds)
+        made = self.proposer.next()
+        if made is None:
+            return
+        trial, derivation = made
         trial = replace(trial, budget=self.scheduler.first_budget)
-        shown = self.options.shown(trial, proposal.derivation)
+        shown = self.options.shown(trial, derivation)
         original = self._finished(self.known.note(trial))
         if original is not None:
             repeated = repeat_trial(trial, original)
             done = self.record.propose_finished(repeated, self.elapsed, shown)
             self._tell(done)
             return
-        verdict = self.gate.judge(trial, program_of(proposal.derivation), self.seconds_left)
+        verdict = self.gate.judge(trial, program_of(derivation), self.seconds_left)
         trial = replace(trial, metrics={**trial.metrics, **verdict.metrics})
         self.turned_down = self.turned_down + 1 if verdict.reason else 0
         # Others that are too slow at any time say nothing about the rest of this one.
@@ -221,10 +217,7 @@ class _Study:
             return
         trial = self.record.propose(trial, shown)
         self.callbacks.on_proposal(trial)
-        self._admit(trial, proposal.derivation)
-
-    def _hash_of(self, derivation: Any) -> str:
-        return self.options.describe(derivation).hash
+        self._admit(trial, derivation)
 
     def _finished(self, number: int) -> Trial | None:
         """The trial of that number if it has finished."""
@@ -331,7 +324,7 @@ class _Study:
         return done
 
     def _tell(self, trial: Trial) -> None:
-        self.searcher.tell(trial)
+        self.proposer.tell(trial)
         self.gate.learn(trial)
         self.callbacks.on_trial(trial)
         self.clock.tell(trial)
@@ -350,7 +343,7 @@ class _Study:
                 f"{self.turned_down} candidates in a row were turned down, the last one as "
                 f"{self.record.trials[-1].reason}: give it more minutes, or set lower limits"
             )
-        if self.untried.is_nothing(self.known):
+        if self.proposer.is_over or self.untried.is_nothing(self.known):
             number = self.known.originals
             return (
                 f"all {number} networks were tried" if number != 1 else "the one network was tried"

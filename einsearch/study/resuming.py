@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from einsearch.searchers.base import Proposal, Searcher
 from einsearch.study.encoding import Entry
+from einsearch.study.exhausting import LISTED
 from einsearch.study.record import sequence_of_events
 from einsearch.trial import Trial
 
@@ -35,7 +36,7 @@ def rebuild(
     for what, trial in sequence_of_events(entries):
         if what == "tell":
             searcher.tell(trial)
-        elif trial.number not in asked_again:
+        elif trial.number not in asked_again or trial.origin == LISTED:
             searcher.recall(trial)
         elif difference := _difference(searcher.ask(), trial):
             return recalled(make_searcher, entries), difference

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from einsearch.errors import GrammarError
+from einsearch.errors import GrammarError, ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.format import format_text
 from einsearch.grammar.load import load_grammar_file, load_grammar_text
-from einsearch.grammar.source import MOST_BYTES, MOST_WORDS
+from einsearch.grammar.read import read_architecture
+from einsearch.grammar.source import MOST_BYTES, MOST_OF_A_NETWORK, MOST_RULES, MOST_WORDS
 
 SOUND = "start x\nx = relu | gelu\n"
 
@@ -112,6 +113,35 @@ class TestBounds:
         assert f"the grammar has more than {MOST_WORDS:,} words, signs and comments" in shown
         assert shown.startswith("space.ein:")
         assert not shown.startswith("space.ein:1:1:")
+
+    @pytest.mark.parametrize("rule", ["relu >> a{}", "a{} | gelu", "linear(x) >> a{} where x = 8"])
+    def test_rules_are_bounded_before_any_is_read(self, rule: str) -> None:
+        chained = "".join(f"a{n} = {rule.format(n + 1)}\n" for n in range(5000))
+        place = 2 + MOST_RULES // (2 if "where" in rule else 1)
+        shown = refusal(f"start a0\n{chained}a5000 = relu\n")
+        told = f"the grammar has more than {MOST_RULES:,} rules, seeds and bindings"
+        assert shown.startswith(f"space.ein:{place}:")
+        assert told in shown
+        assert told in refusal(f"start a0\n{chained}a5000 = (((\n")
+        named = ", ".join("stride=2" for _ in range(MOST_RULES))
+        assert told not in refusal(f"start x\nx = conv2d({named})\n")
+
+    def test_rules_of_imports_count_too(self, tmp_path: Path) -> None:
+        half = [f"b{n} = relu >> b{n + 1}\n" for n in range(MOST_RULES // 2)]
+        (tmp_path / "b.ein").write_text("".join(half) + f"b{len(half)} = relu\n")
+        own = "".join(half).replace("b", "a") + f"a{len(half)} = b0\n"
+        (tmp_path / "a.ein").write_text(f'import "b.ein" (b0)\nstart a0\n{own}')
+        with pytest.raises(
+            GrammarError, match=r"b\.ein:\d+:1: the grammar has more than 2,000 rules\n"
+        ):
+            load_grammar_file(tmp_path / "a.ein")
+
+    def test_words_of_an_architecture_are_bounded(self) -> None:
+        whole = "(" * 20_000 + "relu" + ")" * 20_000
+        assert read_architecture(whole)[0].at == (1, 20_001)
+        place = rf"1:{MOST_OF_A_NETWORK + 4}: the architecture has more than 150,000 words"
+        with pytest.raises(ParseError, match=place):
+            read_architecture("(" * 100_000 + "relu" + ")" * 100_000)
 
     def test_words_of_imports_count_too(self, tmp_path: Path) -> None:
         half = " >> ".join(["relu"] * (MOST_WORDS // 4 + 100))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import einsearch as es
+from einsearch.cli.main import app
 from einsearch.cli.summary import next_commands
 from einsearch.graph.canonical import canonical_hash
 from einsearch.searchers.registry import all_searchers
+from einsearch.study.events import Callbacks
 from einsearch.study.exhausting import Untried, count_networks
 from einsearch.study.searchspace import search_space
 
@@ -44,22 +48,54 @@ def test_networks_of_small_spaces_are_counted(name: str) -> None:
     assert count_networks(space_of(text), hash_of, 0) is None
 
 
+class Heard(Callbacks):
+    """What a search notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def score(candidate: Any) -> float:
+    return float(candidate.nodes)
+
+
+def searched(text: str, folder: Path, **options: Any) -> es.Run:
+    options = {"trials": 300, "searcher": "random"} | options
+    grammar = es.parse_grammar(text)
+    return es.search(grammar, score, input=es.vector(4), directory=folder, **options)
+
+
 @pytest.mark.parametrize("searcher", sorted(all_searchers()))
 def test_a_search_ends_when_all_networks_were_tried(searcher: str, tmp_path: Path) -> None:
-    run = es.search(
-        es.parse_grammar(THREE),
-        lambda candidate: {"score": float(candidate.nodes)},
-        input=es.vector(4),
-        trials=300,
-        directions={"score": "maximize"},
-        searcher=searcher,
-        directory=tmp_path / "run",
-    )
+    run = searched(THREE, tmp_path / "run", searcher=searcher)
     assert run.state == "exhausted"
     assert run.record.read_attribute("end")["message"] == "all 3 networks were tried"
+    assert [trial.state for trial in run.trials] == ["COMPLETE"] * 3
     assert len({trial.hash for trial in run.trials}) == 3
-    assert len(run.trials) < 20
     assert not any(" resume " in command for command in next_commands(run, is_whole=True))
+
+
+@pytest.mark.parametrize("name", [name for name, (_, number) in SPACES.items() if number])
+def test_nothing_is_tried_twice_in_a_small_space(name: str, tmp_path: Path) -> None:
+    text, number = SPACES[name]
+    run = searched(text, tmp_path / "run", workers=2 if name == "ranges" else None)
+    assert len(run.trials) == len({trial.hash for trial in run.trials}) == number
+    result = CliRunner().invoke(app, ["trials", str(tmp_path / "run")])
+    assert "duplicate" not in result.output
+
+
+def test_a_small_space_is_gone_through_over_several_sessions(tmp_path: Path) -> None:
+    text, number = SPACES["ranges"]
+    heard = Heard()
+    run = searched(text, tmp_path / "run", trials=1)
+    for trials in (6, 7, 300):
+        run = run.resume(trials=trials, objective=score, callbacks=heard)
+    assert len(run.trials) == len({trial.hash for trial in run.trials}) == number
+    assert {trial.origin for trial in run.trials} == {"sample", "listed"}
+    assert not heard.notes
 
 
 def test_no_more_trials_are_proposed_than_there_are_networks(tmp_path: Path) -> None:

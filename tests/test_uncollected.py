@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from einsearch.derivation.sample import sample
-from einsearch.derivation.uncollected import uncollected
+from einsearch.uncollected import uncollected
 from einsearch.primitives.program import Program
 from tests.derivation.spaces import IMAGE, grammar
 
