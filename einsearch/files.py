@@ -2,8 +2,9 @@
 
 Whatever einsearch writes goes through here. A file is made under a random name beside its place,
 exclusively and through no link, flushed, and renamed: readers see the old or the new file, a link
-in the place of a file is replaced and never followed, and nothing that was not made here is ever
-removed. Functions raise `OSError` as the system gives it; callers say what they were doing.
+in the place of a file is replaced and never followed, nothing is written through a hard link, and
+nothing that was not made here is ever removed. Functions raise `OSError` as the system gives it;
+callers say what they were doing.
 """
 
 from __future__ import annotations
@@ -107,20 +108,34 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def open_append(path: Path) -> IO[bytes]:
-    """A file opened for appending, made where it is missing; a link is not followed.
+    """A file opened for appending, made where it is missing; a link is not followed, and a file
+    that has other names too is made one of its own first.
 
     Raises:
         OSError: it cannot be opened; ELOOP where it is a link.
     """
+    make_own(path)
     return os.fdopen(os.open(path, _APPEND, 0o666), "ab")
 
 
 @contextlib.contextmanager
 def open_changing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is there, opened for reading and writing; a link is not followed. Raises
-    OSError."""
+    """A file that is there, opened for reading and writing; a link is not followed, and a file that
+    has other names too is made one of its own first. Raises OSError."""
+    make_own(path)
     with os.fdopen(os.open(path, os.O_RDWR | _NO_FOLLOW), "rb+") as file:
         yield file
+
+
+def make_own(path: Path) -> None:
+    """Puts a copy in the place of a file that has other names too (hard links, as a copy of a
+    folder that saves space has), so that writing to it changes no other. Raises OSError."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        replace_file(path, path.read_bytes())
 
 
 def make_folder(path: Path) -> list[Path]:

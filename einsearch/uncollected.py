@@ -1,8 +1,8 @@
 """The garbage collector waits while something is derived or read.
 
-A derivation makes thousands of small objects, hardly one of them part of a cycle; so does reading a
-large grammar. Python's cyclic collector looks at the young ones again and again, which costs as much
-as half of the work.
+A derivation makes thousands of small objects, hardly one of them part of a cycle; so does reading
+a large grammar. Python's cyclic collector looks at the young ones again and again, which costs as
+much as half of the work.
 """
 
 from __future__ import annotations

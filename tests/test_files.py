@@ -45,6 +45,27 @@ def test_a_link_is_not_appended_to_nor_changed(tmp_path: Path) -> None:
     assert target.read_text() == "years of work"
 
 
+def test_another_name_of_a_file_keeps_what_it_has(tmp_path: Path) -> None:
+    other = tmp_path / "thesis.txt"
+    other.write_text("years of work")
+    other.chmod(0o640)
+    for name in ("appended", "changed", "replaced"):
+        os.link(other, tmp_path / name)
+    with files.open_append(tmp_path / "appended") as file:
+        file.write(b", and more")
+    with files.open_changing(tmp_path / "changed") as file:
+        file.truncate(5)
+    files.replace_file(tmp_path / "replaced", b"new")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {
+        "thesis.txt": "years of work",
+        "appended": "years of work, and more",
+        "changed": "years",
+        "replaced": "new",
+    }
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+
+
 @pytest.mark.parametrize("has_links", [True, False])
 def test_a_file_is_added_only_where_nothing_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from einsearch.derivation.sample import sample
-from einsearch.uncollected import uncollected
 from einsearch.primitives.program import Program
+from einsearch.uncollected import uncollected
 from tests.derivation.spaces import IMAGE, grammar
 
 

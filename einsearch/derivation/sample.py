@@ -24,10 +24,10 @@ from einsearch.derivation.feasibility import SystematicSearch, check_bounds, jud
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.machine import Chooser, Machine, Settings
 from einsearch.derivation.state import DeadEnd
-from einsearch.uncollected import uncollected
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.program import Program
 from einsearch.specs import TensorSpec
+from einsearch.uncollected import uncollected
 
 Accept = Callable[[Program], str | None]
 """Judges a finished program: None, or the reason why it is turned down."""

@@ -18,8 +18,8 @@ from einsearch.grammar import syntax as s
 from einsearch.grammar.calling import link_argument, link_call, link_name
 from einsearch.grammar.model import nodes_under
 from einsearch.grammar.modules import Meaning, Module
-from einsearch.grammar.source import MOST_RULES
 from einsearch.grammar.scope import Linking, Scope
+from einsearch.grammar.source import MOST_RULES
 from einsearch.grammar.structure import link_block, link_choice, link_parallel, link_series
 from einsearch.grammar.values import show_node
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from einsearch.uncollected import uncollected
 from einsearch.errors import EinsearchError
 from einsearch.trial import Trial, TrialState
+from einsearch.uncollected import uncollected
 
 if TYPE_CHECKING:
     from einsearch.derivation.derivation import Derivation

@@ -13,7 +13,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from einsearch.errors import RunError
-from einsearch.files import open_changing
+from einsearch.files import make_own, open_changing
 
 LOCK_FILE: Final = "driver.lock"
 """Name of the lock file, which names the process. It stays; an empty one means that the last
@@ -49,6 +49,9 @@ class DriverLock:
             raise RunError(
                 f"{self.path} is a link: a run folder has its own files alone; remove it"
             )
+        if not is_locked(folder):  # whoever holds it, holds the file and not its name
+            with contextlib.suppress(OSError):
+                make_own(self.path)
         self._lock = FileLock(
             self.path, timeout=_PATIENCE, mode=0o644, poll_interval=_PAUSE, thread_local=False
         )

@@ -26,6 +26,7 @@ from einsearch.study.objective import (
     objective_work,
     takes_stage,
 )
+from einsearch.study.objectivesource import objective_fingerprint
 from einsearch.study.planning.gate import Gate
 from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
 from einsearch.study.pluginsource import plugin_fingerprint
@@ -35,7 +36,7 @@ from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.starting import starts_of, typical_programs
 from einsearch.study.training import TrainingWork
 from einsearch.tasks.base import Task
-from einsearch.tasks.fingerprint import data_fingerprint, function_fingerprint
+from einsearch.tasks.fingerprint import data_fingerprint
 from einsearch.tasks.registry import make_task
 
 ENDS: Final = ("trials", "minutes", "hours")
@@ -101,7 +102,7 @@ class Plan:
         plugins = plugin_fingerprint(texts, self.searcher)
         if self.task is not None and self.file is not None:
             return plugins | data_fingerprint(self.task, self.file.task, self.file.base)
-        return plugins | ({} if self.objective is None else function_fingerprint(self.objective))
+        return plugins | ({} if self.objective is None else objective_fingerprint(self.objective))
 
 
 def plan_file(

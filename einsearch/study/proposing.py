@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from einsearch.uncollected import uncollected
 from einsearch.searchers.base import Proposal
 from einsearch.study.describing import trial_of
 from einsearch.study.duplicates import Known
@@ -18,6 +17,7 @@ from einsearch.study.options import Options
 from einsearch.study.record import Record
 from einsearch.study.resuming import MakeSearcher, rebuild, recalled
 from einsearch.trial import Trial
+from einsearch.uncollected import uncollected
 
 
 class Proposer:

@@ -56,7 +56,11 @@ def is_users(module: ModuleType) -> bool:
     if file is None:
         # A package without __init__.py has a spec; one made by hand has nothing.
         return getattr(module, "__spec__", None) is None and not _is_builtin(module.__name__)
-    path = Path(file)
+    return is_users_file(Path(file))
+
+
+def is_users_file(path: Path) -> bool:
+    """Whether a file that a module is loaded from belongs to no installation."""
     if {"site-packages", "dist-packages"} & set(path.parts):
         return False
     return not any(path.is_relative_to(folder) for folder in _python_folders())

@@ -59,6 +59,28 @@ class TestStaging:
         with jobs._staged(file) as folder:
             assert (folder / "my_scores.py").is_file()
 
+    def test_what_an_objective_imports_beside_it_travels(self, tmp_path: Path) -> None:
+        texts = {
+            "own/__init__.py": "",
+            "own/scores.py": "from own.parts import one\nimport sizes_beside\nscore = one\n",
+            "own/parts.py": "import json\n\ndef one(derivation):\n    return 1.0\n",
+            "sizes_beside.py": "SIZE = 3\n",
+            "stranger.py": "",
+        }
+        for name, text in texts.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        file = space_file(tmp_path, '{objective: "own.scores:score", input: "vector:3"}')
+        with jobs._staged(file) as folder:
+            sources = {str(path.relative_to(folder)) for path in folder.rglob("*.py")}
+        assert sources == set(texts) - {"stranger.py"}
+
+    @pytest.mark.parametrize("name", ["builtins:len", "math:sqrt", "statistics:mean", "time:sleep"])
+    def test_objectives_that_come_with_python_have_no_file(self, tmp_path: Path, name: str) -> None:
+        file = space_file(tmp_path, f'{{objective: "{name}", input: "vector:3"}}')
+        with jobs._staged(file) as folder:
+            assert {path.name for path in folder.iterdir()} == {"space.yaml", "grammar.ein"}
+
     def test_networks_of_an_earlier_run_travel_as_texts(self, tmp_path: Path) -> None:
         (tmp_path / "scoring.py").write_text("def score(derivation):\n    return 1.0\n")
         before = space_file(tmp_path, '{objective: "scoring:score", input: "vector:3"}')

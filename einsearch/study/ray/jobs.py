@@ -28,8 +28,10 @@ from einsearch.shown import shortened
 from einsearch.study.folder import SPACE
 from einsearch.study.grammarcopy import copied_name
 from einsearch.study.importing import module_file
+from einsearch.study.objectivesource import local_modules
 from einsearch.study.plan import plan_file
 from einsearch.study.spacefile import SpaceFile
+from einsearch.study.usermodules import is_users_file
 
 RUNS: Final = "einsearch-runs"
 """Folder for runs in the home directory of the cluster's head."""
@@ -195,23 +197,32 @@ def _copy_task(file: SpaceFile, folder: Path) -> dict[str, Any]:
 
 
 def _copy_objective(file: SpaceFile, folder: Path) -> dict[str, Any]:
-    """Copies the module of an objective beside the search-space file, where it is found."""
-    package = str(file.objective).partition(":")[0].partition(".")[0]
-    beside = (module_file(place, package) for place in file.objective_folders)
-    origin = next((found for found in beside if found is not None), None)
-    if origin is None:
-        spec = importlib.util.find_spec(package)
-        found = None if spec is None or spec.origin is None else Path(spec.origin)
-        origin = found if found is not None and _is_users(found) else None
+    """Copies the module of an objective, and what it imports from its own folder, beside the
+    search-space file. What is installed has to be installed on the cluster too."""
+    name = str(file.objective).partition(":")[0]
+    origin = _origin(file, name)
     if origin is not None:
-        source = origin.parent if origin.name == "__init__.py" else origin
-        _copy(source, folder / source.name)
+        root = origin.parents[name.count(".") + (origin.name == "__init__.py")]
+        for path in local_modules(name, origin, root).values():
+            top = root / path.relative_to(root).parts[0]
+            if not (folder / top.name).exists():
+                _copy(top, folder / top.name)
     return {name: value for name, value in file.task.items() if name != "folder"}
 
 
-def _is_users(origin: Path) -> bool:
-    """Whether a module is a file of the user's, rather than installed."""
-    return not {"site-packages", "dist-packages"} & set(origin.parts)
+def _origin(file: SpaceFile, name: str) -> Path | None:
+    """The file of the module of an objective, where it is the user's own."""
+    beside = (module_file(place, name) for place in file.objective_folders)
+    origin = next((found for found in beside if found is not None), None)
+    if origin is not None:
+        return origin
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.has_location or spec.origin is None:  # built in, or frozen
+        return None
+    return Path(spec.origin) if is_users_file(Path(spec.origin)) else None
 
 
 def _copy(source: Path, target: Path) -> None:
