@@ -44,11 +44,13 @@ from einsearch.trial import Trial, TrialState
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from einsearch.estimators import Classifier, Regressor
     from einsearch.study.run import Run
 
 __all__ = [
     "Architecture",
     "ArchitectureGraph",
+    "Classifier",
     "Derivation",
     "EinsearchError",
     "ExportError",
@@ -60,6 +62,7 @@ __all__ = [
     "NoCompleteTrial",
     "NoNeighbour",
     "ParseError",
+    "Regressor",
     "Reject",
     "RunError",
     "ShapeError",
@@ -83,6 +86,15 @@ __all__ = [
     "tokens",
     "vector",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, whose imports take seconds: only who asks for them waits."""
+    if name not in ("Classifier", "Regressor"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from einsearch import estimators
+
+    return getattr(estimators, name)
 
 
 def load_grammar(source: str | Path) -> Grammar:

@@ -90,9 +90,10 @@ def read_data(source: str | Path, options: Mapping[str, Any]) -> FromData:
     return replace(found, file=changed_file(found.file, changes))
 
 
-def plan_data(found: FromData) -> Plan:
-    """The search, ready to start, with what was decided among its notes and in its file."""
-    plan = plan_file(found.file, task=found.task, measures=True)
+def plan_data(found: FromData, *, measures: bool = True) -> Plan:
+    """The search, ready to start, with what was decided among its notes and in its file;
+    `measures` as of `plan_file`."""
+    plan = plan_file(found.file, task=found.task, measures=measures)
     files = {**plan.files, SPACE: _headed(found, plan.files[SPACE])}
     return replace(plan, notes=(*found.notes, *plan.notes), files=files)
 
