@@ -54,11 +54,11 @@ class Answers:
         """(n, outputs) of raw examples (n, ...): logits, or targets in their unit."""
         axis = self.arrangement.spec.feature_axis
         normal = normalise(self.arrangement.apply(x), self.statistics, axis)
-        made = np.concatenate(list(self._called(normal))).astype(np.float64)
+        made: NDArray[np.float64] = np.concatenate(list(self._called(normal))).astype(np.float64)
         targets = self.target_statistics
-        if targets is None:
-            return made
-        return made * np.asarray(targets.deviation) + np.asarray(targets.mean)
+        if targets is not None:
+            made = made * np.asarray(targets.deviation) + np.asarray(targets.mean)
+        return made
 
     def _called(self, x: NDArray[np.float32]) -> Iterator[NDArray[Any]]:
         with torch.inference_mode():

@@ -31,6 +31,7 @@ from einsearch.study.plan import ENDS, Plan, changed_file, plan_file
 from einsearch.study.planning.outline import Outline
 from einsearch.study.spacefile import SpaceFile
 from einsearch.study.spacereading import build_space
+from einsearch.study.starting import starts_of
 from einsearch.tasks.base import Task
 from einsearch.tasks.registry import all_tasks, make_task
 
@@ -52,7 +53,7 @@ class FromData:
         file: it.
         task: with its data.
         choice: of the grammar.
-        notes: what was decided, for people; the first says why the grammar is this one.
+        notes: what was decided of the data, for people.
     """
 
     path: Path
@@ -87,15 +88,34 @@ def read_data(source: str | Path, options: Mapping[str, Any]) -> FromData:
     _check_names(changes, known, path)
     of_data = {name: given[name] for name in known if name in given}
     found = space_of_data(path, of_data, changes.pop("grammar", None))
-    return replace(found, file=changed_file(found.file, changes))
+    file = changed_file(found.file, changes)
+    if file.seeds is None and not file.follows_data:
+        file = file.model_copy(update={"seeds": _seeds_of(found, file)})
+    return replace(found, file=file)
+
+
+def _seeds_of(found: FromData, file: SpaceFile) -> tuple[str, ...]:
+    """All seeds that take the data, where a file whose training is given would have none."""
+    grammar = load_file_grammar(file)
+    require = required(file, grammar, found.task)
+    open_file = found.file.model_copy(update={"limits": file.limits})
+    return starts_of(open_file, grammar, found.task.input, require).names
 
 
 def plan_data(found: FromData, *, measures: bool = True) -> Plan:
     """The search, ready to start, with what was decided among its notes and in its file;
     `measures` as of `plan_file`."""
     plan = plan_file(found.file, task=found.task, measures=measures)
-    files = {**plan.files, SPACE: _headed(found, plan.files[SPACE])}
-    return replace(plan, notes=(*found.notes, *plan.notes), files=files)
+    notes = (*found.notes, _told_of_grammar(found, plan))
+    files = {**plan.files, SPACE: _headed(found, notes, plan.files[SPACE])}
+    return replace(plan, notes=(*notes, *plan.notes), files=files)
+
+
+def _told_of_grammar(found: FromData, plan: Plan) -> str:
+    """Which grammar it is, why, and which networks come first."""
+    seeds = texts_of(plan.file) if plan.file is not None else []
+    begins = f"; the search begins with {', '.join(seeds)}" if seeds else ""
+    return shown_line(f"grammar {found.choice.name}: {found.choice.reason}{begins}")
 
 
 def space_of_data(path: Path, options: Mapping[str, Any], grammar: str | None = None) -> FromData:
@@ -117,8 +137,7 @@ def space_of_data(path: Path, options: Mapping[str, Any], grammar: str | None = 
         file = build_space({"grammar": choice.name, "task": config}, Path())
     except SpaceFileError as error:
         raise SettingError(error.message, hint=error.hint) from None
-    notes = (*told, f"grammar {shown_line(choice.name)}: {choice.reason}")
-    return FromData(path, file, task, choice, notes)
+    return FromData(path, file, task, choice, told)
 
 
 def told_in_brief(plan: Plan) -> Plan:
@@ -181,10 +200,10 @@ def _check_names(changes: Mapping[str, Any], known: tuple[str, ...], path: Path)
             raise SettingError(f"a search of {path.name} has no option {name}", hint=hint)
 
 
-def _headed(found: FromData, text: str) -> str:
+def _headed(found: FromData, notes: tuple[str, ...], text: str) -> str:
     """A search-space file that says where it came from."""
     told = (
         f"Made from {found.path}: {found.task.summary}.",
-        *(f"{note[0].upper()}{note[1:]}." for note in found.notes),
+        *(f"{note[0].upper()}{note[1:]}." for note in notes),
     )
     return "".join(f"# {shown_line(line)}\n" for line in told) + text

@@ -10,9 +10,7 @@ import pytest
 from einsearch.errors import SettingError, TaskError
 from einsearch.recipe.spaces import grammar_for
 from einsearch.specs import Layout
-from einsearch.study.fromdata import FromData, read_data
-from einsearch.study.plan import load_file_grammar
-from einsearch.study.searchspace import seed_derivations
+from einsearch.study.fromdata import FromData, plan_data, read_data
 from einsearch.study.spacefile import load_space_text
 from einsearch.tasks.base import Loss
 from einsearch.tasks.registry import make_task
@@ -45,7 +43,7 @@ def test_a_table_is_a_regression_with_a_fifth_for_the_test(tmp_path: Path) -> No
     assert found.file.task["test"] == 0.2
     assert found.file.budget.whole.minutes == 10
     assert found.notes[0].startswith("no test data: a fifth of the examples is kept back")
-    assert found.notes[1].startswith(f"grammar {found.choice.name}: each example is a row of a tab")
+    assert found.choice.reason == "each example is a row of a table"
 
 
 def test_test_data_are_kept_as_they_are_asked_for(tmp_path: Path) -> None:
@@ -63,7 +61,7 @@ def test_test_data_are_kept_as_they_are_asked_for(tmp_path: Path) -> None:
     )
     found = read(given)
     assert len(found.task.test()) == 5
-    assert len(found.notes) == 1
+    assert not found.notes
 
 
 def test_examples_that_are_too_few_for_a_test_are_all_trained_on(tmp_path: Path) -> None:
@@ -88,9 +86,9 @@ def test_the_grammar_follows_from_the_layout(
     found = read(arrays(tmp_path, "x", RNG.normal(size=shape).astype(kind)))
     assert found.task.input.layout is layout
     assert found.choice == grammar_for(found.task)
-    grammar = load_file_grammar(found.file)
-    names = [seed for seed in found.file.seeds if isinstance(seed, str)]
-    assert len(seed_derivations(grammar, found.task.input, names)) == len(names) > 0
+    plan = plan_data(found, measures=False)
+    assert plan.space.seeds
+    assert f"; the search begins with {plan.file.seeds[0]}" in plan.notes[-1]
 
 
 def test_each_layout_has_a_grammar_of_its_own(tmp_path: Path) -> None:
@@ -114,7 +112,10 @@ def test_a_grammar_and_every_section_may_be_given(tmp_path: Path) -> None:
     found = read(path, target="price", grammar="kan", **changes)
     assert (found.file.grammar, found.file.training.epochs, found.file.seed) == ("kan", 2, 4)
     assert found.file.budget.whole.minutes == 3
-    assert found.notes[-1] == "grammar kan: as you say; the search begins with spline, perceptron"
+    plan = plan_data(found, measures=False)
+    told = "grammar kan: as you say; the search begins with spline, perceptron"
+    assert told in plan.notes
+    assert "# Grammar kan: as you say" in plan.files["space.yaml"]
 
 
 def test_the_space_reads_back_as_a_file_from_anywhere(tmp_path: Path) -> None:
