@@ -27,7 +27,7 @@ from einsearch.recipe.telling import in_brief as training_in_brief
 from einsearch.shown import shown_line
 from einsearch.study.earlier import texts_of
 from einsearch.study.folder import SPACE
-from einsearch.study.plan import ENDS, Plan, changed_file, plan_file
+from einsearch.study.plan import ENDS, Plan, changed_file, load_file_grammar, plan_file, required
 from einsearch.study.planning.outline import Outline
 from einsearch.study.spacefile import SpaceFile
 from einsearch.study.spacereading import build_space
