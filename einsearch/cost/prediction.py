@@ -122,7 +122,7 @@ def seconds_of(load: Load, model: DeviceModel, examples: int) -> tuple[float, fl
 
 def _fresh(features: Features, model: DeviceModel, examples: int) -> float:
     """Bytes that the system hands out anew in a step."""
-    peak = max(moment.fixed + examples * moment.each for moment in features.training)
+    peak = _largest(features.training, examples)
     large = sum(2 * examples * one for one in features.allocated if examples * one > LARGE)
     return max(large, peak - model.spare, 0.0)
 
@@ -142,11 +142,13 @@ def _peak(
     gathered = micro * pieces * features.entering
     step = _largest(features.training, micro) if pieces == 1 else 0.0
     if pieces > 1:
-        step = weights + max(m.each for m in features.training) * micro
+        step = weights + max((m.each for m in features.training), default=0.0) * micro
     kept = copies * weights
     step = max(fixed + step, kept)
     return model.slack + model.margin * (step + gathered)
 
 
 def _largest(moments: tuple[Moment, ...], examples: int) -> float:
-    return max(moment.fixed + examples * moment.each for moment in moments)
+    """Bytes at the worst of some moments; 0 of a network that keeps nothing, as one that is its
+    head alone."""
+    return max((moment.fixed + examples * moment.each for moment in moments), default=0.0)

@@ -65,6 +65,17 @@ def test_pieces_of_a_batch_save_memory_and_cost_time() -> None:
     assert pieces.step_seconds >= whole.step_seconds - DEFAULT.touch * whole.peak_bytes
 
 
+@pytest.mark.parametrize("micro", [None, 8])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_that_is_its_head_alone_has_a_cost(micro: int | None, training: bool) -> None:
+    program = architecture("identity", es.vector(3)).program
+    for output in (es.vector(2), None):
+        found = features(program, output=output)
+        made = predict(found, DEFAULT, batch=32, micro=micro, training=training)
+        assert made.step_seconds > 0
+        assert made.peak_bytes >= DEFAULT.slack
+
+
 def test_evaluation_needs_less_than_training() -> None:
     found = of(" >> ".join(["conv2d(16, 3) >> relu"] * 6))
     training = predict(found, DEFAULT, batch=4096)
