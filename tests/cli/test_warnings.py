@@ -15,6 +15,7 @@ INPUTS = {
     "blocks/attention": "tokens:16x16",
     "blocks/mamba": "tokens:16x16",
     "blocks/mixers": "tokens:16x16",
+    "codes": "tokens:16x1",
     "sequence": "tokens:16x4",
     "series": "tokens:16x4",
     "kan": "vector:2",

@@ -21,10 +21,12 @@ from tests.derivation.spaces import IMAGE, WITH_EVERYTHING, draw, grammar, packa
 
 INPUTS = {
     "characters": tokens(16, 1),
+    "codes": tokens(16, 1),
     "darts": image(3, 16, 16),
     "digits": image(1, 8, 8),
     "einspace": image(3, 16, 16),
     "evonorm": image(32, 8, 8),
+    "images": image(3, 16, 16),
     "kan": vector(8),
     "nasbench201": image(3, 16, 16),
     "sequence": tokens(16, 8),
