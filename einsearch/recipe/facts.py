@@ -66,5 +66,5 @@ def facts_of(task: Task) -> Facts:
         classes=task.output.features if task.loss is not Loss.MEAN_SQUARED_ERROR else 0,
         smallest=smallest,
         largest=largest,
-        is_ordered=getattr(task.reading, "is_ordered", False),
+        is_ordered=task.reading.is_ordered,
     )

@@ -75,11 +75,7 @@ class FullTraining:
         """How each is trained. On all examples there is nothing to choose an epoch by."""
         changes: dict[str, Any] = {"folds": 1}
         if self.is_whole:
-            changes |= {
-                k: v
-                for k, v in {"keep": "last", "patience": None}.items()
-                if hasattr(self.file.training, k)
-            }
+            changes |= {"keep": "last", "patience": None}
         return self.file.training.model_copy(update=changes).with_epochs(self.epochs)
 
     @cached_property
@@ -153,11 +149,7 @@ class FullTraining:
     def _order(self, trial: Trial, seed: int) -> Order:
         until = None
         best = trial.metrics.get("best_epoch")
-        if (
-            self.is_whole
-            and isinstance(best, (int, float))
-            and getattr(self.file.training, "keep", "last") == "best"
-        ):
+        if self.is_whole and isinstance(best, (int, float)) and self.file.training.keep == "best":
             until = max(1, math.ceil(best * self.epochs / self.file.training.epochs))
         return Order(trial, seed, self.config, self.is_whole, 0, self.seconds, until)
 

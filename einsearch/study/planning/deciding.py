@@ -56,12 +56,7 @@ def decided(
 
 def filled(file: SpaceFile, task: Task, recipe: Recipe) -> SpaceFile:
     """The file with a recipe where it says nothing itself."""
-    training = TrainingConfig(
-        **{
-            **{k: v for k, v in recipe.training.items() if k in TrainingConfig.model_fields},
-            **_given(file.training),
-        }
-    )
+    training = TrainingConfig(**{**recipe.training, **_given(file.training)})
     final = {
         "epochs": recipe.final_passes,
         "ensemble": recipe.ensemble,
