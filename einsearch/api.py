@@ -237,11 +237,12 @@ def resume(directory: str | Path, **changes: Any) -> Run:
     return launch.resume(directory, **changes)
 
 
-def export(trial: Trial, format: str, to: str | Path, *, replace: bool = False) -> list[Path]:
-    """Writes the trained network of a recorded trial in a portable format.
+def export(trial: Trial | Run, format: str, to: str | Path, *, replace: bool = False) -> list[Path]:
+    """Writes a trained network in a portable format.
 
     Args:
-        trial: of a run in a folder, as `run.best`.
+        trial: of a run in a folder, as `run.best`; or a run, for the model that it ended with,
+            which may be the average of several networks.
         format: "python", "safetensors", "pt2", "onnx" or "onnx-int8".
         to: folder that the files go to.
         replace: whether files of the same names are replaced that no earlier export wrote.
@@ -250,12 +251,17 @@ def export(trial: Trial, format: str, to: str | Path, *, replace: bool = False) 
         ExportError: the format is not to be had, or gives other answers than the network.
         RunError: the weights of the trial were not kept.
     """
-    from einsearch.exporters.from_run import export_trial
+    from einsearch.exporters.from_run import export_from_run, export_trial
+    from einsearch.study.run import Run
 
-    wanted = "a trial of a run, such as run.best or run.trials[3]"
-    instance("the trial", trial, Trial, wanted)
+    wanted = "a trial of a run, such as run.best or run.trials[3], or a run"
+    if not isinstance(trial, Run):
+        instance("the trial", trial, Trial, wanted)
     text_given("format", format, 'the name of a format, such as "onnx"')
-    return export_trial(trial, format, path_given("to", to), replace=replace)
+    place = path_given("to", to)
+    if isinstance(trial, Run):
+        return export_from_run(trial, None, format, place, replace=replace)
+    return export_trial(trial, format, place, replace=replace)
 
 
 def set_temperature(model: nn.Module, temperature: float) -> None:

@@ -17,6 +17,7 @@ from einsearch.cli.options import (
     RunTrialArgument,
     StorageOption,
     TrialOption,
+    names_trial,
     read_named,
     read_run,
 )
@@ -139,26 +140,31 @@ def export(
 ) -> None:
     """Write a trained network as files for use elsewhere.
 
-    They are loaded back, and appear only if they answer as the network does. Of several full
-    trainings of a network the best on validation data is written.
+    Of RUN alone it is the model that the search ended with, which may be the average of several
+    networks; of RUN:TRIAL one network, of several full trainings the best on validation data. The
+    files are loaded back, and appear only if they answer as the network does.
 
     Example: [cyan]einsearch export runs/digits-1:17 --format python --to exported[/]
     """
     from einsearch.api import export
     from einsearch.exporters.registry import all_exporters
+    from einsearch.study.handing import handed_over
 
     known = all_exporters()
     if format not in known:
         raise WrongCall(f"--format: {format} is none of {', '.join(known)}")
     opened, chosen = read_named(run, trial)
-    if train:
+    handed = None if trial is not None or names_trial(run) else handed_over(opened)
+    if train and handed is None:
         _train_missing(opened, chosen, data, accept_changes=accept_changes)
-    files = export(chosen, format, to, replace=replace)
+    files = export(chosen if handed is None else opened, format, to, replace=replace)
     if json:
         print_json([str(file) for file in files])
         return
     for file in files:
         say(file)
+    if handed is not None:
+        say(f"{handed.words}; {opened.directory}:TRIAL exports one network alone", error=True)
     for note in known[format].notes(files):
         say(note, error=True)
 

@@ -149,6 +149,11 @@ def split_trial(text: str) -> tuple[Path, int | None]:
     return expanded(text), None
 
 
+def names_trial(text: str) -> bool:
+    """Whether a text is RUN:TRIAL, and not RUN alone."""
+    return split_trial(text)[1] is not None
+
+
 def read_named(text: str, number: int | None = None) -> tuple[Run, Trial]:
     """The run and the trial that RUN:TRIAL names, or RUN and a number beside it, or RUN and its
     best trial.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from einsearch.compile.averaging import MEANS
 from einsearch.compile.head import make_head
 from einsearch.compile.plan import Plan, Step, make_plan
 from einsearch.compile.selecting import pruned_layer
@@ -49,22 +50,79 @@ def python_source(
         ExportError: a kernel needs more than torch and the standard library.
         EinsearchError: no head leads to that output.
     """
+    expressions = _begun(class_name)
+    plan = make_plan(program)
+    expressions.pruned = pruned
+    backbone = _backbone(plan, class_name if head is None else "Backbone", expressions)
+    classes = {class_name if head is None else "Backbone": backbone}
+    if head is not None:
+        classes[class_name] = _network(program, head, class_name, "Backbone", expressions.sources)
+    return _file(classes, expressions, note)
+
+
+def average_source(
+    members: Sequence[tuple[Program, bool]],
+    shares: Sequence[float],
+    kind: str,
+    head: TensorSpec,
+    class_name: str = "Network",
+    note: str = "",
+) -> str:
+    """The source of a file that defines an `Average` of networks with heads.
+
+    An architecture that several members have is written once.
+
+    Args:
+        members: architecture of each, and whether it is pruned, as of `python_source`.
+        shares, kind: as of `Average`.
+        head: the task's output.
+        class_name: name of the class of the average.
+        note: goes to the top as a comment.
+
+    Raises:
+        As of `python_source`.
+    """
+    expressions = _begun(class_name)
+    classes: dict[str, str] = {}
+    known: list[tuple[Plan, bool, str]] = []
+    names = []
+    for program, pruned in members:
+        plan = make_plan(program)
+        name = next((n for old, was, n in known if old == plan and was == pruned), None)
+        if name is None:
+            number = len(known) + 1
+            name, backbone = f"Member{number}", f"Backbone{number}"
+            known.append((plan, pruned, name))
+            expressions.pruned = pruned
+            classes[backbone] = _backbone(plan, backbone, expressions)
+            classes[name] = _network(program, head, name, backbone, expressions.sources)
+        names.append(name)
+    about = f"The average of {len(names)} networks, {describe(members[0][0].input)} to {head}."
+    mean = expressions.sources.require(MEANS[kind])
+    if class_name in classes:
+        raise ExportError(f"a member is named {class_name} too: choose another class name")
+    classes[class_name] = _average(class_name, about, names, shares, mean)
+    return _file(classes, expressions, note)
+
+
+def _begun(class_name: str) -> _Expressions:
+    """What a file begins with. Raises ExportError where no class can have that name."""
     if not class_name.isidentifier():
         raise ExportError(f"{class_name!r} cannot be the name of a class")
     sources = Sources(plain={"import torch"})
     sources.named["torch"].add("nn")
-    plan = make_plan(program)
-    expressions = _Expressions(sources, pruned)
-    backbone = _backbone(plan, class_name if head is None else "Backbone", expressions)
-    classes = [*expressions.classes.values(), backbone]
-    if head is not None:
-        classes.append(_network(program, head, class_name, sources))
-    taken = {class_name, "Backbone", *expressions.classes} & sources.definitions.keys()
+    return _Expressions(sources)
+
+
+def _file(classes: dict[str, str], expressions: _Expressions, note: str) -> str:
+    """A whole file. Raises ExportError where two things in it would have one name."""
+    sources = expressions.sources
+    taken = {*classes, *expressions.classes} & sources.definitions.keys()
     if taken:
         raise ExportError(f"a kernel is named {taken.pop()} too: choose another class name")
-    if class_name in expressions.classes:
-        raise ExportError(f"an expression is named {class_name} too: choose another class name")
-    blocks = [*sources.definitions.values(), *classes]
+    if taken := classes.keys() & expressions.classes.keys():
+        raise ExportError(f"an expression is named {taken.pop()} too: choose another class name")
+    blocks = [*sources.definitions.values(), *expressions.classes.values(), *classes.values()]
     return "\n".join([*_comment(note), sources.imports(), "", "", _join(blocks)])
 
 
@@ -77,19 +135,19 @@ class _Expressions:
         classes: source by name, inner ones first.
     """
 
-    def __init__(self, sources: Sources, pruned: bool) -> None:
+    def __init__(self, sources: Sources, pruned: bool = False) -> None:
         self.sources = sources
         self.pruned = pruned
         self.classes: dict[str, str] = {}
-        self._known: list[tuple[Plan, str]] = []
+        self._known: list[tuple[Plan, bool, str]] = []
 
     def name(self, plan: Plan) -> str:
         """The class of an expression; it is written where it is not known."""
-        for known, name in self._known:
-            if known == plan:
+        for known, was_pruned, name in self._known:
+            if known == plan and was_pruned == self.pruned:
                 return name
         name = f"Expression{len(self._known) + 1}"
-        self._known.append((plan, name))
+        self._known.append((plan, self.pruned, name))
         self.classes[name] = _backbone(plan, name, self)
         return name
 
@@ -119,7 +177,38 @@ def _join(blocks: Iterable[str]) -> str:
     return text
 
 
-def _network(program: Program, head: TensorSpec, class_name: str, sources: Sources) -> str:
+def _average(
+    class_name: str, about: str, names: Sequence[str], shares: Sequence[float], mean: str
+) -> str:
+    made = ", ".join(f"{name}()" for name in names)
+    told = ", ".join(map(repr, shares))
+    return (
+        f"class {class_name}(nn.Module):\n"
+        f'    """{about}"""\n\n'
+        f"{_listed('    SHARES = (', told, ')')}\n\n"
+        "    def __init__(self) -> None:\n"
+        "        super().__init__()\n"
+        f"{_listed(_INDENT + 'self.members = nn.ModuleList([', made, '])')}\n\n"
+        "    def forward(self, x: torch.Tensor) -> torch.Tensor:\n"
+        f"        return {mean}([member(x) for member in self.members], self.SHARES)"
+    )
+
+
+def _listed(opening: str, items: str, closing: str) -> str:
+    """Items of a list on one line, or on as many as they need."""
+    line = f"{opening}{items}{closing}"
+    if len(line) <= _WIDTH:
+        return line
+    margin = " " * (len(opening) - len(opening.lstrip()))
+    lines = textwrap.fill(
+        f"{items},", _WIDTH, initial_indent=f"{margin}    ", subsequent_indent=f"{margin}    "
+    )
+    return f"{opening}\n{lines}\n{margin}{closing}"
+
+
+def _network(
+    program: Program, head: TensorSpec, class_name: str, backbone: str, sources: Sources
+) -> str:
     features = program.output[0]
     made = make_head(features, head)
     kind = sources.require(type(made))
@@ -133,7 +222,7 @@ def _network(program: Program, head: TensorSpec, class_name: str, sources: Sourc
         f'    """{describe(program.input)} to {head}."""\n\n'
         "    def __init__(self) -> None:\n"
         "        super().__init__()\n"
-        "        self.backbone = Backbone()\n"
+        f"        self.backbone = {backbone}()\n"
         f"        self.head = {kind}({features.features}, {head.features}, {args})\n\n"
         "    def forward(self, x: torch.Tensor) -> torch.Tensor:\n"
         "        return self.head(self.backbone(x))"

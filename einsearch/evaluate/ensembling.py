@@ -22,8 +22,6 @@ from einsearch.tasks.base import Loss, Task
 _GAIN: Final = 0.002
 """Part of the loss by which another network has to lower it."""
 
-_TINY: Final = 1e-12
-
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -41,20 +39,32 @@ def blended(
         shares: of each network; they sum to 1.
     """
     values = [output.astype(np.float64) for output in outputs]
-    if task.loss is Loss.MEAN_SQUARED_ERROR:
+    kind = kind_of_answers(task.loss)
+    if kind == "values":
         mean = sum(share * value for share, value in zip(shares, values, strict=True))
-    elif task.loss is Loss.BINARY_CROSS_ENTROPY:
-        chances = [0.5 * (1 + np.tanh(value / 2)) for value in values]
-        odds = sum(share * chance for share, chance in zip(shares, chances, strict=True))
-        odds = np.clip(odds, _TINY, 1 - _TINY)
-        mean = np.log(odds) - np.log1p(-odds)
+    elif kind == "labels":
+        yes = [-np.logaddexp(0.0, -value) for value in values]
+        no = [-np.logaddexp(0.0, value) for value in values]
+        mean = _log_mean(yes, shares) - _log_mean(no, shares)
     else:
         classes = values[0].shape[-1]
-        chances = [np.exp(log_softmax(v.reshape(-1, classes))).reshape(v.shape) for v in values]
-        mean = np.log(
-            sum(share * chance for share, chance in zip(shares, chances, strict=True)) + _TINY
-        )
+        logs = [log_softmax(v.reshape(-1, classes)).reshape(v.shape) for v in values]
+        mean = _log_mean(logs, shares)
     return np.asarray(mean, np.float32)
+
+
+def kind_of_answers(loss: Loss) -> str:
+    """What networks answer that are trained with a loss, as a key of `compile.averaging.MEANS`."""
+    if loss is Loss.MEAN_SQUARED_ERROR:
+        return "values"
+    return "labels" if loss is Loss.BINARY_CROSS_ENTROPY else "classes"
+
+
+def _log_mean(logs: Sequence[NDArray[Any]], shares: Sequence[float]) -> NDArray[Any]:
+    """Logarithm of the mean of numbers, from their logarithms: those of the smallest stay exact."""
+    parts = [log + math.log(share) for log, share in zip(logs, shares, strict=True)]
+    mean: NDArray[Any] = np.logaddexp.reduce(parts)
+    return mean
 
 
 def chosen(task: Task, answers: Mapping[Name, Answers], most: int) -> dict[Name, int]:

@@ -49,6 +49,8 @@ class TrainedModel:
             `mean` and `deviation` of the raw input by channel or feature.
         examples: standardised examples (n, *input shape) on which 8-bit formats calibrate and are
             verified; without them they use random input.
+        others: architectures of the further members, in their order, where `module` is an
+            `Average` of several networks and `program` the architecture of its first.
     """
 
     program: Program
@@ -56,6 +58,12 @@ class TrainedModel:
     module: nn.Module
     metadata: Mapping[str, Any] = field(default_factory=dict)
     examples: torch.Tensor | None = None
+    others: tuple[Program, ...] = ()
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """Architectures of all networks that answer together."""
+        return (self.program, *self.others)
 
     @property
     def input(self) -> TensorSpec:
@@ -64,8 +72,10 @@ class TrainedModel:
 
     @property
     def architecture(self) -> str:
-        """Text of the architecture; empty where it is not known."""
-        return str(self.metadata.get("architecture", ""))
+        """Text of the architecture, of several networks a line each; empty where none is known."""
+        members = self.metadata.get("members", ())
+        told = (f"{100 * one['share']:.0f} %  {one['architecture']}" for one in members)
+        return str(self.metadata.get("architecture", "")) or "\n".join(told)
 
     @property
     def task(self) -> Mapping[str, Any]:
@@ -75,17 +85,17 @@ class TrainedModel:
 
     @property
     def activation_memory(self) -> int:
-        """Bytes that training keeps for one example."""
+        """Bytes that training keeps for one example; of several networks those of all."""
         from einsearch.graph.graph import ArchitectureGraph
 
-        return ArchitectureGraph(self.program).activation_memory
+        return sum(ArchitectureGraph(program).activation_memory for program in self.programs)
 
     @property
     def flops(self) -> int:
-        """Of the backbone, for one example."""
+        """Of the backbone, for one example; of several networks those of all."""
         from einsearch.graph.graph import ArchitectureGraph
 
-        return ArchitectureGraph(self.program).flops
+        return sum(ArchitectureGraph(program).flops for program in self.programs)
 
     def described(self, more: Mapping[str, Any] | None = None) -> str:
         """`input`, `output` and the metadata as JSON, for files that have room for a text.
@@ -104,10 +114,19 @@ class TrainedModel:
             raise ExportError(f"the metadata of the network are not JSON: {error}") from None
 
     def ready(self) -> nn.Module:
-        """A copy of the network on the CPU, in evaluation mode; pruned if it chose its bases."""
+        """A copy of the network on the CPU, in evaluation mode; pruned if it chose its bases, of an
+        average each member for itself."""
+        from torch import nn
+
+        from einsearch.compile.averaging import Average
         from einsearch.compile.selecting import prune_chosen
 
-        return prune_chosen(copy.deepcopy(self.module)).to("cpu").eval().requires_grad_(False)
+        network = copy.deepcopy(self.module)
+        if isinstance(network, Average):
+            network.members = nn.ModuleList(map(prune_chosen, network.members))
+        else:
+            network = prune_chosen(network)
+        return network.to("cpu").eval().requires_grad_(False)
 
     def random_input(self, batch: int = 4, seed: int = 0) -> torch.Tensor:
         """Normally distributed input (batch, *input shape)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from einsearch.errors import ExportError, RunError
@@ -9,7 +10,12 @@ from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.exporters.base import TrainedModel
 from einsearch.exporters.registry import get_exporter
 from einsearch.study.run import Run, open_run
-from einsearch.study.trained import TrainedNetwork, load_trained
+from einsearch.study.trained import (
+    TrainedAverage,
+    TrainedNetwork,
+    load_handed_over,
+    load_trained,
+)
 from einsearch.trial import Trial
 
 EXAMPLES = 256
@@ -34,6 +40,30 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
     return TrainedModel(found.program, found.described.output, found.network, metadata, examples)
 
 
+def averaged_model(found: TrainedAverage) -> TrainedModel:
+    """The average of several networks as exporters take it."""
+    first = trained_model(found.members[0])
+    trials = [member.trial for member in found.members]
+    metadata = {
+        "average": found.network.kind,
+        "members": [
+            {
+                "architecture": trial.text,
+                "trial": trial.number,
+                "hash": trial.hash,
+                "share": member.share,
+            }
+            for trial, member in zip(trials, found.handed.members, strict=True)
+        ],
+        "task": first.metadata["task"],
+        "parameters": sum(trial.parameters for trial in trials),
+        "flops": sum(trial.flops for trial in trials),
+        "activation_memory": sum(trial.activation_memory or 0 for trial in trials),
+    }
+    others = tuple(member.program for member in found.members[1:])
+    return replace(first, module=found.network, metadata=metadata, others=others)
+
+
 def export_trial(trial: Trial, format: str, to: Path, *, replace: bool = False) -> list[Path]:
     """Writes the trained network of a recorded trial; see `einsearch.api.export`."""
     if not trial.directory:
@@ -46,13 +76,20 @@ def export_trial(trial: Trial, format: str, to: Path, *, replace: bool = False) 
 
 
 def export_from_run(
-    run: Run, trial: Trial, format: str, to: Path, *, replace: bool = False
+    run: Run, trial: Trial | None, format: str, to: Path, *, replace: bool = False
 ) -> list[Path]:
-    """Writes the trained network of a trial of a run; the files, in order of their names."""
+    """Writes the trained network of a trial of a run; the files, in order of their names.
+
+    Args:
+        trial: None for the model that the run ended with.
+    """
     exporter = get_exporter(format)
     try:
         with held_to(share_alone()):
-            return exporter.export(trained_model(load_trained(run, trial)), to, replace=replace)
+            found = load_handed_over(run) if trial is None else load_trained(run, trial)
+            is_average = isinstance(found, TrainedAverage)
+            model = averaged_model(found) if is_average else trained_model(found)
+            return exporter.export(model, to, replace=replace)
     except MemoryError:
         raise ExportError(
             f"the format {format} needs more memory for this network than this machine has free"

@@ -161,16 +161,9 @@ class PythonSource(Exporter):
     name: ClassVar[str] = "python"
 
     def write(self, model: TrainedModel, folder: Path) -> None:
-        from einsearch.compile.selecting import is_pruned
-        from einsearch.compile.source import python_source
         from einsearch.exporters.weights import save_weights
 
-        source = python_source(
-            model.program,
-            model.output,
-            note=model.architecture,
-            pruned=is_pruned(model.ready()),
-        )
+        source = _definitions(model)
         rows = rows_source(codes) if (codes := _codes(model)) else ""
         text = source + _LOAD + _standardise(model) + _restore(model) + rows + _predict(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
@@ -180,6 +173,20 @@ class PythonSource(Exporter):
     def verify(self, model: TrainedModel, folder: Path) -> None:
         x = model.random_input()
         compare(SOURCE, answer_in_clean_process(_SCRIPT, folder, x), model.answer(x))
+
+
+def _definitions(model: TrainedModel) -> str:
+    """Source of the classes."""
+    from einsearch.compile.averaging import Average
+    from einsearch.compile.selecting import is_pruned
+    from einsearch.compile.source import average_source, python_source
+
+    ready = model.ready()
+    if not isinstance(ready, Average):
+        pruned = is_pruned(ready)
+        return python_source(model.program, model.output, note=model.architecture, pruned=pruned)
+    members = list(zip(model.programs, map(is_pruned, ready.members), strict=True))
+    return average_source(members, ready.shares, ready.kind, model.output, note=model.architecture)
 
 
 def _moments(model: TrainedModel) -> tuple[list[float], list[float]] | None:
@@ -320,5 +327,12 @@ def _readme(model: TrainedModel) -> str:
         told=_readme_names(model),
         what="names" if _classes(model) else "plain numbers",
         restored=", standardised until restored" if restored else "",
-        architecture=f"\nArchitecture:\n\n{model.architecture}\n" if model.architecture else "",
+        architecture=f"\n{_heading(model)}:\n\n{model.architecture}\n"
+        if model.architecture
+        else "",
     )
+
+
+def _heading(model: TrainedModel) -> str:
+    count = len(model.programs)
+    return "Architecture" if count == 1 else f"The average of {count} networks, by their shares"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from einsearch.errors import ExportError
 from einsearch.exporters.base import Exporter, TrainedModel, compare
 from einsearch.exporters.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE: Final = "network.safetensors"
 
@@ -36,18 +40,30 @@ class SafetensorsWeights(Exporter):
     def verify(self, model: TrainedModel, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        from einsearch.compile.head import attach_head
-        from einsearch.compile.module import build_module
         from einsearch.compile.selecting import prune_like
 
-        backbone = build_module(model.program, seed=1)
-        network = attach_head(backbone, model.program.output[0], model.output, seed=1)
+        network = _rebuilt(model)
         weights = load_file(folder / FILE)
         prune_like(network, weights)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise ExportError(f"the weights are not those of the architecture: {error}") from None
-        rebuilt = TrainedModel(model.program, model.output, network)
+        rebuilt = replace(model, module=network)
         x = model.random_input()
         compare(FILE, rebuilt.answer(x), model.answer(x))
+
+
+def _rebuilt(model: TrainedModel) -> nn.Module:
+    """The network as its architecture gives it, with fresh weights."""
+    from einsearch.compile.averaging import Average
+    from einsearch.compile.head import attach_head
+    from einsearch.compile.module import build_module
+
+    members = [
+        attach_head(build_module(program, seed=1), program.output[0], model.output, seed=1)
+        for program in model.programs
+    ]
+    if isinstance(model.module, Average):
+        return Average(members, model.module.shares, model.module.kind)
+    return members[0]

@@ -46,6 +46,7 @@ class _NotFinite(_Checked):
 Number = float | _NotFinite
 Decision = Annotated[tuple[str, str, Any], Strict(False)]
 Numbers = dict[str, Number]
+_Ends = Annotated[tuple[float, float], Strict(False)]
 
 
 class _Proposal(_Checked):
@@ -155,7 +156,8 @@ class _Ensemble(_Checked):
     members: Annotated[list[_Member], Field(min_length=1)]
     valid: dict[str, float]
     test: dict[str, float]
-    interval: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
+    interval: dict[str, _Ends] = {}
+    examples: Count | None = None
 
 
 class FinalFile(_Checked):

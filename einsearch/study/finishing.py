@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from einsearch.errors import TaskError
-from einsearch.study.ensemble import Ensemble
+from einsearch.study.ensemble import averaged
 from einsearch.study.events import Callbacks
 from einsearch.study.folder import RunFolder
 from einsearch.study.fulltraining import FullTraining, Row, Trained
@@ -160,7 +160,7 @@ class Finish:
         for trial, _ in wanted:
             _, results[trial.number] = training.tested(trial, trained[trial.number], write)
         if self.file.final.ensemble > 1:
-            made = Ensemble.of(self, training, [trial for trial, _ in wanted], results)
+            made = averaged(self, training, [trial for trial, _ in wanted], results)
             if made is not None:
                 written["ensemble"] = made.as_json()
                 write(rows[wanted[0][0].number])

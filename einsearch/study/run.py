@@ -181,15 +181,18 @@ class Run:
         """A trained network, head included, in evaluation mode.
 
         Args:
-            trial: the best one where None; weights of its full training where there was one.
+            trial: whose network; weights of its full training where there was one. Where None,
+                the model that the run ended with, which may be the average of several networks:
+                its answers are logits or numbers, as those of one.
 
         Raises:
             RunError: the run has no folder, or did not keep the weights.
         """
-        from einsearch.study.trained import load_trained
+        from einsearch.study.trained import load_handed_over, load_trained
 
-        if trial is not None:
-            _check_trial(trial)
+        if trial is None:
+            return load_handed_over(self).network
+        _check_trial(trial)
         return load_trained(self, trial).network
 
     def resume(self, **changes: Any) -> Run:

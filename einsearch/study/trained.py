@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.specs import TensorSpec
 from einsearch.study.folder import SPACE, TRAINED, WEIGHTS, RunFolder
 from einsearch.study.fulltraining import FullTraining, Row
+from einsearch.study.handing import HandedOver, Member, handed_over
 from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.run import Run
 from einsearch.study.spacefile import SpaceFile, load_space_file
@@ -36,6 +38,7 @@ from einsearch.tasks.registry import make_task
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
+    from einsearch.compile.averaging import Average
     from einsearch.compile.head import Network
     from einsearch.evaluate.candidate import Outcome
     from einsearch.primitives.program import Program
@@ -79,6 +82,21 @@ class TrainedNetwork:
         return None if found is None else found.valid.x[:count]
 
 
+@dataclass(frozen=True, eq=False)
+class TrainedAverage:
+    """The average of several networks of a run, as the run hands it over.
+
+    Attributes:
+        members: in the order of `handed`.
+        handed: their shares, and what they score together.
+        network: of all of them, in evaluation mode.
+    """
+
+    members: tuple[TrainedNetwork, ...]
+    handed: HandedOver
+    network: Average
+
+
 def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
     """A network of a run: weights of the full training where there was one; of several the best
     on validation data.
@@ -90,15 +108,63 @@ def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
     Raises:
         RunError: the run has no folder, no such trial, or did not keep its weights.
     """
-    from einsearch.evaluate.network import build_network, load_weights, read_program
-
     folder = folder_of(run)
     trial = trial or run.best
+    return _built(folder, trial, lambda: _weights(run, folder, trial))
+
+
+def load_handed_over(run: Run) -> TrainedNetwork | TrainedAverage:
+    """The model that a run ended with: the average of several networks, or one; the best network
+    of a run that trained none in full.
+
+    Raises:
+        RunError: as of `load_trained`; a file of a member is missing, or final.json is damaged.
+    """
+    from einsearch.compile.averaging import Average
+    from einsearch.evaluate.ensembling import kind_of_answers
+
+    found = handed_over(run)
+    if found is None:
+        return load_trained(run)
+    members = tuple(_member(run, member) for member in found.members)
+    if len(members) == 1:
+        return members[0]
+    kind = kind_of_answers(members[0].described.loss)
+    shares = [member.share for member in found.members]
+    average = Average([member.network for member in members], shares, kind)
+    return TrainedAverage(members, found, average.eval())
+
+
+def _member(run: Run, member: Member) -> TrainedNetwork:
+    """The network of a member. Raises RunError where its weights are not there."""
+    folder = folder_of(run)
+    rows = (run.final or {}).get("networks", ())
+    row = next((row for row in rows if row["number"] == member.number), None)
+
+    def weights() -> tuple[Mapping[str, Any], Row | None]:
+        if not folder.inside(member.weights).is_file():
+            place = shlex.quote(str(folder.path))
+            raise RunError(
+                f"{folder.path} lacks {member.weights}, the weights of trial {member.number}, "
+                f"which is part of the model that the run ended with: put the file back, or "
+                f"train it again with `einsearch resume {place}`"
+            )
+        return read_weights_file(folder, member.weights), row
+
+    return _built(folder, run.trials[member.number], weights)
+
+
+def _built(
+    folder: RunFolder, trial: Trial, weights: Callable[[], tuple[Mapping[str, Any], Row | None]]
+) -> TrainedNetwork:
+    """The network of a trial with the weights that it is given, and the results they are of."""
+    from einsearch.evaluate.network import build_network, load_weights, read_program
+
     task = described_task(folder)
     program = read_program(trial.text, task)
     network = build_network(program, task, trial.seed)
-    weights, row = _weights(run, folder, trial)
-    load_weights(network, weights)
+    found, row = weights()
+    load_weights(network, found)
     return TrainedNetwork(trial, program, network.eval(), task, row, folder)
 
 
