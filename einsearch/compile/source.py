@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from einsearch.compile.averaging import MEANS
+from einsearch.compile.blending import MEANS
 from einsearch.compile.head import make_head
 from einsearch.compile.plan import Plan, Step, make_plan
 from einsearch.compile.selecting import pruned_layer
@@ -68,13 +68,13 @@ def average_source(
     class_name: str = "Network",
     note: str = "",
 ) -> str:
-    """The source of a file that defines an `Average` of networks with heads.
+    """The source of a file that defines a `Blend` of networks with heads.
 
     An architecture that several members have is written once.
 
     Args:
         members: architecture of each, and whether it is pruned, as of `python_source`.
-        shares, kind: as of `Average`.
+        shares, kind: as of `Blend`.
         head: the task's output.
         class_name: name of the class of the average.
         note: goes to the top as a comment.

@@ -54,7 +54,7 @@ def blended(
 
 
 def kind_of_answers(loss: Loss) -> str:
-    """What networks answer that are trained with a loss, as a key of `compile.averaging.MEANS`."""
+    """What networks answer that are trained with a loss, as a key of `compile.blending.MEANS`."""
     if loss is Loss.MEAN_SQUARED_ERROR:
         return "values"
     return "labels" if loss is Loss.BINARY_CROSS_ENTROPY else "classes"

@@ -50,7 +50,7 @@ class TrainedModel:
         examples: standardised examples (n, *input shape) on which 8-bit formats calibrate and are
             verified; without them they use random input.
         others: architectures of the further members, in their order, where `module` is an
-            `Average` of several networks and `program` the architecture of its first.
+            `Blend` of several networks and `program` the architecture of its first.
     """
 
     program: Program
@@ -118,11 +118,11 @@ class TrainedModel:
         average each member for itself."""
         from torch import nn
 
-        from einsearch.compile.averaging import Average
+        from einsearch.compile.blending import Blend
         from einsearch.compile.selecting import prune_chosen
 
         network = copy.deepcopy(self.module)
-        if isinstance(network, Average):
+        if isinstance(network, Blend):
             network.members = nn.ModuleList(map(prune_chosen, network.members))
         else:
             network = prune_chosen(network)

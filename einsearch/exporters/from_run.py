@@ -87,9 +87,9 @@ def export_from_run(
     try:
         with held_to(share_alone()):
             found = load_handed_over(run) if trial is None else load_trained(run, trial)
-            is_average = isinstance(found, TrainedAverage)
-            model = averaged_model(found) if is_average else trained_model(found)
-            return exporter.export(model, to, replace=replace)
+            if isinstance(found, TrainedAverage):
+                return exporter.export(averaged_model(found), to, replace=replace)
+            return exporter.export(trained_model(found), to, replace=replace)
     except MemoryError:
         raise ExportError(
             f"the format {format} needs more memory for this network than this machine has free"

@@ -177,12 +177,12 @@ class PythonSource(Exporter):
 
 def _definitions(model: TrainedModel) -> str:
     """Source of the classes."""
-    from einsearch.compile.averaging import Average
+    from einsearch.compile.blending import Blend
     from einsearch.compile.selecting import is_pruned
     from einsearch.compile.source import average_source, python_source
 
     ready = model.ready()
-    if not isinstance(ready, Average):
+    if not isinstance(ready, Blend):
         pruned = is_pruned(ready)
         return python_source(model.program, model.output, note=model.architecture, pruned=pruned)
     members = list(zip(model.programs, map(is_pruned, ready.members), strict=True))

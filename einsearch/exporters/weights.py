@@ -56,7 +56,7 @@ class SafetensorsWeights(Exporter):
 
 def _rebuilt(model: TrainedModel) -> nn.Module:
     """The network as its architecture gives it, with fresh weights."""
-    from einsearch.compile.averaging import Average
+    from einsearch.compile.blending import Blend
     from einsearch.compile.head import attach_head
     from einsearch.compile.module import build_module
 
@@ -64,6 +64,6 @@ def _rebuilt(model: TrainedModel) -> nn.Module:
         attach_head(build_module(program, seed=1), program.output[0], model.output, seed=1)
         for program in model.programs
     ]
-    if isinstance(model.module, Average):
-        return Average(members, model.module.shares, model.module.kind)
+    if isinstance(model.module, Blend):
+        return Blend(members, model.module.shares, model.module.kind)
     return members[0]

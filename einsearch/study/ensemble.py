@@ -72,7 +72,7 @@ def _validated(training: FullTraining, trial: Trial, run: FinalRun) -> Answers:
         return run.outcome.answers
     task, weights = training.task, run.outcome.weights
     assert weights is not None
-    return answers_of(trial.text, task, training.config, weights, task.valid)
+    return answers_of(trial.text, task, training.config, weights, task.valid).thinned()
 
 
 def _members(training: FullTraining, runs: Runs, counts: Mapping[Key, int]) -> tuple[Member, ...]:

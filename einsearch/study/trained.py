@@ -38,7 +38,7 @@ from einsearch.tasks.registry import make_task
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
-    from einsearch.compile.averaging import Average
+    from einsearch.compile.blending import Blend
     from einsearch.compile.head import Network
     from einsearch.evaluate.candidate import Outcome
     from einsearch.primitives.program import Program
@@ -94,7 +94,7 @@ class TrainedAverage:
 
     members: tuple[TrainedNetwork, ...]
     handed: HandedOver
-    network: Average
+    network: Blend
 
 
 def load_trained(run: Run, trial: Trial | None = None) -> TrainedNetwork:
@@ -120,7 +120,7 @@ def load_handed_over(run: Run) -> TrainedNetwork | TrainedAverage:
     Raises:
         RunError: as of `load_trained`; a file of a member is missing, or final.json is damaged.
     """
-    from einsearch.compile.averaging import Average
+    from einsearch.compile.blending import Blend
     from einsearch.evaluate.ensembling import kind_of_answers
 
     found = handed_over(run)
@@ -131,7 +131,7 @@ def load_handed_over(run: Run) -> TrainedNetwork | TrainedAverage:
         return members[0]
     kind = kind_of_answers(members[0].described.loss)
     shares = [member.share for member in found.members]
-    average = Average([member.network for member in members], shares, kind)
+    average = Blend([member.network for member in members], shares, kind)
     return TrainedAverage(members, found, average.eval())
 
 

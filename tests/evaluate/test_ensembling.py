@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, softmax
 from torch import nn
 
-from einsearch.compile.averaging import Average
+from einsearch.compile.blending import Blend
 from einsearch.evaluate.certainty import proper_loss
 from einsearch.evaluate.crossvalidation import Answers
 from einsearch.evaluate.ensembling import blended, chosen, kind_of_answers
@@ -79,7 +79,7 @@ def test_the_module_answers_what_was_scored(loss: Loss, scale: int) -> None:
     _, outputs = drawn(loss, 3, 20, 1)
     outputs = [(scale * out).astype(np.float32) for out in outputs]
     shares = [0.25, 0.25, 0.5]
-    module = Average([Fixed(out) for out in outputs], shares, kind_of_answers(loss))
+    module = Blend([Fixed(out) for out in outputs], shares, kind_of_answers(loss))
     expected = blended(task_of(loss), outputs, shares)
     assert np.isfinite(expected).all()
     np.testing.assert_allclose(module(torch.zeros(1)).numpy(), expected, rtol=2e-5, atol=1e-4)
@@ -96,9 +96,9 @@ def test_answers_that_are_nearly_sure_stay_as_sure() -> None:
 
 def test_shares_are_those_of_a_whole() -> None:
     with pytest.raises(ValueError, match="shares"):
-        Average([Fixed(np.zeros(1, np.float32))], [0.5], "values")
+        Blend([Fixed(np.zeros(1, np.float32))], [0.5], "values")
     with pytest.raises(ValueError, match="shares"):
-        Average([Fixed(np.zeros(1, np.float32))], [0.5, 0.5], "values")
+        Blend([Fixed(np.zeros(1, np.float32))], [0.5, 0.5], "values")
 
 
 @given(

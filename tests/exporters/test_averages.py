@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from einsearch.compile.averaging import MEANS, Average
+from einsearch.compile.blending import MEANS, Blend
 from einsearch.compile.head import attach_head
 from einsearch.compile.module import build_module
 from einsearch.compile.selecting import choose_bases
@@ -53,14 +53,14 @@ def average(kind: str = "classes", texts: tuple[str, ...] = TEXTS) -> TrainedMod
         for n, (text, share) in enumerate(zip(texts, SHARES, strict=True))
     ]
     metadata = {"task": TASK, "average": kind, "members": told}
-    module = Average(members, SHARES, kind)
+    module = Blend(members, SHARES, kind)
     examples = torch.randn(200, 5, generator=torch.Generator().manual_seed(3))
     return TrainedModel(first, vector(3), module, metadata, examples, tuple(others))
 
 
 def by_hand(model: TrainedModel, x: torch.Tensor) -> torch.Tensor:
     """What the members answer, averaged by the definition, in float64."""
-    assert isinstance(model.module, Average)
+    assert isinstance(model.module, Blend)
     with torch.no_grad():
         answers = [member(x).double() for member in model.module.members]
     pairs = list(zip(SHARES, answers, strict=True))
@@ -120,7 +120,7 @@ def test_a_long_list_of_members_is_broken(tmp_path: Path) -> None:
     model = average("values")
     many = 24
     members = [network(WIDE, seed) for seed in range(many)]
-    module = Average(members, [1 / many] * many, "values")
+    module = Blend(members, [1 / many] * many, "values")
     whole = replace(model, module=module, others=(model.program,) * (many - 1), metadata={})
     get_exporter("python").export(whole, tmp_path)
     lines = (tmp_path / "model.py").read_text().splitlines()
@@ -131,7 +131,7 @@ def test_a_long_list_of_members_is_broken(tmp_path: Path) -> None:
 def test_members_that_chose_their_bases_stand_beside_one_that_did_not(tmp_path: Path) -> None:
     text = "kan(8, basis=select)"
     model = average("values", (text, text, WIDE))
-    assert isinstance(model.module, Average)
+    assert isinstance(model.module, Blend)
     choose_bases(model.module.members[0])
     expected = by_hand(model, INPUT)
     get_exporter("python").export(model, tmp_path)
@@ -173,7 +173,7 @@ def test_pt2_answers_as_the_average(tmp_path: Path) -> None:
 def test_safetensors_have_the_weights_of_all_members(tmp_path: Path) -> None:
     model = average()
     (path,) = get_exporter("safetensors").export(model, tmp_path)
-    fresh = Average([network(text, 40 + n) for n, text in enumerate(TEXTS)], SHARES, "classes")
+    fresh = Blend([network(text, 40 + n) for n, text in enumerate(TEXTS)], SHARES, "classes")
     fresh.load_state_dict(load_file(path))
     with torch.no_grad():
         found = fresh(INPUT).double()

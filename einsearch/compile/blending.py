@@ -1,4 +1,4 @@
-"""`Average`: several networks as one, which answers what they answer together.
+"""`Blend`: several networks as one, which answers what they answer together.
 
 The answers are such as those of one network: logits of classes or of labels, or numbers.
 """
@@ -44,7 +44,7 @@ MEANS: Final[Mapping[str, Mean]] = {
 """How answers are averaged, by what they are."""
 
 
-class Average(nn.Module):
+class Blend(nn.Module):
     """Networks that answer together.
 
     Args:
