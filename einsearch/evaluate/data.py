@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from numpy.typing import NDArray
 
 from einsearch.tasks.base import Split
+from einsearch.tasks.stored import LazyExamples
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,36 @@ def on_device(split: Split, device: torch.device) -> TensorSplit:
     return loaded[device]
 
 
-def _tensor(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+class LazyTensor:
+    """Examples on disk, which become tensors as far as they are asked for.
+
+    It has of a tensor what training and scoring need.
+    """
+
+    def __init__(self, examples: LazyExamples, device: torch.device) -> None:
+        self._examples = examples
+        self.device = device
+        self.shape = torch.Size(examples.shape)
+        self.ndim = len(self.shape)
+        self.dtype = torch.float32
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, rows: slice | torch.Tensor) -> torch.Tensor:
+        """Some of the examples."""
+        picked = rows if isinstance(rows, slice) else rows.cpu().numpy()
+        return torch.from_numpy(self._examples[picked]).to(self.device)
+
+    def index_select(self, dim: int, rows: torch.Tensor) -> torch.Tensor:
+        """Some of the examples, along the first axis."""
+        assert dim == 0
+        return self[rows]
+
+
+def _tensor(array: Any, device: torch.device) -> torch.Tensor:
+    if isinstance(array, LazyExamples):
+        return cast("torch.Tensor", LazyTensor(array, device))
     with warnings.catch_warnings():
         # Arrays in shared memory are read-only. Nothing here writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

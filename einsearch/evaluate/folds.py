@@ -17,6 +17,7 @@ from sklearn.model_selection import (
 )
 
 from einsearch.tasks.base import Loss, Split, Task
+from einsearch.tasks.stored import joined, picked
 
 SHOWN: Final = 64
 """Examples at most that a training on everything is scored on, since it has to be scored."""
@@ -44,7 +45,7 @@ def pool_of(task: Task) -> Split:
     """All examples that may be learned from: training, then validation."""
     train, valid = task.train, task.valid
     return Split(
-        np.concatenate([train.x, valid.x]),
+        joined(train.x, valid.x),
         np.concatenate([train.y, valid.y]),
         _joined(train.weights, valid.weights),
         _joined(train.groups, valid.groups),
@@ -132,7 +133,7 @@ def _strata(task: Task, pool: Split) -> NDArray[np.int64] | None:
 
 def _part(pool: Split, rows: NDArray[np.intp]) -> Split:
     return Split(
-        np.ascontiguousarray(pool.x[rows]),
+        picked(pool.x, rows),
         np.ascontiguousarray(pool.y[rows]),
         None if pool.weights is None else pool.weights[rows],
         None if pool.groups is None else pool.groups[rows],

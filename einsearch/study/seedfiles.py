@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from einsearch.study.folder import WEIGHTS, RunFolder
 from einsearch.study.weights import packed
+from einsearch.tasks.stored import parts_of
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ class TrainedOn:
                 if array is None:
                     continue
                 digest.update(f"{array.dtype.str} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+                for part in parts_of(array):
+                    digest.update(part.data)
         return cls(config.epochs, digest.hexdigest()[:16])
 
 

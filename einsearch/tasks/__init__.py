@@ -9,6 +9,7 @@
 | `telling.py`    | the line that says what was read                                            |
 | `files.py`      | arrays of NumPy, without ever unpickling; what a header promises is checked   |
 | `pictures.py`   | folders of images by class                                                  |
+| `stored.py`     | arrays that stay on disk                                                     |
 | `arraynames.py` | what others call arrays                                                       |
 | `targets.py`    | classes or amounts: what the answers of training are                          |
 | `labels.py`     | labels are names, whatever their type                                         |

@@ -14,10 +14,11 @@ from einsearch.specs import Layout, TensorSpec, tokens, vector
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.checking import Pair
 from einsearch.tasks.encoding import Encoding, fit_encoding
-from einsearch.tasks.frames import Frame
+from einsearch.tasks.frames import Examples, Frame
 from einsearch.tasks.gaps import PRESENT, told_of_gaps
 from einsearch.tasks.preparing import measure, prepare
 from einsearch.tasks.rawdata import Raw, RawReader, TestReader
+from einsearch.tasks.stored import StoredRows
 from einsearch.tasks.targets import Coding
 from einsearch.tasks.telling import Reading
 from einsearch.tasks.telling import names as names_of
@@ -81,8 +82,8 @@ class Preparation:
         return replace(split, groups=raw.marks.groups)
 
 
-def encoded(x: NDArray[Any] | Frame, encoding: Encoding | None) -> NDArray[Any]:
-    """The array that raw examples are."""
+def encoded(x: Examples, encoding: Encoding | None) -> NDArray[Any] | StoredRows:
+    """The numbers that raw examples are."""
     if not isinstance(x, Frame):
         return x
     assert encoding is not None
@@ -169,6 +170,8 @@ def _reading(parts: Parts, encoding: Encoding | None) -> Reading:
         y = parts.train.y
         counts = y.sum(axis=0) if coding.are_many else np.bincount(y, minlength=len(coding.names))
         notes += _untrained(coding.names, counts)
+    if isinstance(parts.train.x, StoredRows):
+        remarks.append("read from disk as they are needed")
     if reader.dropped:
         remarks.append(f"{reader.dropped:,} without a target left out")
     remarks += _told_of_marks(parts)

@@ -86,7 +86,8 @@ class Split:
     """Examples, ready for a network.
 
     Attributes:
-        x: (n, *input shape), float32, normalised; codes are whole numbers from 0.
+        x: (n, *input shape), float32, normalised; codes are whole numbers from 0. Of an array that
+            stays on disk a `LazyExamples`, which has a shape and gives parts as an array does.
         y: (n,) int64 class numbers, (n, length) of them where every token has its own, (n, labels)
             float32 of 1 where an example has a label and else 0, or (n, dims) float32 standardised
             targets.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.tasks.arraynames import recognised
+from einsearch.tasks.stored import RowFile
 
 _HEADERS: Final = {
     (1, 0): npy.read_array_header_1_0,
@@ -34,6 +35,11 @@ _LONGEST_HEADER: Final = 16_384
 _DEFLATED: Final = 1032
 """Deflate makes nothing smaller than by this factor."""
 _LISTED: Final = 8
+LARGE: Final = 2**30
+"""Bytes of an array as float32 from which it stays on disk."""
+_PART: Final = 8
+"""So does one that takes more than this part of the memory that is free."""
+_FLOAT32: Final = 4
 _MEMINFO: Final = Path("/proc/meminfo")
 
 _DAMAGE: Final = (
@@ -92,9 +98,30 @@ class FileArray(StoredArray):
 
     Attributes:
         member: its name in the archive, or None where the file holds it alone.
+        offset: bytes of the file before its first number.
+        is_by_column: whether numbers of one column stand beside each other, and not of one row.
     """
 
     member: str | None
+    offset: int = 0
+    is_by_column: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is too large to be read at once, and can be read by rows."""
+        if self.member is not None or self.is_by_column or self.dtype.kind not in "iubf":
+            return False
+        wanted = math.prod(self.shape) * max(self.dtype.itemsize, _FLOAT32)
+        free = _free_memory()
+        return wanted > (LARGE if free is None else min(LARGE, free // _PART))
+
+    def row_file(self) -> RowFile:
+        """Its rows, where they are read a few at a time. Raises TaskError."""
+        with _readable(self.path, self.name):
+            now = _open_header(self.path, self.name, self.member)
+            if now != self:
+                raise TaskError(f"{self} has changed since the run began: start a new run")
+        return RowFile(self.path, self.offset, self.shape, self.dtype)
 
     def read(self) -> NDArray[Any]:
         with _readable(self.path, self.name):
@@ -156,7 +183,7 @@ def _open_header(path: Path, name: str, member: str | None) -> FileArray:
     version = npy.read_magic(head)
     if version not in _HEADERS:
         raise ValueError(f"its format is version {version}, which holds no plain numbers")
-    shape, _, dtype = _HEADERS[version](head)
+    shape, is_by_column, dtype = _HEADERS[version](head)
     if dtype.hasobject:
         raise TaskError(
             f"{name} in {path} holds Python objects, which are never unpickled: "
@@ -170,7 +197,7 @@ def _open_header(path: Path, name: str, member: str | None) -> FileArray:
             f"its header speaks of {'x'.join(map(str, shape))} elements, {wanted:,} bytes, "
             f"and there are {there:,}"
         )
-    return FileArray(path, name, tuple(shape), dtype, member)
+    return FileArray(path, name, tuple(shape), dtype, member, head.tell(), is_by_column)
 
 
 def check_memory(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from einsearch.tasks.stored import StoredRows
+
 
 @dataclass(frozen=True, eq=False)
 class Words:
@@ -71,6 +73,10 @@ def missing_of(cells: Cells) -> NDArray[np.bool_]:
     return cells.missing if isinstance(cells, Words) else np.isnan(cells)
 
 
-def rows_of(x: NDArray[Any] | Frame, rows: NDArray[np.intp]) -> NDArray[Any] | Frame:
-    """Some of the examples of an array or a frame."""
-    return x.rows(rows) if isinstance(x, Frame) else x[rows]
+Examples = NDArray[Any] | Frame | StoredRows
+"""(n, *spec.shape), NaN where something is missing; or columns of a table; or rows on disk."""
+
+
+def rows_of(x: Examples, rows: NDArray[np.intp]) -> Examples:
+    """Some of the examples."""
+    return x[rows] if isinstance(x, np.ndarray) else x.rows(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from einsearch.specs import TensorSpec
 from einsearch.tasks.base import Split, Statistics
 from einsearch.tasks.gaps import flagged
+from einsearch.tasks.stored import LazyExamples, StoredRows, chunk
 
-_CHUNK: Final = 4096
-"""Examples that one step converts to float64, which bounds its memory."""
 _ROUNDING: Final = 64 * np.finfo(np.float64).eps
 """A deviation of so much of the mean, or less, is that of a feature that never varies."""
 
@@ -58,7 +57,7 @@ def cut(
     return (x[one], y[one]), (x[other], y[other])
 
 
-def measure(x: NDArray[Any], feature_axis: int) -> Statistics:
+def measure(x: NDArray[Any] | StoredRows, feature_axis: int) -> Statistics:
     """Mean and standard deviation by feature, over the examples and all other axes.
 
     NaN is left out: it stands for what is missing. Everything is computed in float64.
@@ -81,7 +80,7 @@ def measure(x: NDArray[Any], feature_axis: int) -> Statistics:
 
 
 def _sums(
-    x: NDArray[Any], axis: int, centre: NDArray[np.float64], power: int
+    x: NDArray[Any] | StoredRows, axis: int, centre: NDArray[np.float64], power: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """By feature, the sum of (x - centre)**power over all that is no NaN, and how many these are.
 
@@ -102,13 +101,14 @@ def _sums(
 
 
 def _centred(
-    x: NDArray[Any], axis: int, centre: NDArray[np.float64]
+    x: NDArray[Any] | StoredRows, axis: int, centre: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
     """x - centre in float64, a stretch of the examples at a time."""
     shape = [1] * x.ndim
     shape[axis] = -1
-    for at in range(0, len(x), _CHUNK):
-        part = x[at : at + _CHUNK].astype(np.float64)
+    step = chunk(x.shape)
+    for at in range(0, len(x), step):
+        part = x[at : at + step].astype(np.float64)
         part -= centre.reshape(shape)
         yield part
 
@@ -125,13 +125,25 @@ def normalise(x: NDArray[Any], statistics: Statistics, feature_axis: int) -> NDA
     deviation = np.reshape(np.asarray(statistics.deviation[:features], np.float64), shape)
     normal = np.empty(x.shape, np.float32)
     centre = np.asarray(statistics.mean[:features], np.float64)
-    for step, part in enumerate(_centred(x, axis, centre)):
-        normal[step * _CHUNK : step * _CHUNK + len(part)] = part / deviation
+    at = 0
+    for part in _centred(x, axis, centre):
+        normal[at : at + len(part)] = part / deviation
+        at += len(part)
     return normal
 
 
+def _normal(
+    x: NDArray[Any] | StoredRows, statistics: Statistics, feature_axis: int
+) -> NDArray[np.float32]:
+    """x normalised; where it stays on disk, something that can be asked for parts as an array."""
+    if isinstance(x, np.ndarray):
+        return normalise(x, statistics, feature_axis)
+    mean, deviation = np.asarray(statistics.mean), np.asarray(statistics.deviation)
+    return cast("NDArray[np.float32]", LazyExamples(x, mean, deviation, feature_axis + 1))
+
+
 def prepare(
-    x: NDArray[Any],
+    x: NDArray[Any] | StoredRows,
     y: NDArray[Any],
     spec: TensorSpec,
     statistics: Statistics,
@@ -146,7 +158,7 @@ def prepare(
             `target_statistics`.
         flags_gaps: whether the last feature of `spec` says what is missing, see `gaps.py`.
     """
-    normal = normalise(x, statistics, spec.feature_axis)
+    normal = _normal(x, statistics, spec.feature_axis)
     normal = flagged(normal) if flags_gaps else normal
     if target_statistics is None:
         kind = np.float32 if y.dtype.kind == "f" else np.int64

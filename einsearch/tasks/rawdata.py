@@ -15,11 +15,12 @@ from einsearch.tasks import checking
 from einsearch.tasks.base import Split
 from einsearch.tasks.checking import Pair
 from einsearch.tasks.columnkinds import ColumnKind
-from einsearch.tasks.files import StoredArray
-from einsearch.tasks.frames import Frame, Words, rows_of
+from einsearch.tasks.files import FileArray, StoredArray
+from einsearch.tasks.frames import Examples, Frame, Words, rows_of
 from einsearch.tasks.labels import shown
 from einsearch.tasks.layouts import Arrangement
 from einsearch.tasks.marks import UNMARKED, Marks, read_marks
+from einsearch.tasks.stored import StoredRows
 from einsearch.tasks.tablearrays import TableColumns
 from einsearch.tasks.targets import (
     Coding,
@@ -29,9 +30,6 @@ from einsearch.tasks.targets import (
     check_missing,
     decide,
 )
-
-Examples = NDArray[Any] | Frame
-"""(n, *spec.shape), NaN where something is missing; or the columns of a table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +97,11 @@ def read_examples(
         frame = array.frame()
         check_columns(array, frame)
         return frame
+    if isinstance(array, FileArray) and array.stays:
+        file = array.row_file()
+        rows = StoredRows((file,), np.arange(file.shape[0]), arrangement)
+        check_rows(array, rows)
+        return rows
     layout = arrangement.spec.layout
     if may_have_gaps:
         hint = ""
@@ -114,6 +117,13 @@ def read_examples(
     if may_have_gaps and x.dtype.kind == "f" and layout is Layout.TOKENS and np.isnan(x).any():
         checking.check_gaps(array, x)
     return x
+
+
+def check_rows(array: StoredArray, rows: StoredRows) -> None:
+    """Raises TaskError where a number of an array on disk is no finite float32."""
+    if rows.dtype.kind == "f" or rows.dtype.itemsize == 8:
+        for part in rows.chunks():
+            checking.check_numbers(array, part, False, ", since the array stays on disk")
 
 
 def check_columns(array: TableColumns, frame: Frame) -> None:
@@ -196,9 +206,9 @@ def learn_to_read(
     layout = arrangement.spec.layout
     x = read_examples(pair.x, arrangement, layout is not Layout.IMAGE, False)
     kinds = pair.x.kinds if isinstance(pair.x, TableColumns) else ()
-    has_gaps = not isinstance(x, Frame) and x.dtype.kind == "f" and bool(np.isnan(x).any())
+    has_gaps = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
     if has_gaps and layout is Layout.VECTOR:
-        assert not isinstance(x, Frame)
+        assert isinstance(x, np.ndarray)
         kinds = tuple(ColumnKind(str(n), "number") for n in range(x.shape[1]))
         x = Frame(tuple(np.ascontiguousarray(column, np.float64) for column in x.T))
     marks = read_marks(pair, order_is_rows)
