@@ -322,19 +322,21 @@ class _Run:
     def _accumulate(self, batch: Batch) -> torch.Tensor:
         """Adds a batch's gradients, in micro-batches where it has to; the loss, detached."""
         n, size = len(batch.x), self.pieces.training
-        total = torch.zeros((), device=self.device)
-        for at in range(0, n, size):
-            part = batch.part(at, at + size)
-            with precision(self.config, self.device):
-                outputs = self.network(part.x)
-                loss = training_loss(
-                    self.task, self.config.label_smoothing, outputs, part.y, part.weights
-                )
-            if size < n:
-                loss = loss * (len(part.x) / n)
-            torch.autograd.backward(loss)
-            total += loss.detach()
-        return total
+        if n <= size:
+            return self._gradients(batch)
+        parts = [batch.part(at, at + size) for at in range(0, n, size)]
+        return torch.stack([self._gradients(part, len(part.x) / n) for part in parts]).sum()
+
+    def _gradients(self, batch: Batch, share: float = 1.0) -> torch.Tensor:
+        """Adds those of a share of a step; the share of the loss, detached."""
+        with precision(self.config, self.device):
+            outputs = self.network(batch.x)
+            smoothing = self.config.label_smoothing
+            loss = training_loss(self.task, smoothing, outputs, batch.y, batch.weights)
+        if share != 1.0:
+            loss = loss * share
+        torch.autograd.backward(loss)
+        return loss.detach()
 
     def _is_cut_at(self, epoch: int, step: int) -> bool:
         """Whether the time is up, where training is to halt then. Raises CandidateFault where it

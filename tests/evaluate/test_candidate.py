@@ -88,6 +88,25 @@ def test_a_report_that_stops_makes_it_pruned(task: Task) -> None:
     assert outcome.metrics["accuracy"] >= 0
 
 
+def test_patience_counts_as_trained_in_full(task: Task) -> None:
+    """At a rate of almost nothing no epoch is better than the first."""
+    training = TrainingConfig(epochs=9, lr=1e-30, optimizer="sgd", patience=2, keep="best")
+    outcome = evaluate_candidate(Job("conv2d(8, 3) >> relu", training), task)
+    assert outcome.state is TrialState.COMPLETE
+    assert outcome.checkpoint is None
+    assert outcome.epochs == 9
+    assert outcome.metrics["best_epoch"] == 1
+    # Rates of the epochs that were trained fall; the others repeat the last one.
+    rates = [epoch["lr"] for epoch in outcome.history]
+    assert len(set(rates)) == 3
+    assert rates[2:] == rates[2:3] * 7
+    shown = outcome.history[0]
+    assert {name: outcome.metrics[name] for name in shown} == shown
+    assert outcome.answers is not None
+    right = outcome.answers.outputs.argmax(1) == outcome.answers.y
+    assert right.mean() == pytest.approx(outcome.metrics["accuracy"])
+
+
 @pytest.mark.parametrize(
     ("primitive", "reason"),
     [

@@ -84,6 +84,28 @@ class TestPrediction:
         room = math.ceil(peak(large, task, 3) / MARGIN) + 1
         assert fitting(large, task, room).training < fitting(small, task, room).training
 
+    @pytest.mark.parametrize(
+        ("options", "copies"),
+        [({}, 0), ({"average": 0.1}, 1), ({"keep": "best"}, 1),
+         ({"average": 0.1, "keep": "best"}, 2)],
+    )  # fmt: skip
+    def test_an_average_and_the_best_epoch_are_copies_of_the_weights(
+        self, task: Task, options: dict[str, object], copies: int
+    ) -> None:
+        config = CONFIG.model_copy(update=options)
+        assert config.copies == copies
+        found = features(series(task.input, ("flatten",), ("linear", 4096)), output=task.output)
+        most = [predict(found, DEFAULT, batch=64, copies=n).peak_bytes for n in (0, copies)]
+        more = 4 * copies * found.parameters
+        assert more <= most[1] - most[0] <= 1.5 * more
+        room = math.ceil(most[0] / MARGIN) + 1
+        fits = pieces(found, config, room).training if not copies else 0
+        assert fits == (0 if copies else 64)
+        if copies:
+            one = predict(found, DEFAULT, batch=64, micro=1, copies=copies).peak_bytes
+            with pytest.raises(CandidateFault):
+                pieces(found, config, int(one / MARGIN) - 1)
+
     def test_what_never_fits_is_said(self, task: Task) -> None:
         with pytest.raises(CandidateFault, match=r"needs [\d.]+ MB for one .* 1 kB are free"):
             fitting(series(task.input, *LAYERS), task, 1000)
