@@ -6,6 +6,7 @@
 | `classifier.py` | `Classifier`                                                      |
 | `regressor.py`  | `Regressor`                                                       |
 | `storing.py`    | from arrays in memory to the file that a search reads             |
+| `tables.py`     | columns of words, dates and gaps, written and coded again         |
 | `answering.py`  | `Answers`: a trained network asked with raw examples              |
 | `places.py`     | `Place`: the folder of a run, which goes with its estimator       |
 """

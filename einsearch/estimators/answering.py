@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from einsearch.specs import Layout
-from einsearch.tasks.base import Statistics, Task
+from einsearch.tasks.base import Statistics
 from einsearch.tasks.layouts import Arrangement, Channels, arrange
 from einsearch.tasks.preparing import normalise
 
@@ -28,32 +28,49 @@ def arrangement_of(x: NDArray[Any], layout: str | None, channels: Channels | Non
     return arrange(f"x {x.shape}", x.shape[1:], is_pixels, given, channels)
 
 
+class Reader(Protocol):
+    """Reads raw examples as the search read them."""
+
+    def read(self, x: Any) -> NDArray[np.float32]:
+        """(n, *input shape) standardised. Raises ValueError where they cannot be read."""
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """Reads arrays of numbers.
+
+    Attributes:
+        arrangement: of their axes.
+        statistics: of the training data.
+    """
+
+    arrangement: Arrangement
+    statistics: Statistics
+
+    def read(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        axis = self.arrangement.spec.feature_axis
+        return normalise(self.arrangement.apply(x), self.statistics, axis)
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What a network says to raw examples.
 
     Attributes:
         network: trained, head included, in evaluation mode.
-        arrangement: of the axes of raw examples.
-        statistics, target_statistics: of the training data, as a `Task` has them.
+        reader: of raw examples.
+        target_statistics: of the training data, as a `Task` has them.
         classes: names of the outputs of a classification.
     """
 
     network: nn.Module
-    arrangement: Arrangement
-    statistics: Statistics
+    reader: Reader
     target_statistics: Statistics | None
     classes: tuple[str, ...]
 
-    @staticmethod
-    def of(network: nn.Module, arrangement: Arrangement, task: Task) -> Answers:
-        """Those of a network that was trained for a task."""
-        return Answers(network, arrangement, task.statistics, task.target_statistics, task.classes)
-
-    def logits(self, x: NDArray[Any]) -> NDArray[np.float64]:
+    def logits(self, x: Any) -> NDArray[np.float64]:
         """(n, outputs) of raw examples (n, ...): logits, or targets in their unit."""
-        axis = self.arrangement.spec.feature_axis
-        normal = normalise(self.arrangement.apply(x), self.statistics, axis)
+        normal = self.reader.read(x)
         made: NDArray[np.float64] = np.concatenate(list(self._called(normal))).astype(np.float64)
         targets = self.target_statistics
         if targets is not None:

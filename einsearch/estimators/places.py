@@ -16,6 +16,7 @@ from einsearch.study.founding import check_vacant
 
 RUN: Final = "run"
 DATA: Final = "data.npz"
+TABLE: Final = "data.csv"
 """What is in the folder: the run folder, and the data that it was searched with."""
 
 
@@ -46,8 +47,9 @@ class Place:
     def clear(self) -> None:
         """Takes back what was written for a search that did not begin."""
         if self.path is not None and not (self.path / RUN).exists():
-            with contextlib.suppress(OSError):
-                (self.path / DATA).unlink()
+            for name in (DATA, TABLE):
+                with contextlib.suppress(OSError):
+                    (self.path / name).unlink()
             remove_empty([self.path])
 
     def __deepcopy__(self, memo: object) -> Place:

@@ -10,12 +10,24 @@ from typing import Any, Final
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
 from einsearch.errors import EinsearchError
-from einsearch.estimators.answering import Answers, arrangement_of
-from einsearch.estimators.places import DATA, RUN, Place
+from einsearch.estimators.answering import Answers, ArrayReader, Reader, arrangement_of
+from einsearch.estimators.places import DATA, RUN, TABLE, Place
 from einsearch.estimators.storing import store_arrays, valid_part
+from einsearch.estimators.tables import (
+    Columns,
+    TableReader,
+    columns_of,
+    needs_columns,
+    store_columns,
+)
 from einsearch.shown import shown
 from einsearch.study.events import Callbacks, StopReason, StudyEnd
 from einsearch.study.fromdata import plan_data, read_data, told_in_brief
@@ -136,16 +148,29 @@ class SearchEstimator(BaseEstimator):
         run = self.run_
         return export_from_run(run, run.best, format, path_given("path", path), replace=replace)
 
-    def _checked_pair(self, x: Any, y: Any, **options: Any) -> Any:
+    def _checked_pair(self, x: Any, y: Any, **options: Any) -> tuple[NDArray[Any] | Columns, Any]:
         """x and y of a fit, as scikit-learn checks them."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
-        return validate_data(self, x, y, **_ARRAYS, ensure_min_samples=2, **options)
+        if not needs_columns(x):
+            x, y = validate_data(self, x, y, **_ARRAYS, ensure_min_samples=2, **options)
+            return x, y
+        validate_data(self, x, skip_check_array=True)
+        columns = columns_of(x)
+        numeric = {"dtype": "numeric"} if options.get("y_numeric") else {"dtype": None}
+        y = check_array(y, ensure_2d=False, input_name="y", **numeric)
+        check_consistent_length(x, y)
+        if len(columns) < 2:
+            raise ValueError(f"x has {len(columns)} sample(s), and a search needs at least 2")
+        return columns, y
 
-    def _checked(self, x: Any) -> NDArray[Any]:
+    def _checked(self, x: Any) -> Any:
         """x of a question to what was fitted."""
+        if self._shape is None:
+            validate_data(self, x, reset=False, skip_check_array=True)
+            return x
         checked: NDArray[Any] = validate_data(self, x, reset=False, **_ARRAYS)
         if checked.shape[1:] != self._shape:
             raise ValueError(
@@ -153,38 +178,54 @@ class SearchEstimator(BaseEstimator):
             )
         return checked
 
-    def _search(self, x: NDArray[Any], y: NDArray[Any], options: Mapping[str, Any]) -> None:
+    def _search(
+        self, x: NDArray[Any] | Columns, y: NDArray[Any], options: Mapping[str, Any]
+    ) -> None:
         """Searches, and keeps what was found.
 
         Args:
-            x: (n, ...) checked.
+            x: checked.
             y: (n,) or (n, dims), as it is written.
             options: of the task.
         """
         began = time.monotonic()
-        arrangement = arrangement_of(x, self.layout, self.channels)
+        arrangement = (
+            None if isinstance(x, Columns) else arrangement_of(x, self.layout, self.channels)
+        )
         place = Place(self.directory)
         try:
             run, task = self._run(place, x, y, options, began)
         except BaseException:
             place.clear()
             raise
+        reader: Reader
+        if arrangement is None:
+            assert isinstance(x, Columns)
+            reader = TableReader.of(x, task)
+        else:
+            reader = ArrayReader(arrangement, task.statistics)
         self.module_ = run.model()
-        self._answers = Answers.of(self.module_, arrangement, task)
+        self._answers = Answers(self.module_, reader, task.target_statistics, task.classes)
         self._place = place
-        self._shape = x.shape[1:]
+        self._shape = None if arrangement is None else x.shape[1:]
 
     def _run(
         self,
         place: Place,
-        x: NDArray[Any],
+        x: NDArray[Any] | Columns,
         y: NDArray[Any],
         options: Mapping[str, Any],
         began: float,
     ) -> tuple[Run, Task]:
         assert place.path is not None
-        store_arrays(place.path / DATA, x, y)
-        found = read_data(place.path / DATA, {**self._options(len(x)), **options})
+        asked = {**self._options(x.shape[0]), **options}
+        if isinstance(x, Columns):
+            data = place.path / TABLE
+            asked |= store_columns(data, x, y)
+        else:
+            data = place.path / DATA
+            store_arrays(data, x, y)
+        found = read_data(data, asked)
         # Without minutes nothing hangs on what the machine can do, and fits repeat exactly.
         plan = told_in_brief(plan_data(found, measures=found.file.budget.whole.minutes is not None))
         callbacks = Told() if self.verbose else Callbacks()
@@ -193,6 +234,13 @@ class SearchEstimator(BaseEstimator):
             raise KeyboardInterrupt
         _ = run.best  # says why there is none
         return run, found.task
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        return tags
 
     def _options(self, examples: int) -> dict[str, Any]:
         """What the parameters say, as a search of data takes it."""

@@ -106,16 +106,9 @@ def plan_data(found: FromData, *, measures: bool = True) -> Plan:
     """The search, ready to start, with what was decided among its notes and in its file;
     `measures` as of `plan_file`."""
     plan = plan_file(found.file, task=found.task, measures=measures)
-    notes = (*found.notes, _told_of_grammar(found, plan))
+    notes = (*found.notes, shown_line(f"grammar {found.choice.name}: {found.choice.reason}"))
     files = {**plan.files, SPACE: _headed(found, notes, plan.files[SPACE])}
     return replace(plan, notes=(*notes, *plan.notes), files=files)
-
-
-def _told_of_grammar(found: FromData, plan: Plan) -> str:
-    """Which grammar it is, why, and which networks come first."""
-    seeds = texts_of(plan.file) if plan.file is not None else []
-    begins = f"; the search begins with {', '.join(seeds)}" if seeds else ""
-    return shown_line(f"grammar {found.choice.name}: {found.choice.reason}{begins}")
 
 
 def space_of_data(path: Path, options: Mapping[str, Any], grammar: str | None = None) -> FromData:
