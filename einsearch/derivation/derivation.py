@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -42,6 +43,12 @@ class Architecture:
     def output(self) -> TensorSpec:
         """Spec of the outgoing tensor."""
         return self.program.output[0]
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """How it asks to be trained, such as {"lr": 0.003}: settings that the search decides, by
+        name; numbers, truth values and names. Empty where the search decides none."""
+        return self.program.settings
 
     @cached_property
     def text(self) -> str:

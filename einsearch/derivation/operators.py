@@ -8,6 +8,7 @@
 | `swap`       | two siblings of the same rule change places                                   |
 | `grow`       | a subtree becomes part of a larger one of its rule                            |
 | `shrink`     | a subtree gives way to a part of itself of its rule                           |
+| `training`   | one setting of training, to a near one; now and then all                      |
 
 All leave everything outside the subtree that they edit as it was. The scales are those of genetic
 programming: O'Reilly, 1995, "An Analysis of Genetic Programming" (`grow`: insertion, `shrink`:
@@ -36,9 +37,12 @@ from einsearch.derivation.sites import find_choice, sites_of, ways_back
 from einsearch.derivation.state import Activation, DeadEnd, Taken
 from einsearch.errors import NoNeighbour
 from einsearch.grammar import expressions as e
+from einsearch.primitives.base import find_primitive
 
 MOST_PLACES: Final = 12
 """Places tried before an operator gives up."""
+ALL_SETTINGS: Final = 0.2
+"""How often all settings of training are changed at once."""
 MOST_ALTERNATIVES: Final = 3
 """Alternatives tried in one place."""
 
@@ -81,6 +85,23 @@ def _values(editor: Editor) -> Iterator[Callable[[], Derivation]]:
 
         changed = {key_of(taken): partial(near, old=taken.value, random=random)}
         yield partial(_change, editor, activation, changed)
+
+
+def _settings(editor: Editor) -> Iterator[Callable[[], Derivation]]:
+    derivation, random = editor.derivation, editor.random
+    places = [i for i, taken in enumerate(derivation.taken) if is_setting(taken)]
+    for place in random.sample(places, len(places)):
+        chosen = places if random.random() < ALL_SETTINGS else [place]
+        taken = [derivation.taken[i] for i in chosen]
+        activation = innermost(derivation, place)
+        changed = {key_of(t): partial(near, old=t.value, random=random) for t in taken}
+        yield partial(_change, editor, activation, changed)
+
+
+def is_setting(taken: Taken) -> bool:
+    """Whether a decision is one of a setting of training."""
+    called = find_primitive(taken.label.partition(".")[0])
+    return called is not None and called.is_setting
 
 
 def _productions(editor: Editor) -> Iterator[Callable[[], Derivation]]:
@@ -233,3 +254,5 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "grow": _operator(_growths),
     "shrink": _operator(_shrinkings),
 }
+SETTING_OPERATORS: Final[Mapping[str, Operator]] = {"training": _operator(_settings)}
+"""Of grammars that decide settings of training."""

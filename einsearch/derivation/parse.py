@@ -15,6 +15,7 @@ from einsearch.derivation.deriver import Deriver, settings_for
 from einsearch.derivation.leftopen import left_open
 from einsearch.derivation.recognize import Recognizer
 from einsearch.derivation.replay import replay
+from einsearch.derivation.settings import Settings, taken_off, with_drawn
 from einsearch.derivation.state import DeadEnd
 from einsearch.derivation.target import Freedom, same_architecture, target
 from einsearch.errors import Location, ParseError, ShapeError
@@ -48,9 +49,34 @@ def parse(grammar: Grammar, text: str, spec: TensorSpec) -> Derivation:
 
 
 def derive_rule(
+    grammar: Grammar,
+    rule: e.Rule,
+    scope: Grammar,
+    spec: TensorSpec,
+    text: str,
+    usual: Settings | None = None,
+) -> Derivation:
+    """How a grammar derives a rule that chooses nothing: a text, or one of its seeds.
+
+    Settings of training at its head that the grammar does not draw are passed over.
+
+    Args:
+        usual: of settings of training: for those that the text leaves open, or that cannot be
+            drawn, the nearest to these are taken; None for an error, and the middle.
+    """
+    plain = grammar.plain or grammar
+    settings: Settings = {}
+    if not plain.setting_names:
+        rule, settings = taken_off(rule)
+    network = _derive(plain, rule, scope, spec, text)
+    if plain is grammar:
+        return network
+    return with_drawn(grammar, network, settings, usual or {}, is_strict=usual is None)
+
+
+def _derive(
     grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str
 ) -> Derivation:
-    """How a grammar derives a rule that chooses nothing: a text, or one of its seeds."""
     choice = left_open(scope.rules, rule)
     if choice is not None:
         raise ParseError(f"the architecture leaves a choice open: {choice}", None, CHOOSES_NOTHING)

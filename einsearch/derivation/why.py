@@ -14,6 +14,7 @@ from typing import Any, Final
 from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.parse import attempts, derived, first_verified
 from einsearch.derivation.recognize import Recognizer
+from einsearch.derivation.settings import Settings, taken_off, with_drawn
 from einsearch.derivation.target import Freedom, Target, target
 from einsearch.derivation.why_edits import Edit, Index, Kind
 from einsearch.derivation.why_fragment import (
@@ -127,6 +128,24 @@ def why(grammar: Grammar, text: str, spec: TensorSpec) -> Why:
 
 
 def _why(
+    grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str, place: Locate
+) -> Why:
+    """`why` of a rule; settings of training at its head are looked at by themselves."""
+    plain = grammar.plain or grammar
+    settings: Settings = {}
+    if not plain.setting_names:
+        rule, settings = taken_off(rule)
+    found = _why_network(plain, rule, scope, spec, text, place)
+    if found.derivation is None or plain is grammar:
+        return found
+    try:
+        whole = with_drawn(grammar, found.derivation, settings, {}, is_strict=True)
+    except ParseError as error:
+        return replace(found, derivation=None, failure=Failure(text, place((1, 1)), error.message))
+    return replace(found, derivation=whole)
+
+
+def _why_network(
     grammar: Grammar, rule: e.Rule, scope: Grammar, spec: TensorSpec, text: str, place: Locate
 ) -> Why:
     try:

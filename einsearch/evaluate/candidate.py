@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import torch
@@ -40,6 +40,7 @@ from einsearch.evaluate.latency import measure_latency
 from einsearch.evaluate.machine import Peak
 from einsearch.evaluate.memory import UNLIMITED, Allowance, Pieces, free_memory, keep_to, pieces
 from einsearch.evaluate.network import Weights, build_network, read_program
+from einsearch.evaluate.searched import trained_as
 from einsearch.evaluate.suiting import check_training
 from einsearch.evaluate.training import Report, train
 from einsearch.primitives.program import Program
@@ -57,7 +58,7 @@ class Job:
 
     Attributes:
         architecture: the program, or the text of an architecture.
-        training: how it is trained.
+        training: how it is trained, but for what the architecture says of it itself.
         seed: of its initial weights and of training.
         seconds: time that building and training may take; None for no limit. It is looked at
             between steps, so whoever runs the job must stop a step that hangs.
@@ -198,6 +199,8 @@ class _Candidate:
 
     def _build_and_train(self) -> Outcome:
         self.program = read_program(self.job.architecture, self.task)
+        own = trained_as(self.job.training, self.program.settings)
+        self.job = replace(self.job, training=own)
         self.network = build_network(self.program, self.task, self.job.seed)
         mismatch = check_shapes(cast(Backbone, self.network.backbone), self.program)
         if mismatch is not None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from einsearch.errors import GrammarError
-from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Block, Rule
+from einsearch.grammar.expressions import NODE_TYPES, At, Attribute, Block, PrimitiveCall, Rule
 from einsearch.grammar.modules import Module
 
 REQUIREMENTS = ("input", "parameters", "nonlinearity", "gradient", "causal")
@@ -57,6 +57,8 @@ class Grammar:
         seeds: name -> named architecture.
         sources: file name -> text, of the file itself (first) and of what it imports.
         root: the file's names, for texts that use its rules.
+        plain: the grammar as written, where this one has settings of training in front of its
+            start rule.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Grammar:
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     root: Module | None = None
+    plain: Grammar | None = None
 
     @property
     def start_rule(self) -> Rule:
@@ -94,6 +97,17 @@ class Grammar:
             isinstance(node, Attribute) and node.name == "depth"
             for rule in self.rules.values()
             for node in nodes_of(rule)
+        )
+
+    @cached_property
+    def setting_names(self) -> frozenset[str]:
+        """Settings of training that its rules decide or fix."""
+        return frozenset(
+            name
+            for rule in self.rules.values()
+            for node in nodes_of(rule)
+            if isinstance(node, PrimitiveCall) and node.primitive.is_setting
+            for name, _ in node.arguments
         )
 
     @cached_property

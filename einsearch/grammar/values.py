@@ -16,7 +16,7 @@ from einsearch.specs import ATTRIBUTES, Layout
 if TYPE_CHECKING:
     from einsearch.grammar.scope import Scope
 
-NAMES_ARE_SYMBOLS: Final = frozenset({Kind.SYMBOL, Kind.AXIS, Kind.TEXT, Kind.BOOL})
+NAMES_ARE_SYMBOLS: Final = frozenset({Kind.SYMBOL, Kind.AXIS, Kind.TEXT, Kind.BOOL, Kind.SETTING})
 TRUTH: Final = {"true": True, "false": False}
 LAYOUTS: Final = frozenset(str(layout) for layout in Layout)
 PROBABILITY: Final = "probability"

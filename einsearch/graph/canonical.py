@@ -15,10 +15,10 @@ example as a ring of six and as two rings of three.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from einsearch.graph.calls import is_trainable, label, reads_shape_only
 from einsearch.graph.remembered import remembered
@@ -39,9 +39,23 @@ def canonical_hash(program: Program) -> str:
 
     It does not depend on names of tensors or weights, on the order of calls or of commuting
     operands, on `identity`, `clone`, or calls that nothing reads; it does depend on which
-    calls share their weights. All that holds inside the expressions of primitives, too.
+    calls share their weights, and on how the program asks to be trained. All that holds inside the
+    expressions of primitives, too.
     """
-    return simplified_hash(simplify(program))
+    return trained_hash(simplified_hash(simplify(program)), program.settings)
+
+
+def trained_hash(network: str, settings: Mapping[str, Any]) -> str:
+    """Hash of a network, given its own, together with how it asks to be trained."""
+    if not settings:
+        return network
+    shown = [f"{name}={_plain(value)}".encode() for name, value in sorted(settings.items())]
+    return f"{HASH_VERSION}-{_digest([network.encode(), *shown]).hex()}"
+
+
+def _plain(value: Any) -> str:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return repr(float(value)) if is_number else str(value)
 
 
 @remembered

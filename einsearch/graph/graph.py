@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.graph.calls import label_of
-from einsearch.graph.canonical import simplified_hash
+from einsearch.graph.canonical import simplified_hash, trained_hash
 from einsearch.graph.simplify import simplify
 from einsearch.primitives.base import Cost
 from einsearch.primitives.program import INPUT, Program, Ref
@@ -40,8 +40,8 @@ class ArchitectureGraph:
 
     @cached_property
     def canonical_hash(self) -> str:
-        """Equal for networks that are the same after simplification."""
-        return simplified_hash(self.simplified)
+        """Equal for networks that are the same after simplification, and are trained alike."""
+        return trained_hash(simplified_hash(self.simplified), self.program.settings)
 
     @property
     def input(self) -> Bundle:

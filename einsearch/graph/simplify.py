@@ -248,10 +248,10 @@ def _with_leaves(program: Program, call: Call, inner: set[int]) -> Call:
 def simplify(program: Program) -> Program:
     """The same function from fewer calls. Doing it twice changes nothing.
 
-    Dropped are calls that nothing reads, `identity`, `clone`, joins of one tensor, zeros in a
-    sum and what only makes zero of zero, permutations that undo each other, a split that is
-    concatenated again, and repeated calls without weights on the same tensors. Sums of sums are
-    one sum. Dropout is never merged: each draws its own mask. Expressions that primitives take
+    Dropped are calls that nothing reads, `identity`, `clone`, settings of training, joins of one
+    tensor, zeros in a sum and what only makes zero of zero, permutations that undo each other, a
+    split that is concatenated again, and repeated calls without weights on the same tensors. Sums
+    of sums are one sum. Dropout is never merged: each draws its own mask. Expressions that primitives take
     are simplified, too.
     """
     while True:
@@ -263,6 +263,8 @@ def simplify(program: Program) -> Program:
 
 def _all_rules(call: Call, sketch: Sketch) -> Outcome:
     primitive = call.primitive
+    if primitive.is_setting:
+        return call.inputs
     rule = read_input if primitive.ignores_input else _RULES.get(primitive.name)
     outcome = rule(call, sketch) if rule else None
     if outcome is None and primitive.keeps_zero:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     AXIS = "an axis: 0 (the first without the batch), 1, ..., features or last"
     TEXT = "a text in quotes"
     EXPRESSION = "an expression"
+    SETTING = "a number, true, false or a name"
 
 
 class _Required:
@@ -135,6 +136,12 @@ def _accept_axis(parameter: Parameter, value: Any) -> Any:
     return value if value >= 0 else None
 
 
+def _accept_setting(parameter: Parameter, value: Any) -> Any:
+    if isinstance(value, (bool, Symbol)):
+        return value
+    return _accept_number(parameter, value)
+
+
 _ACCEPT: Final[Mapping[Kind, Callable[[Parameter, Any], Any]]] = {
     Kind.INT: _accept_int,
     Kind.NUMBER: _accept_number,
@@ -145,6 +152,7 @@ _ACCEPT: Final[Mapping[Kind, Callable[[Parameter, Any], Any]]] = {
     Kind.AXIS: _accept_axis,
     Kind.TEXT: lambda _, value: value if type(value) is str else None,
     Kind.EXPRESSION: lambda _, value: value if hasattr(value, "calls") else None,
+    Kind.SETTING: _accept_setting,
 }
 
 

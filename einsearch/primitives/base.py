@@ -114,6 +114,8 @@ class Primitive(abc.ABC):
         is_conditional: whether values decide what is computed, so that `flops` is an upper bound,
             and some weights get no gradient from some inputs.
         is_implied: whether a text may leave it out, as `clone` before a bundle and `identity`.
+        is_setting: whether it says how the network is trained (`settings`), and passes its tensors
+            on as they are: networks are built without it.
         scales_expression: of one that takes an expression, whether its outcome is zero where that
             of the expression is.
     """
@@ -135,6 +137,7 @@ class Primitive(abc.ABC):
     is_random: ClassVar[bool] = False
     is_conditional: ClassVar[bool] = False
     is_implied: ClassVar[bool] = False
+    is_setting: ClassVar[bool] = False
     scales_expression: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -175,6 +178,10 @@ class Primitive(abc.ABC):
     def codes(self, args: Arguments) -> int | None:
         """How many codes this call tells apart, as `embed` does; None where it takes no codes."""
         return None
+
+    def settings(self, args: Arguments) -> Mapping[str, Any]:
+        """Settings of training that this call fixes, by name: numbers, truth values, symbols."""
+        return {}
 
     def mixes_batch(self, specs: Bundle, args: Arguments) -> bool:
         """Whether examples of a batch meet in training, as in batch norm; not in evaluation."""

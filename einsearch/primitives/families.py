@@ -24,4 +24,5 @@ from einsearch.primitives import (  # noqa: F401
     sources,
     sparse,
     ssd,
+    training,
 )

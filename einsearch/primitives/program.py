@@ -6,10 +6,10 @@ expression that a primitive takes is a program of its own, among the arguments o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from einsearch.primitives.arguments import Arguments, show_value
 from einsearch.primitives.base import Cost, Primitive, Signal, cost, expressions_of, infer
@@ -139,9 +139,23 @@ class Program:
 
     @cached_property
     def nodes(self) -> int:
-        """Number of calls as built: an expression counts for each of its copies."""
-        inner = (i for call in self.calls for i in call.inner)
-        return len(self.calls) + sum(i.copies * i.program.nodes for i in inner)
+        """Number of calls as built: an expression counts for each of its copies. What only says how
+        the network is trained is no part of it."""
+        built = [call for call in self.calls if not call.primitive.is_setting]
+        inner = (i for call in built for i in call.inner)
+        return len(built) + sum(i.copies * i.program.nodes for i in inner)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """How it asks to be trained, by name; of two calls that say the same the later counts."""
+        found: dict[str, Any] = {}
+        for call in self.calls:
+            if expressions_of(type(call.primitive)):
+                for inner in call.inner:
+                    found |= inner.program.settings
+            if call.primitive.is_setting:
+                found |= call.primitive.settings(call.args)
+        return found
 
     @cached_property
     def levels(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from einsearch.derivation.limits import Limits
 from einsearch.errors import EinsearchError, LocatedError, SpaceFileError
+from einsearch.evaluate.searched import usual_settings
 from einsearch.grammar.model import Grammar
 from einsearch.specs import TensorSpec
 from einsearch.study.run import open_run
@@ -28,6 +29,7 @@ class _Conditions:
     spec: TensorSpec
     limits: Limits
     require: Sequence[str]
+    usual: Mapping[str, Any]
 
 
 def with_texts(
@@ -49,7 +51,8 @@ def with_texts(
     given = file.seeds or ()
     if all(isinstance(seed, str) for seed in given):
         return file, ()
-    asked = _Conditions(grammar, spec, file.limits, require)
+    usual = usual_settings(file.training)
+    asked = _Conditions(grammar, spec, file.limits, require, usual)
     texts: list[str] = []
     notes: list[str] = []
     for seed in given:
@@ -91,7 +94,9 @@ def _objection(text: str, asked: _Conditions) -> str | None:
     """Why a network cannot start a search; None where it can."""
     written = [_as_text(text, asked)]
     try:
-        seed_derivations(asked.grammar, asked.spec, written, asked.limits, asked.require)
+        seed_derivations(
+            asked.grammar, asked.spec, written, asked.limits, asked.require, asked.usual
+        )
     except EinsearchError as error:
         return error.message if isinstance(error, LocatedError) else str(error)
     return None

@@ -15,6 +15,7 @@ from einsearch.grammar.model import Grammar
 from einsearch.grammar.modules import nearest
 from einsearch.graph.requirements import requirement
 from einsearch.specs import TensorSpec
+from einsearch.study.searchspace import room_of
 from einsearch.study.spacechecks import COSTS
 from einsearch.tasks.base import METRICS, Loss, Task
 
@@ -85,7 +86,8 @@ def check_constraints(
     }
     accept = requirement(grammar.require if require is None else require)
     try:
-        sample(grammar, spec, np.random.default_rng(0), replace(limits, **tightest), accept)
+        tight = room_of(grammar, replace(limits, **tightest))
+        sample(grammar, spec, np.random.default_rng(0), tight, accept)
     except InfeasibleSpace as error:
         if error.is_proven:
             said = ", ".join(f"{name}: {bound:,}" for name, bound in bounds.items())

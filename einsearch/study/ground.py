@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from einsearch.derivation.derivation import Derivation
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.searched import usual_settings
 from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
 from einsearch.searchers.base import SearchSpace
@@ -71,7 +72,9 @@ def ground_of(file: SpaceFile, *, checks_test: bool = True) -> Ground:
         check_metrics(task, directions, file.constraints)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
     file, notes = with_texts(file, grammar, spec, require)
-    seeds = seed_derivations(grammar, spec, texts_of(file), file.limits, require)
+    seeds = seed_derivations(
+        grammar, spec, texts_of(file), file.limits, require, usual_settings(file.training)
+    )
     space = search_space(
         grammar, spec, directions=directions, limits=file.limits, require=require, seeds=seeds
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from einsearch.errors import EinsearchError, SearcherError, SettingError, SpaceFileError
 from einsearch.grammar.load import load_grammar_file
 from einsearch.grammar.model import Grammar
+from einsearch.grammar.searched import with_settings
 from einsearch.searchers.base import SearchSpace
 from einsearch.specs import TensorSpec
 from einsearch.study.earlier import with_texts
@@ -143,6 +144,9 @@ def plan_file(
         programs = partial(typical_programs, starts, grammar, spec, file.limits, require)
         outline = outline_file(file, task, programs, measures=measures)
         file = outline.file
+        if file.searched:
+            # What is usual was decided just now.
+            starts = starts_of(file, grammar, spec, require)
     starts = starts.within(file.limits, require)
     file = file.model_copy(update={"seeds": starts.names})
     directions = directions_of(file, task)
@@ -213,13 +217,14 @@ def required(file: SpaceFile, grammar: Grammar, task: Task | None) -> tuple[str,
 
 
 def load_file_grammar(file: SpaceFile) -> Grammar:
-    """The grammar that a search-space file names. Raises GrammarError, SpaceFileError."""
+    """The grammar that a search-space file names, with the settings of training in front of it that
+    the file searches. Raises GrammarError, SpaceFileError."""
     path = file.grammar_path
     if path is None:
         raise SpaceFileError(
             f"there is no grammar {file.grammar}, packaged or beside the search-space file"
         )
-    return load_grammar_file(path, import_folder(path, file.base))
+    return with_settings(load_grammar_file(path, import_folder(path, file.base)), file.searched)
 
 
 def changed_file(file: SpaceFile, changes: Mapping[str, Any]) -> SpaceFile:

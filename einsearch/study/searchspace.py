@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.edit import crossover, mutate, recombine
 from einsearch.derivation.limits import Limits
-from einsearch.derivation.operators import OPERATORS, Operator
-from einsearch.derivation.parse import derive_rule, parse
+from einsearch.derivation.operators import OPERATORS, SETTING_OPERATORS, Operator
+from einsearch.derivation.parse import derive_rule
 from einsearch.derivation.replay import replay
 from einsearch.derivation.sample import Accept, guided, sample
-from einsearch.errors import ParseError
+from einsearch.errors import NoNeighbour, ParseError
+from einsearch.grammar.load import architecture_rule
 from einsearch.grammar.model import Grammar
 from einsearch.graph.canonical import canonical_hash
 from einsearch.graph.graph import ArchitectureGraph
@@ -31,6 +33,8 @@ Sizes = tuple[int, int]
 
 _MOST_DRAWS: Final = 12
 """Draws for one sample of a wanted size. Recursive grammars mostly fill the limit at once."""
+_SETTINGS: Final = 0.25
+"""How often a mutation changes settings of training, where the search decides them."""
 _NEAR: Final = 0.75
 """Fraction of the wanted size that is large enough."""
 
@@ -56,7 +60,7 @@ def search_space(
         seeds: start architectures, which `seed_derivations` gives.
         sizes: of samples; None for the grammar's own distribution.
     """
-    kept = limits or Limits()
+    kept = room_of(grammar, limits or Limits())
     accept = requirement(grammar.require if require is None else require)
 
     def draw(rng: np.random.Generator) -> Derivation:
@@ -64,7 +68,12 @@ def search_space(
             return sample(grammar, spec, rng, kept, accept)
         return _sample_sized(grammar, spec, rng, kept, accept, sizes)
 
+    operators = {**OPERATORS, **(SETTING_OPERATORS if grammar.setting_names else {})}
+
     def vary(parent: Derivation, rng: np.random.Generator) -> Derivation:
+        if grammar.setting_names and rng.random() < _SETTINGS:
+            with suppress(NoNeighbour):
+                return vary_by(operators["training"], parent, rng)
         return mutate(parent, rng, kept, accept, canonical_hash)
 
     def cross(
@@ -86,11 +95,19 @@ def search_space(
         tuple(seeds),
         directions,
         partial(replay, grammar, spec),
-        {name: partial(vary_by, operator) for name, operator in OPERATORS.items()},
+        {name: partial(vary_by, operator) for name, operator in operators.items()},
         mix,
         partial(guided, grammar, spec, kept, accept),
         grammar,
     )
+
+
+def room_of(grammar: Grammar, limits: Limits) -> Limits:
+    """Limits within which a grammar derives networks of so many nodes: settings of training, which
+    are no part of a network, count as a node while they are derived."""
+    if grammar.plain is None or limits.nodes is None:
+        return limits
+    return replace(limits, nodes=limits.nodes + 1)
 
 
 def seed_derivations(
@@ -99,12 +116,15 @@ def seed_derivations(
     seeds: Sequence[str],
     limits: Limits | None = None,
     require: Sequence[str] | None = None,
+    usual: Mapping[str, Any] | None = None,
 ) -> tuple[Derivation, ...]:
     """How the grammar derives start architectures.
 
     Args:
         seeds: names of the grammar's seeds, or architecture texts.
         limits, require: as in `search_space`.
+        usual: settings of training; a seed gets those of the grammar's domains that are nearest
+            to its own, or else to these.
 
     Raises:
         ParseError: the grammar cannot derive one, or it breaks a limit or requirement.
@@ -112,7 +132,7 @@ def seed_derivations(
     accept = requirement(grammar.require if require is None else require)
     found = []
     for seed in seeds:
-        derivation = _derive(grammar, spec, seed)
+        derivation = _derive(grammar, spec, seed, usual or {})
         reason = excess(derivation, limits or Limits())
         if reason is None and accept is not None:
             reason = accept(derivation.program)
@@ -122,17 +142,18 @@ def seed_derivations(
     return tuple(found)
 
 
-def _derive(grammar: Grammar, spec: TensorSpec, seed: str) -> Derivation:
+def _derive(grammar: Grammar, spec: TensorSpec, seed: str, usual: Mapping[str, Any]) -> Derivation:
     if seed in grammar.seeds:
         named = grammar.seeds[seed]
         try:
-            return derive_rule(grammar, named.rule, grammar, spec, named.text)
+            return derive_rule(grammar, named.rule, grammar, spec, named.text, usual)
         except ParseError as error:
             raise ParseError(
                 f"the seed {seed}: {error.message}", error.location, error.hint
             ) from None
     try:
-        return parse(grammar, seed, spec)
+        rule, scope = architecture_rule(seed, grammar)
+        return derive_rule(grammar, rule, scope, spec, seed, usual)
     except ParseError as error:
         message = f"the seed {_short(seed)}: {error.message}"
         if not seed.isidentifier():

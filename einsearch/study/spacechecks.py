@@ -31,6 +31,7 @@ from einsearch.study.folder import RunFolder
 from einsearch.study.importing import module_file
 from einsearch.study.mistakes import show
 from einsearch.study.places import check_place
+from einsearch.study.searchedtraining import SECTION
 from einsearch.study.seeding import EarlierRun
 from einsearch.study.yamltext import Keys
 from einsearch.tasks.base import METRICS
@@ -125,7 +126,7 @@ class Checks:
         except ShapeError as error:
             raise self._error(f"task.input: {error}", ("task", "input")) from None
         for key in ("training", "final"):
-            if key in self.written and self.written[key] != self._default(key):
+            if key in self.written and self.written[key] not in ({}, self._default(key)):
                 hint = "an objective trains as it sees fit"
                 raise self._error(f"{key} is for tasks with data", (key,), hint, key=True)
         return {**task, **self._objective_folder(task)}
@@ -143,7 +144,10 @@ class Checks:
     def _default(self, key: str) -> Any:
         """A section's defaults, as `SpaceFile.text` writes them."""
         default = sf.SpaceFile.model_fields[key].default
-        return default.model_dump() if isinstance(default, BaseModel) else default
+        if not isinstance(default, BaseModel):
+            return default
+        searched = self.space.searched if key == SECTION else {}
+        return default.model_dump(exclude=set(searched))
 
     def _checked_task(self) -> dict[str, Any]:
         """The task with absolute paths."""

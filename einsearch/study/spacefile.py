@@ -244,6 +244,7 @@ class SpaceFile(_Section):
             earlier runs, whose paths are absolute; None for all seeds of the grammar that suit
             the data, where the training follows from them, and else for none.
         training: of candidates. Where it gives neither epochs nor steps, it follows from the data.
+            The settings of it that are searched are in `searched`.
         objectives: name -> "maximize" or "minimize", the main one first; None for the task's own.
         constraints: name -> upper bound that a candidate must keep to be best.
         searcher: {name: ..., and its options}, as `make_searcher` takes it.
@@ -271,11 +272,18 @@ class SpaceFile(_Section):
     seed: int = Field(default=0, ge=0)
 
     _base: Path = PrivateAttr(default_factory=Path)
+    _searched: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def base(self) -> Path:
         """The folder that relative paths start from."""
         return self._base
+
+    @property
+    def searched(self) -> Mapping[str, str]:
+        """Settings of training that the search decides -> the domain of each. `training` has
+        their usual values."""
+        return self._searched
 
     @property
     def grammar_path(self) -> Path | None:
@@ -327,6 +335,7 @@ class SpaceFile(_Section):
         if self.follows_data:
             for name in ("training", "budget", "final"):
                 data[name] = getattr(self, name).model_dump(exclude_unset=True)
+        data["training"] = {**data["training"], **self._searched}
         return write_yaml(data)
 
     def changed(self, **sections: Any) -> SpaceFile:

@@ -16,6 +16,7 @@ from einsearch.errors import Location, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.study import spacefile as sf
 from einsearch.study.mistakes import expected_words, show
+from einsearch.study.searchedtraining import SECTION, check_against, taken_apart
 from einsearch.study.seeding import KINDS, EarlierRun
 from einsearch.study.spacechecks import Checks, Locate, advice
 from einsearch.study.yamltext import Keys
@@ -61,11 +62,15 @@ def build_space(data: Any, base: Path, locate: Locate = _nowhere) -> sf.SpaceFil
         key: {"name": value} if key in _SHORTHANDS and isinstance(value, str) else value
         for key, value in data.items()
     }
+    domains: dict[str, str] = {}
+    if SECTION in written:
+        written[SECTION], domains = taken_apart(written[SECTION], locate)
     try:
         space = sf.SpaceFile.model_validate(written)
     except ValidationError as error:
         raise _explain(error, locate) from None
-    space._base = base
+    space._base, space._searched = base, domains
+    check_against(space.training, domains, locate)
     return Checks(space, written, locate).checked()
 
 

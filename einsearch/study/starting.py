@@ -12,13 +12,14 @@ from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.sample import sample
 from einsearch.errors import EinsearchError
+from einsearch.evaluate.searched import usual_settings
 from einsearch.grammar.model import Grammar
 from einsearch.graph.requirements import requirement
 from einsearch.primitives.program import Program
 from einsearch.shown import shortened
 from einsearch.specs import TensorSpec
 from einsearch.study.earlier import texts_of
-from einsearch.study.searchspace import excess, seed_derivations
+from einsearch.study.searchspace import excess, room_of, seed_derivations
 from einsearch.study.spacefile import SpaceFile
 
 _LONGEST: Final = 60
@@ -78,14 +79,17 @@ def starts_of(
     Raises:
         ParseError: one that the file names cannot start the search.
     """
+    usual = usual_settings(file.training)
     if file.seeds is not None or not file.follows_data:
         names = texts_of(file)
-        found = seed_derivations(grammar, spec, names, file.limits, require)
+        found = seed_derivations(grammar, spec, names, file.limits, require, usual)
         return Starts(tuple(names), found)
     taken: dict[str, Derivation] = {}
     for name in grammar.seeds:
         try:
-            [taken[name]] = seed_derivations(grammar, spec, [name], file.limits, require)
+            [taken[name]] = seed_derivations(
+                grammar, spec, [name], file.limits, require, usual
+            )
         except EinsearchError:
             # A seed for larger images, or without what the task requires: the others will do.
             continue
@@ -104,4 +108,5 @@ def typical_programs(
         return [derivation.program for derivation in starts.derivations]
     rng = np.random.default_rng(0)
     accept = requirement(tuple(require))
-    return [sample(grammar, spec, rng, limits, accept).program for _ in range(_DRAWS)]
+    room = room_of(grammar, limits)
+    return [sample(grammar, spec, rng, room, accept).program for _ in range(_DRAWS)]

@@ -20,6 +20,9 @@ Keys = tuple[str | int, ...]
 _DEEPEST: Final = 100
 """Levels of nesting that a file may have."""
 
+_WITH_DOMAINS: Final = "training"
+"""Section whose values may be domains of the grammar language, which are read as text."""
+
 _PLAIN_TAGS: Final = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
@@ -140,6 +143,8 @@ class _Reader:
             raise self.error(f"tags such as {node.tag} are not supported", node)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(loader, item, (*path, i)) for i, item in enumerate(node.value)]
+        if _is_domain(node, path):
+            return loader.buffer[node.start_mark.index : node.end_mark.index]
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(loader, key_node, mapping, path)
@@ -161,6 +166,18 @@ class _Reader:
             first = self.keys[*path, key].line + 1
             raise self.error(f"{key} is given twice", node, f"it stands on line {first} already")
         return key
+
+
+def _is_domain(node: yaml.MappingNode, path: Keys) -> bool:
+    """Whether `{0, 0.01}` stands in the place of a value of `training`: keys without values."""
+    values = [value for _, value in node.value]
+    return (
+        len(path) == 2
+        and path[0] == _WITH_DOMAINS
+        and bool(node.flow_style)
+        and bool(values)
+        and all(value.start_mark.index == value.end_mark.index for value in values)
+    )
 
 
 def _location(file: str, lines: tuple[str, ...], mark: yaml.Mark) -> Location:

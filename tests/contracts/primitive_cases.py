@@ -96,6 +96,7 @@ _VALUES: Final[dict[Kind, Callable[[Parameter], tuple[Any, ...]]]] = {
     Kind.AXIS: lambda p: (0, 1, 2, *AXIS_SYMBOLS),
     Kind.TEXT: lambda p: p.examples,
     Kind.EXPRESSION: lambda p: p.examples,
+    Kind.SETTING: lambda p: p.examples,
 }
 
 

@@ -1,0 +1,53 @@
+"""`training`: how the network behind it is trained; tensors pass through it as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
+from einsearch.primitives.base import Layer, register
+from einsearch.primitives.routing import Routing
+from einsearch.specs import Bundle
+
+GIVEN: Final = Symbol("given")
+"""As the search's own configuration has it."""
+
+
+def _setting(name: str, *examples: Any) -> Parameter:
+    return Parameter(name, Kind.SETTING, GIVEN, examples=examples)
+
+
+@register
+class Training(Routing):
+    """Passes its tensor on. Its arguments say how the network is trained that it stands in.
+
+    What is left out, or `given`, is as the search's own `training` has it; `none` is none.
+    """
+
+    name = "training"
+    is_causal = True
+    is_setting = True
+    parameters = (
+        _setting("lr", 0.003),
+        _setting("batch", 32),
+        _setting("optimizer", Symbol("sgd")),
+        _setting("momentum", 0.9),
+        _setting("weight_decay", 0.01),
+        _setting("schedule", Symbol("constant")),
+        _setting("warmup", 0.1),
+        _setting("label_smoothing", 0.1),
+        _setting("clip", Symbol("none")),
+        _setting("augment", Symbol("shift")),
+    )
+
+    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
+        return specs
+
+    def settings(self, args: Arguments) -> Mapping[str, Any]:
+        return {name: value for name, value in args.items() if value != GIVEN}
+
+    def layer(self, specs: Bundle, args: Arguments) -> Layer:
+        from torch import nn
+
+        return Layer.module(nn.Identity)
