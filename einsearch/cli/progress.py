@@ -14,6 +14,7 @@ from rich.text import Text
 from einsearch.cli.board import Board, Running
 from einsearch.cli.terminal import console
 from einsearch.numbers import PLAIN, Scores, count, duration, plural
+from einsearch.primitives.training import brief
 from einsearch.report.distinct import distinct
 from einsearch.study.events import Budget, Callbacks, StudyEnd
 from einsearch.trial import Trial, TrialState
@@ -350,7 +351,8 @@ def _finished_row(board: Board, trial: Trial) -> _Row:
     reason = f": {_first_line(trial.reason)}" if failed and trial.reason else ""
     state = Text(str(trial.state).lower() + reason, STATE_COLOURS.get(trial.state, ""))
     cells = (board.shown(trial), *_sizes(board, trial), duration(trial.seconds))
-    return _Row([Text(cell) for cell in (str(trial.number), *cells)], state, trial.text)
+    texts = [Text(cell) for cell in (str(trial.number), *cells)]
+    return _Row(texts, state, brief(trial.text))
 
 
 def _running_row(board: Board, running: Running) -> _Row:
@@ -358,7 +360,8 @@ def _running_row(board: Board, running: Running) -> _Row:
     state = Text(f"epoch {running.epoch}" if running.epoch else "starting", "cyan")
     shown = board.scores(board.objective, value) if isinstance(value, float) else ""
     sizes = [Text(size) for size in _sizes(board, trial)]
-    return _Row([Text(str(trial.number)), Text(shown, "cyan"), *sizes, Text("")], state, trial.text)
+    cells = [Text(str(trial.number)), Text(shown, "cyan"), *sizes, Text("")]
+    return _Row(cells, state, brief(trial.text))
 
 
 def _sizes(board: Board, trial: Trial) -> list[str]:

@@ -25,6 +25,7 @@ from einsearch.cli.output import (
 )
 from einsearch.cli.terminal import say, say_data
 from einsearch.numbers import Scores, duration, plural
+from einsearch.primitives.training import brief, head_of, told
 from einsearch.report.distinct import distinct
 from einsearch.trial import Trial, TrialState
 
@@ -97,7 +98,7 @@ def _print_trials(trials: Sequence[Trial], objectives: Sequence[str], scores: Sc
     named = ["memory" if name == "activation_memory" else name for name in sizes]
     columns = ["trial", *objectives, *named, "time", "state", "from", "network or reason"]
     rows = [_row(trial, objectives, sizes, scores) for trial in trials]
-    texts = {trial.text for trial in trials}
+    texts = {brief(trial.text) for trial in trials}
 
     def cut(cells: Sequence[str], room: int) -> list[str]:
         short = dict(zip(texts, distinct(list(texts), room), strict=True))
@@ -119,7 +120,7 @@ def _row(
         duration(trial.seconds),
         str(trial.state).lower() + ("" if trial.is_feasible else ", infeasible"),
         trial.origin + parents,
-        trial.text if has_text else trial.reason.split("\n", 1)[0],
+        brief(trial.text) if has_text else trial.reason.split("\n", 1)[0],
     ]
 
 
@@ -187,7 +188,7 @@ def _print_front(run: Run, reference: Mapping[str, float] | None) -> None:
     say(f"\nNo other is better in everything than {them}")
     scores = run.scores
     rows = [
-        [str(t.number), *(scores(name, t.values[name]) for name in objectives), t.text]
+        [str(t.number), *(scores(name, t.values[name]) for name in objectives), brief(t.text)]
         for t in front
     ]
     print_table(("trial", *objectives, "network"), rows, 1 + len(objectives), cut=distinct)
@@ -241,8 +242,10 @@ def explain(
     scores, main = opened.scores, next(iter(opened.directions))
     values = ", ".join(f"{name} {scores(name, v)}" for name, v in chosen.values.items())
     spent = ", ".join(f"{name} {duration(value)}" for name, value in chosen.timings.items())
+    settings, network = head_of(chosen.text)
     facts = {
-        "network": chosen.text,
+        "network": network,
+        "training": told(settings),
         "state": str(chosen.state).lower(),
         "reason": chosen.reason,
         "values": values,
@@ -290,7 +293,7 @@ def _print_lineage(ancestors: Sequence[Trial], objective: str, scores: Scores) -
             str(trial.number),
             scores(objective, trial.values.get(objective)),
             " ".join([trial.origin, *map(str, trial.parents)]),
-            trial.text,
+            brief(trial.text),
         ]
         for trial in ancestors
     ]
@@ -306,6 +309,7 @@ def _print_decisions(trial: Trial) -> None:
 def _explanation(trial: Trial, ancestors: Sequence[Trial]) -> dict[str, Any]:
     return trial.as_json() | {
         "seed": trial.seed,
+        "training": head_of(trial.text)[0],
         "traceback": trial.traceback,
         "metrics": dict(trial.metrics),
         "timings": dict(trial.timings),

@@ -13,6 +13,8 @@ from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
 from einsearch.errors import EinsearchError
 from einsearch.numbers import Scores, count, duration, memory, plural
+from einsearch.primitives.training import head_of as settings_in
+from einsearch.primitives.training import told
 from einsearch.report.history import counts_by_reason, counts_by_state, failures_by_reason
 from einsearch.shown import command, quoted
 from einsearch.study.events import StopReason
@@ -145,8 +147,10 @@ def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     """Text, scores and size of a trial, those of its full training included."""
     scores = run.scores
     values = ", ".join(f"{name} {scores(name, trial.values.get(name))}" for name in run.directions)
+    settings, network = settings_in(trial.text)
     facts = {
-        "network": trial.text,
+        "network": network,
+        **({"training": told(settings)} if settings else {}),
         "in the search": f"trial {trial.number}: {values}"
         + (f" ({trial.reason})" if trial.reason else ""),
         "size": size_of(trial),

@@ -33,11 +33,11 @@ from einsearch.derivation.keeping import Keeping, Key, Redraw, addressed, key_of
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.near import near, shuffled
 from einsearch.derivation.sample import Accept
+from einsearch.derivation.settings import decides_setting
 from einsearch.derivation.sites import find_choice, sites_of, ways_back
 from einsearch.derivation.state import Activation, DeadEnd, Taken
 from einsearch.errors import NoNeighbour
 from einsearch.grammar import expressions as e
-from einsearch.primitives.base import find_primitive
 
 MOST_PLACES: Final = 12
 """Places tried before an operator gives up."""
@@ -89,19 +89,13 @@ def _values(editor: Editor) -> Iterator[Callable[[], Derivation]]:
 
 def _settings(editor: Editor) -> Iterator[Callable[[], Derivation]]:
     derivation, random = editor.derivation, editor.random
-    places = [i for i, taken in enumerate(derivation.taken) if is_setting(taken)]
+    places = [i for i, taken in enumerate(derivation.taken) if decides_setting(taken.label)]
     for place in random.sample(places, len(places)):
         chosen = places if random.random() < ALL_SETTINGS else [place]
         taken = [derivation.taken[i] for i in chosen]
         activation = innermost(derivation, place)
         changed = {key_of(t): partial(near, old=t.value, random=random) for t in taken}
         yield partial(_change, editor, activation, changed)
-
-
-def is_setting(taken: Taken) -> bool:
-    """Whether a decision is one of a setting of training."""
-    called = find_primitive(taken.label.partition(".")[0])
-    return called is not None and called.is_setting
 
 
 def _productions(editor: Editor) -> Iterator[Callable[[], Derivation]]:

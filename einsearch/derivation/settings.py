@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from einsearch.derivation.calls import constant_arguments
@@ -21,7 +22,7 @@ from einsearch.errors import ParseError
 from einsearch.grammar import expressions as e
 from einsearch.grammar.model import Grammar
 from einsearch.primitives.arguments import Arguments, show_value
-from einsearch.primitives.base import get_primitive
+from einsearch.primitives.base import find_primitive, get_primitive
 
 Settings = Mapping[str, Any]
 
@@ -89,6 +90,13 @@ def draws_in(call: e.PrimitiveCall) -> dict[str, Draw]:
     """
     names = {id(value): name for name, value in call.arguments}
     return {names[id(drawn)]: resolve_domain(drawn, (), (), 0) for drawn in call.draws}
+
+
+@lru_cache(maxsize=4096)
+def decides_setting(address: str) -> bool:
+    """Whether a decision at an address is one of a setting of training."""
+    called = find_primitive(address.rpartition("/")[2].partition(".")[0])
+    return called is not None and called.is_setting
 
 
 def nearest(draw: Draw, wanted: Any) -> Any:

@@ -22,6 +22,11 @@ FIXED: Final = frozenset({"epochs", "steps", "folds", "precision", "device"})
 """What a search does not decide: how long candidates are trained, and on what."""
 
 _MOST_COMBINATIONS: Final = 2_000
+_TOLD: Final = {
+    "int_from_float": "a whole number: a range such as 16..64, or a set such as {16, 64}",
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+}
 _BETWEEN: Final = 0.381966
 """A part of a range that gives no whole number by chance."""
 
@@ -79,12 +84,23 @@ def check_draws(config: TrainingConfig, draws: Mapping[str, Draw]) -> None:
         SettingFault: it cannot.
     """
     values = {name: _of(draw) for name, draw in draws.items()}
-    first = {name: found[0] for name, found in values.items()}
-    alone = ({**first, name: value} for name, found in values.items() for value in found)
     for name, value in ((n, v) for n, found in values.items() for v in found):
         _check_alone(name, value)
-    for settings in (*alone, *_combined(values)):
+    variants(config, draws)
+    for settings in _combined(values):
         trained_as(config, settings)
+
+
+def variants(config: TrainingConfig, draws: Mapping[str, Draw]) -> list[TrainingConfig]:
+    """Configurations in which each value comes up that `check_draws` looks at.
+
+    Raises:
+        SettingFault: training cannot have one of them.
+    """
+    values = {name: _of(draw) for name, draw in draws.items()}
+    first = {name: found[0] for name, found in values.items()}
+    alone = ({**first, name: value} for name, found in values.items() for value in found)
+    return [trained_as(config, settings) for settings in alone]
 
 
 def _check_alone(name: str, value: Any) -> None:
@@ -126,7 +142,7 @@ def _fault(error: ValidationError, settings: Mapping[str, Any]) -> SettingFault:
     details = error.errors()[0]
     name = str(details["loc"][0]) if details["loc"] else ""
     if name in settings:
-        told = details["msg"].removeprefix("Input should be ")
+        told = _TOLD.get(details["type"], details["msg"].removeprefix("Input should be "))
         message = f"{name} cannot be {show_value(settings[name])}: expected {told}"
         return SettingFault(message.replace("'", ""), name)
     shown = ", ".join(f"{key}={show_value(value)}" for key, value in settings.items())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from einsearch.errors import ExportError
 from einsearch.files import make_folder, remove_empty, user_path
 from einsearch.primitives.program import Program
+from einsearch.primitives.training import brief
 from einsearch.resources import install_hint
 from einsearch.specs import TensorSpec
 
@@ -46,7 +47,8 @@ class TrainedModel:
         output: spec of the network's answer, `vector(10)` for ten classes.
         module: the trained network, head included, as `attach_head` makes it.
         metadata: JSON-ready. `architecture` is its text; `task` what the task says of itself, with
-            `mean` and `deviation` of the raw input by channel or feature.
+            `mean` and `deviation` of the raw input by channel or feature; `training` the settings
+            of training that the search decided.
         examples: standardised examples (n, *input shape) on which 8-bit formats calibrate and are
             verified; without them they use random input.
         others: architectures of the further members, in their order, where `module` is an
@@ -74,7 +76,7 @@ class TrainedModel:
     def architecture(self) -> str:
         """Text of the architecture, of several networks a line each; empty where none is known."""
         members = self.metadata.get("members", ())
-        told = (f"{100 * one['share']:.0f} %  {one['architecture']}" for one in members)
+        told = (f"{100 * one['share']:.0f} %  {brief(one['architecture'])}" for one in members)
         return str(self.metadata.get("architecture", "")) or "\n".join(told)
 
     @property

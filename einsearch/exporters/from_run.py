@@ -35,6 +35,8 @@ def trained_model(found: TrainedNetwork) -> TrainedModel:
         "flops": found.trial.flops,
         "activation_memory": found.trial.activation_memory,
     }
+    if found.program.settings:
+        metadata["training"] = dict(found.program.settings)
     found_examples = found.examples(EXAMPLES)
     examples = None if found_examples is None else torch.from_numpy(found_examples)
     return TrainedModel(found.program, found.described.output, found.network, metadata, examples)

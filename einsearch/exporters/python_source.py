@@ -10,6 +10,7 @@ from einsearch.exporters.base import SIGNATURE, Exporter, TrainedModel, compare
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 from einsearch.exporters.rows_source import example_row, rows_source
+from einsearch.primitives.training import head_of, told
 from einsearch.specs import AXES
 from einsearch.tasks.base import Loss
 
@@ -311,6 +312,14 @@ def _row(model: TrainedModel) -> str:
     return f"torch.randn(1, {', '.join(map(str, model.input.shape))})"
 
 
+def _readme_architecture(model: TrainedModel) -> str:
+    if not model.architecture:
+        return ""
+    settings, network = head_of(model.architecture)
+    trained = f"\nTrained with {told(settings)}.\n" if settings else ""
+    return f"\n{_heading(model)}:\n\n{network}\n{trained}"
+
+
 def _readme(model: TrainedModel) -> str:
     raw, restored = _moments(model) is not None, _target_moments(model) is not None
     answer = "network(standardise(x))" if raw else "network(x)"
@@ -327,9 +336,7 @@ def _readme(model: TrainedModel) -> str:
         told=_readme_names(model),
         what="names" if _classes(model) else "plain numbers",
         restored=", standardised until restored" if restored else "",
-        architecture=f"\n{_heading(model)}:\n\n{model.architecture}\n"
-        if model.architecture
-        else "",
+        architecture=_readme_architecture(model),
     )
 
 

@@ -251,8 +251,8 @@ def simplify(program: Program) -> Program:
     Dropped are calls that nothing reads, `identity`, `clone`, settings of training, joins of one
     tensor, zeros in a sum and what only makes zero of zero, permutations that undo each other, a
     split that is concatenated again, and repeated calls without weights on the same tensors. Sums
-    of sums are one sum. Dropout is never merged: each draws its own mask. Expressions that primitives take
-    are simplified, too.
+    of sums are one sum. Dropout is never merged: each draws its own mask. Expressions that
+    primitives take are simplified, too.
     """
     while True:
         simple = drop_unread(rewrite(program, _all_rules))

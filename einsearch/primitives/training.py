@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol
+from einsearch.primitives.arguments import Arguments, Kind, Parameter, Symbol, show_value
 from einsearch.primitives.base import Layer, register
 from einsearch.primitives.routing import Routing
 from einsearch.specs import Bundle
@@ -51,3 +51,45 @@ class Training(Routing):
         from torch import nn
 
         return Layer.module(nn.Identity)
+
+
+def head_of(text: str) -> tuple[dict[str, Any], str]:
+    """Settings at the head of an architecture's canonical text, and the text of the network.
+
+    Nothing is read but the head: the text is one that einsearch printed.
+    """
+    if not text.startswith(f"{Training.name}("):
+        return {}, text
+    inside, _, network = text.removeprefix(f"{Training.name}(").partition(")")
+    pairs = (pair.partition("=") for pair in inside.split(", "))
+    return {key: _value(value) for key, _, value in pairs}, network.removeprefix(
+        " >> "
+    ) or "identity"
+
+
+def _value(written: str) -> Any:
+    if written in ("true", "false"):
+        return written == "true"
+    try:
+        return int(written)
+    except ValueError:
+        pass
+    try:
+        return float(written)
+    except ValueError:
+        return written
+
+
+def told(settings: Mapping[str, Any]) -> str:
+    """Settings for people: "lr 0.00312, augment none"."""
+    return ", ".join(f"{name} {_short(value)}" for name, value in settings.items())
+
+
+def brief(text: str) -> str:
+    """An architecture's canonical text for a table: the network first, then its settings."""
+    settings, network = head_of(text)
+    return f"{network}  [{told(settings)}]" if settings else text
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else show_value(value)

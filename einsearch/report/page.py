@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from einsearch.numbers import PLAIN, Scores, count, duration, memory
+from einsearch.primitives.training import brief, head_of, told
 from einsearch.report import charts
 from einsearch.report.distinct import distinct
 from einsearch.report.history import counts_by_state, failures_by_reason
@@ -125,12 +126,14 @@ def _best(report: Report) -> str:
     trial = report.best
     taken = trial.activation_memory
     activations = "" if taken is None else f", {memory(taken)} of activations"
+    settings, network = head_of(trial.text)
+    training = f'<p class="soft">trained with {escape(told(settings))}</p>\n' if settings else ""
     drawing = f'<div class="drawing">{report.drawing}</div>' if report.drawing else ""
     return (
         f"<h2>Best network: trial {trial.number}</h2>\n"
         f'<p class="soft">{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs'
         f"{activations} in the backbone, {duration(trial.seconds)} to evaluate</p>\n"
-        f"<pre>{escape(trial.text)}</pre>\n{drawing}\n"
+        f"<pre>{escape(network)}</pre>\n{training}{drawing}\n"
     )
 
 
@@ -160,7 +163,7 @@ def _table(report: Report) -> str:
     names = ["trial", "state", *objectives, *sizes, "time", "from", "network"]
     heads = "".join(f"<th{_kind(name, objectives)}>{escape(name)}</th>" for name in names)
     best = report.best.number if report.best is not None else None
-    texts = distinct([trial.text for trial in report.trials], LONGEST_TEXT)
+    texts = distinct([brief(trial.text) for trial in report.trials], LONGEST_TEXT)
     rows = "\n".join(
         _row(trial, text, report, trial.number == best)
         for trial, text in zip(report.trials, texts, strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -39,6 +40,12 @@ KERNELS: Final = tuple(
     Kernel(weights, 0.3, 0.5, noise) for weights, noise in product(_WEIGHTS, (0.01, 0.1))
 )
 """Among which the kernel of highest evidence is used."""
+_OF_TRAINING: Final = (0.3, 0.7)
+"""Weights of the group of settings of training, where the search decides any."""
+KERNELS_WITH_TRAINING: Final = tuple(
+    replace(kernel, weights=(*((1 - share) * weight for weight in kernel.weights), share))
+    for kernel, share in product(KERNELS, _OF_TRAINING)
+)
 assert all(len(weights) == len(GROUPS) for weights in _WEIGHTS)
 
 
@@ -74,6 +81,8 @@ class Predictor:
         self._catalogue.add(self._features[trial.number])
         if len(self._catalogue) == 2 * WINDOW:
             self._slide()
+        if len(self._kernel.weights) != len(self._catalogue.groups):
+            self._kernel = self._kernels()[0]
         self._since_chosen += 1
         if self._since_chosen >= min(_MOST_BETWEEN, max(1, len(self._told) // 8)):
             self._choose()
@@ -126,6 +135,7 @@ class Predictor:
         self._since_chosen = 0
         if not self.is_ready:
             return
+        kernels = self._kernels()
         rows, values = self._learned()
         among = self._catalogue.among.among_only(rows)
 
@@ -135,7 +145,11 @@ class Predictor:
             except np.linalg.LinAlgError:
                 return -math.inf
 
-        self._kernel = max(KERNELS, key=evidence)
+        self._kernel = max(kernels, key=evidence)
+
+    def _kernels(self) -> Sequence[Kernel]:
+        """Those for as many groups of features as there are."""
+        return KERNELS if len(self._catalogue.groups) == len(GROUPS) else KERNELS_WITH_TRAINING
 
 
 def scaled(values: np.ndarray) -> np.ndarray:

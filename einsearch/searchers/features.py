@@ -7,9 +7,10 @@
 | `operations`     | primitives, without and with their arguments                             |
 | `neighbourhoods` | operations with what feeds them, one level deep                          |
 | `regions`        | the same, two levels deep                                                |
+| `training`       | settings of training, where the search decides any                       |
 
-The last three are the histograms of the Weisfeiler-Lehman kernel on the simplified graph, colours
-refined along the edges: Shervashidze et al., 2011, "Weisfeiler-Lehman Graph Kernels"; for
+The three before it are the histograms of the Weisfeiler-Lehman kernel on the simplified graph,
+colours refined along the edges: Shervashidze et al., 2011, "Weisfeiler-Lehman Graph Kernels"; for
 architectures: Ru et al., 2021, "Interpretable Neural Architecture Search via Bayesian Optimisation
 with Weisfeiler-Lehman Kernels". The first two see a derivation as a tree.
 """
@@ -23,11 +24,13 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
+from einsearch.derivation.settings import decides_setting
 from einsearch.graph.calls import label_of
 from einsearch.graph.simplify import simplify
 from einsearch.primitives.program import INPUT, Program, Ref
 
 GROUPS: Final = ("decisions", "context", "operations", "neighbourhoods", "regions")
+"""Of every derivation; `training` is one more where the search decides settings of training."""
 
 Features = tuple[frozenset[int], ...]
 """A set for each group. A count is there as the levels that it reaches: once, twice, ..."""
@@ -35,6 +38,8 @@ Features = tuple[frozenset[int], ...]
 _LEVELS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _BISECTIONS: Final = 4
 """A number drawn from a range is known by the half, quarter, ... of the range that it lies in."""
+_STEPS: Final = 16
+"""Parts of the domain of a setting."""
 _SUFFIX: Final = 2
 """Labels of an address that are the wider context of a decision."""
 
@@ -46,7 +51,9 @@ def features_of(derivation: Any) -> Features:
     contexts = Counter(_contexts(decisions))
     program = derivation.program if hasattr(derivation, "program") else None
     layers = _refinements(simplify(program)) if isinstance(program, Program) else ((), (), ())
-    return tuple(map(_levels, (places, contexts, *map(Counter, layers))))
+    found = tuple(map(_levels, (places, contexts, *map(Counter, layers))))
+    settings = [decision for decision in decisions if decides_setting(decision[0])]
+    return (*found, frozenset(_steps(settings))) if settings else found
 
 
 def _levels(counts: Counter[int]) -> frozenset[int]:
@@ -73,13 +80,40 @@ def _contexts(decisions: Iterable[tuple[str, str, Any]]) -> Iterator[int]:
             yield _key(f"{'/'.join(labels[-1 - _SUFFIX :])}={known}")
 
 
+def _steps(settings: Iterable[tuple[str, str, Any]]) -> Iterator[int]:
+    """Settings as the parts of their domains that they reach: near ones have most in common."""
+    for address, domain, value in settings:
+        place = _place(domain, value)
+        if place is None:
+            yield from (_key(f"{address}={value}:{step}") for step in range(_STEPS // 2))
+        else:
+            yield from (_key(f"{address}:{step}") for step in range(round(place * _STEPS)))
+            yield from (_key(f"{address}<{step}") for step in range(round((1 - place) * _STEPS)))
+
+
+def _place(domain: str, value: Any) -> float | None:
+    """Where a number lies in its domain, from 0 to 1; None for what is no number of several."""
+    ends = _range(domain)
+    if ends is not None:
+        return _within(ends, value)
+    try:
+        options = sorted(map(float, domain.strip("{}").split(",")))
+        return options.index(float(value)) / (len(options) - 1)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _within(ends: tuple[float, float, bool], value: float) -> float:
+    low, high, is_log = ends
+    return math.log(value / low) / math.log(high / low) if is_log else (value - low) / (high - low)
+
+
 def _coarser(domain: str, value: Any) -> list[str]:
     """A value, or for a number out of a range the intervals that it lies in."""
     ends = _range(domain)
     if ends is None or not isinstance(value, (int, float)):
         return [repr(value)]
-    low, high, is_log = ends
-    place = math.log(value / low) / math.log(high / low) if is_log else (value - low) / (high - low)
+    place = _within(ends, value)
     return [f"{2**n}:{min(2**n - 1, int(place * 2**n))}" for n in range(1, _BISECTIONS + 1)]
 
 

@@ -58,15 +58,25 @@ class Catalogue:
     """Features of a growing list of architectures."""
 
     def __init__(self) -> None:
-        self._columns: list[dict[int, int]] = [{} for _ in GROUPS]
-        self._rows: list[list[np.ndarray]] = [[] for _ in GROUPS]
-        self._known = np.zeros((len(GROUPS), 0, 0))
+        self._resize(len(GROUPS))
 
     def __len__(self) -> int:
         return len(self._rows[0])
 
+    def _resize(self, groups: int) -> None:
+        self._columns: list[dict[int, int]] = [{} for _ in range(groups)]
+        self._rows: list[list[np.ndarray]] = [[] for _ in range(groups)]
+        self._known = np.zeros((groups, 0, 0))
+
+    @property
+    def groups(self) -> range:
+        """Numbers of the groups of features; all architectures have the same."""
+        return range(len(self._columns))
+
     def add(self, features: Features) -> None:
         """Appends an architecture."""
+        if not len(self):
+            self._resize(len(features))
         for group, columns in enumerate(self._columns):
             row = [columns.setdefault(key, len(columns)) for key in sorted(features[group])]
             self._rows[group].append(np.array(row, dtype=np.int32))
@@ -81,9 +91,9 @@ class Catalogue:
         """Of all with all."""
         before, after = self._known.shape[1], len(self)
         if after > before:
-            grown = np.empty((len(GROUPS), after, after))
+            grown = np.empty((len(self.groups), after, after))
             grown[:, :before, :before] = self._known
-            for group in range(len(GROUPS)):
+            for group in self.groups:
                 grown[group, before:, :] = self._common(group, self._rows[group][before:])
             grown[:, :before, before:] = grown[:, before:, :before].transpose(0, 2, 1)
             self._known = grown
@@ -91,9 +101,8 @@ class Catalogue:
 
     def overlap(self, others: Sequence[Features]) -> Overlap:
         """Of m others with all n."""
-        groups = range(len(GROUPS))
-        common = [self._common(group, self._places(group, others)) for group in groups]
-        sizes = [[len(one[group]) for one in others] for group in groups]
+        common = [self._common(group, self._places(group, others)) for group in self.groups]
+        sizes = [[len(one[group]) for one in others] for group in self.groups]
         return Overlap(np.stack(common), np.array(sizes, dtype=float), self.sizes)
 
     def presence(self, group: int, others: Sequence[Features] | None = None) -> csr_matrix:

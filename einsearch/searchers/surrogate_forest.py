@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from einsearch.searchers.features import GROUPS, Features
+from einsearch.searchers.features import Features
 from einsearch.searchers.overlap import Catalogue
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Trees:
     def __init__(self, catalogue: Catalogue, rows: np.ndarray, values: np.ndarray) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        presence = [catalogue.presence(group)[rows] for group in range(len(GROUPS))]
+        presence = [catalogue.presence(group)[rows] for group in catalogue.groups]
         self._columns = _telling(presence, values)
         self._forest = ExtraTreesRegressor(
             TREES, min_samples_leaf=_LEAF, max_features=0.4, random_state=0
@@ -55,8 +55,7 @@ class Trees:
         self, catalogue: Catalogue, features: Sequence[Features]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean and deviation, each of shape (m,), and the leaf in each tree, shape (m, trees)."""
-        groups = range(len(GROUPS))
-        seen = self._seen([catalogue.presence(group, features) for group in groups])
+        seen = self._seen([catalogue.presence(group, features) for group in catalogue.groups])
         leaves: np.ndarray = self._forest.apply(seen)
         means = np.stack([tree.predict(seen) for tree in self._forest.estimators_])
         within = np.mean([self._variance[t][leaves[:, t]] for t in range(TREES)], axis=0)

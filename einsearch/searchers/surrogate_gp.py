@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from einsearch.searchers.features import GROUPS, Features
+from einsearch.searchers.features import Features
 from einsearch.searchers.overlap import Catalogue, Overlap
 
 _DRAWN: Final = 64
@@ -207,7 +207,9 @@ def fit_kernel(among: Overlap, values: np.ndarray) -> Kernel:
     best, highest = None, -math.inf
     rng = np.random.default_rng(1)
     for number in range(_DRAWN + _REFINED):
-        kernel = _drawn()[number] if best is None or number < _DRAWN else _near(best, rng)
+        kernel = (
+            _drawn(len(among.left))[number] if best is None or number < _DRAWN else _near(best, rng)
+        )
         found = evidence(kernel)
         if best is None or found > highest:
             best, highest = kernel, found
@@ -215,12 +217,12 @@ def fit_kernel(among: Overlap, values: np.ndarray) -> Kernel:
     return best
 
 
-@lru_cache(maxsize=1)
-def _drawn() -> tuple[Kernel, ...]:
+@lru_cache(maxsize=2)
+def _drawn(groups: int) -> tuple[Kernel, ...]:
     rng = np.random.default_rng(0)
     return tuple(
         _kernel(
-            rng.dirichlet(np.full(len(GROUPS), 0.7)),
+            rng.dirichlet(np.full(groups, 0.7)),
             bend=float(rng.random()),
             length=_log_uniform(rng, 0.1, 1.5),
             noise=_log_uniform(rng, 1e-3, 0.5),
@@ -230,7 +232,7 @@ def _drawn() -> tuple[Kernel, ...]:
 
 
 def _near(kernel: Kernel, rng: np.random.Generator) -> Kernel:
-    steps = rng.standard_normal(len(GROUPS) + 3)
+    steps = rng.standard_normal(len(kernel.weights) + 3)
     weights = (np.array(kernel.weights) + 0.02) * np.exp(0.7 * steps[3:])
     return _kernel(
         weights / weights.sum(),

@@ -13,12 +13,15 @@ from typing import Any
 
 from einsearch.compile.given import texts_given, whole, wrong
 from einsearch.derivation.limits import Limits
-from einsearch.errors import SettingError
+from einsearch.errors import SettingError, SpaceFileError
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.searched import searchable
 from einsearch.grammar.modules import nearest
 from einsearch.quantities import parse_bound
 from einsearch.study.events import Budget, Callbacks
 from einsearch.study.importing import import_objective
 from einsearch.study.plan import DEFAULT_OBJECTIVE
+from einsearch.study.searchedtraining import EXAMPLES, check_against, taken_apart
 
 _DIRECTIONS = "maximize or minimize"
 
@@ -147,6 +150,25 @@ def checked_objective(objective: Any) -> Any:
 def checked_require(require: Any) -> Sequence[str] | None:
     """What every network must have; None for what the grammar asks for. Raises SettingError."""
     return None if require is None else texts_given("require", require, '["parameters"]')
+
+
+def checked_training(training: Any) -> dict[str, str]:
+    """Setting of training -> the domain that it is searched in. Raises SettingError."""
+    if training is None:
+        return {}
+    if not isinstance(training, Mapping):
+        wanted = 'settings with domains, such as {"lr": "log 1e-4..1e-2"}'
+        raise wrong("training", training, wanted)
+    try:
+        values, domains = taken_apart(training, lambda _: None)
+        check_against(TrainingConfig(), domains, lambda _: None)
+    except SpaceFileError as error:
+        raise SettingError(str(error)) from None
+    for name, value in values.items():
+        if name in searchable():
+            raise wrong(f"training.{name}", value, f"a domain, {EXAMPLES}")
+        raise wrong("a setting of training", name, f"one of {', '.join(searchable())}")
+    return domains
 
 
 def _bound(name: str, value: Any) -> float:

@@ -127,8 +127,14 @@ def _executor(file: SpaceFile) -> str:
 
 def _training(file: SpaceFile) -> str:
     training: Any = file.full_training
-    words = f"{plural(training.epochs, 'epoch')}, batches of {training.batch}"
-    return f"{words}, {training.optimizer}, learning rate up to {training.rate:g}"
+    said = {
+        "batch": f"batches of {training.batch}",
+        "optimizer": training.optimizer,
+        "lr": f"learning rate up to {training.rate:g}",
+    }
+    kept = [words for name, words in said.items() if name not in file.searched]
+    searched = [f"{name} from {domain}" for name, domain in file.searched.items()]
+    return ", ".join([plural(training.epochs, "epoch"), *kept, *searched])
 
 
 def _final(file: SpaceFile) -> str:

@@ -17,7 +17,10 @@ from typing import Any, Final
 from einsearch.compile.given import path_given, spec_given, texts_given, wrong
 from einsearch.derivation.limits import Limits
 from einsearch.errors import RunError
+from einsearch.evaluate.config import TrainingConfig
+from einsearch.evaluate.searched import usual_settings
 from einsearch.grammar.model import Grammar
+from einsearch.grammar.searched import with_settings
 from einsearch.searchers.registry import DEFAULT_SEARCHER, check_searcher
 from einsearch.specs import TensorSpec
 from einsearch.study.arguments import (
@@ -31,6 +34,7 @@ from einsearch.study.arguments import (
     checked_retries,
     checked_seconds,
     checked_seed,
+    checked_training,
 )
 from einsearch.study.driving import Going, go_on
 from einsearch.study.events import Budget, Callbacks
@@ -153,6 +157,7 @@ def search_grammar(
     limits: Limits | Mapping[str, int | str | None] | None = None,
     require: str | Sequence[str] | None = None,
     seeds: str | Sequence[str] = (),
+    training: Mapping[str, Any] | None = None,
     directory: str | Path | None = None,
     workers: int | None = None,
     executor: str | Mapping[str, Any] | None = None,
@@ -180,6 +185,8 @@ def search_grammar(
         pruner: {"pruner": "asha", "min": 1, "max": 9, "promote": 3}: epochs are dealt out by
             successive halving; or "successive-halving", "hyperband", "median". None for none.
         limits, require, seeds: what is drawn; limits also as {"nodes": 40}.
+        training: settings of training that are searched, each with its domain: {"lr": "log
+            1e-4..1e-2"}. The objective finds what was drawn in `derivation.training`.
         directory: run folder, new; None keeps the record in memory.
         workers: processes that evaluate. Without them and `executor`, candidates are evaluated
             here, one at a time.
@@ -206,8 +213,11 @@ def search_grammar(
     check_searcher(searcher)
     epochs = epochs_section(pruner)
     check_stage(objective, epochs)
+    domains = checked_training(training)
+    grammar = with_settings(grammar, domains)
     check_constraints(grammar, input, constraints, limits, require)
-    found = seed_derivations(grammar, input, seeds, limits, require)
+    usual = usual_settings(TrainingConfig())
+    found = seed_derivations(grammar, input, seeds, limits, require, usual)
     space = search_space(
         grammar, input, directions=directions, limits=limits, require=require, seeds=found
     )
@@ -219,6 +229,7 @@ def search_grammar(
         limits=asdict(limits or Limits()),
         require=None if require is None else list(require),
         seeds=list(seeds),
+        **({"training": domains} if domains else {}),
         objectives=directions,
         constraints=constraints,
         searcher={"name": searcher} if isinstance(searcher, str) else dict(searcher),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from einsearch.derivation.settings import draws_in
-from einsearch.errors import LocatedError, Location, SpaceFileError
+from einsearch.errors import EinsearchError, LocatedError, Location, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
-from einsearch.evaluate.searched import FIXED, SettingFault, check_draws, searchable
+from einsearch.evaluate.searched import FIXED, SettingFault, check_draws, searchable, variants
 from einsearch.grammar.searched import domain_call
 from einsearch.study.mistakes import show
+from einsearch.tasks.base import Task
 
 SECTION: Final = "training"
 EXAMPLES: Final = "such as log 1e-4..1e-2, 16..64 or {0, 0.01, 0.1}"
@@ -52,8 +53,22 @@ def check_against(config: TrainingConfig, domains: Mapping[str, str], place: Pla
     try:
         check_draws(config, draws_in(domain_call(domains)) if domains else {})
     except SettingFault as error:
-        path = (SECTION, error.name) if error.name in domains else (SECTION,)
-        raise SpaceFileError(f"training: {error}", place(path)) from None
+        if error.name in domains:
+            raise SpaceFileError(f"training.{error}", place((SECTION, error.name))) from None
+        raise SpaceFileError(f"training: {error}", place((SECTION,))) from None
+
+
+def check_task(config: TrainingConfig, domains: Mapping[str, str], task: Task) -> None:
+    """Raises TaskError where a task cannot be learned with what is drawn from a domain."""
+    from einsearch.evaluate.training import check_training
+
+    for one in variants_of(config, domains):
+        check_training(task, one)
+
+
+def variants_of(config: TrainingConfig, domains: Mapping[str, str]) -> list[TrainingConfig]:
+    """Configurations in which every kind of value comes up that is drawn from domains."""
+    return variants(config, draws_in(domain_call(domains))) if domains else []
 
 
 def _as_domain(value: Any) -> str | None:
@@ -94,10 +109,12 @@ def _check_domain(name: str, domain: str, place: Place) -> None:
     if name not in searchable():
         return
     try:
-        domain_call({name: domain})
-    except LocatedError as error:
+        draws_in(domain_call({name: domain}))
+    except EinsearchError as error:
+        is_located = isinstance(error, LocatedError)
         raise SpaceFileError(
-            f"training.{name} is {domain}, which is no domain: {error.message}",
+            f"training.{name} is {domain}, which is no domain: "
+            f"{error.message if is_located else error}",
             place((SECTION, name)),
-            error.hint or EXAMPLES,
+            (error.hint if is_located else "") or EXAMPLES,
         ) from None

@@ -335,7 +335,9 @@ class SpaceFile(_Section):
         if self.follows_data:
             for name in ("training", "budget", "final"):
                 data[name] = getattr(self, name).model_dump(exclude_unset=True)
-        data["training"] = {**data["training"], **self._searched}
+        # In their order, in which a search decides them.
+        kept = {key: value for key, value in data["training"].items() if key not in self.searched}
+        data["training"] = {**kept, **self.searched}
         return write_yaml(data)
 
     def changed(self, **sections: Any) -> SpaceFile:

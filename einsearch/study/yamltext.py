@@ -76,7 +76,8 @@ def read_yaml(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         location = _location(file, lines, mark) if mark else Location(file, 1, 1)
-        raise SpaceFileError(f"this is not YAML: {error.problem}", location) from None
+        hint = _QUOTES if "got '['" in str(error.problem) else ""
+        raise SpaceFileError(f"this is not YAML: {error.problem}", location, hint) from None
     except yaml.YAMLError as error:
         message = " ".join(str(error).split())
         raise SpaceFileError(f"this is not YAML: {message}", Location(file, 1, 1)) from None
@@ -85,6 +86,7 @@ def read_yaml(text: str, file: str) -> Document:
     return Document(file, lines, data, reader.keys, reader.values)
 
 
+_QUOTES: Final = 'a domain with probabilities stands in quotes, such as "{none [0.8], shift}"'
 _NEEDED: Final = "it needs at least the keys grammar and task"
 
 

@@ -11,6 +11,7 @@ from einsearch.cost import Corrections, DeviceModel, Features, Prediction, featu
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.folds import sizes
 from einsearch.evaluate.memory import Pieces, fit
+from einsearch.evaluate.searched import SettingFault, trained_as
 from einsearch.primitives.program import Program
 from einsearch.tasks.base import Task
 from einsearch.trial import Trial
@@ -37,6 +38,8 @@ class Forecast:
         peak: bytes on top of what a worker holds.
         pieces: in how small pieces it is trained and evaluated; None where it fits in none.
         raw: the prediction of a step that no measurement has corrected.
+        steps: training steps of an epoch, of a candidate that says itself how it is trained; None
+            where they are those of all.
     """
 
     start: float
@@ -45,6 +48,7 @@ class Forecast:
     peak: float
     pieces: Pieces | None
     raw: Prediction
+    steps: float | None = None
 
     def seconds(self, epochs: float) -> float:
         """Of building it and training it for so many epochs."""
@@ -78,7 +82,7 @@ class Forecaster:
     @property
     def steps(self) -> float:
         """Training steps of an epoch, as a mean over all epochs."""
-        return self.training.all_steps(self._examples) / self.training.epochs
+        return self._steps_of(self.training)
 
     def features_of(self, program: Program) -> Features:
         """What is known of a network with the head that the task needs."""
@@ -86,22 +90,24 @@ class Forecaster:
 
     def of(self, program: Program) -> Forecast:
         """What training a network will take."""
-        found = self.features_of(program)
-        pieces = fit(found, self.training, self.share, self.device)
-        batch = math.ceil(self._examples / self.training.batches(self._examples))
+        found, training = self.features_of(program), self._training_of(program)
+        pieces = fit(found, training, self.share, self.device)
+        batch = math.ceil(self._examples / training.batches(self._examples))
         micro = batch if pieces is None else min(batch, pieces.training)
-        raw = self._predict(found, batch, micro)
+        raw = self._predict(found, training, batch, micro)
         likely = self._corrections.apply(raw)
         size = min(self._checked, batch if pieces is None else pieces.evaluation)
-        check = self._corrections.apply(self._predict(found, size, size)).forward_seconds
+        checked = self._predict(found, training, size, size)
+        check = self._corrections.apply(checked).forward_seconds
         checks = math.ceil(self._checked / max(1, size))
         return Forecast(
             start=likely.build_seconds,
-            epoch=self.steps * likely.step_seconds + checks * check,
+            epoch=self._steps_of(training) * likely.step_seconds + checks * check,
             step=likely.step_seconds,
             peak=likely.peak_bytes,
             pieces=pieces,
             raw=raw,
+            steps=None if training is self.training else self._steps_of(training),
         )
 
     def learn(self, trial: Trial) -> None:
@@ -125,18 +131,31 @@ class Forecaster:
         for trial in trials:
             self.learn(trial)
 
-    def _predict(self, found: Features, batch: int, micro: int) -> Prediction:
+    def _steps_of(self, training: TrainingConfig) -> float:
+        return training.all_steps(self._examples) / training.epochs
+
+    def _training_of(self, program: Program) -> TrainingConfig:
+        """How a network is trained; of settings that cannot be, as all are: it fails at once."""
+        try:
+            return trained_as(self.training, program.settings)
+        except SettingFault:
+            return self.training
+
+    def _predict(
+        self, found: Features, training: TrainingConfig, batch: int, micro: int
+    ) -> Prediction:
         return predict(
             found,
             self.device,
             batch=batch,
             micro=micro,
-            optimizer=self.training.optimizer,
-            copies=self.training.copies,
+            optimizer=training.optimizer,
+            copies=training.copies,
         )
 
 
 def as_metric(forecast: Forecast) -> dict[str, float | str]:
     """What a trial's record keeps of its forecast."""
     raw = forecast.raw
-    return {"step": raw.step_seconds, "peak": raw.peak_bytes, "kind": raw.dominant}
+    own = {} if forecast.steps is None else {"steps": forecast.steps}
+    return {"step": raw.step_seconds, "peak": raw.peak_bytes, "kind": raw.dominant, **own}

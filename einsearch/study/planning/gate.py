@@ -207,7 +207,8 @@ class ForecastGate(Gate):
         if not isinstance(said, Mapping):
             return math.inf
         epochs = trial.budget or self.forecaster.training.total_epochs
-        return _LEAST + _PATIENCE * epochs * self.forecaster.steps * float(said["step"])
+        steps = float(said.get("steps", self.forecaster.steps))
+        return _LEAST + _PATIENCE * epochs * steps * float(said["step"])
 
     def _rank(self, trial: Trial) -> tuple[bool, float, float, float]:
         """What makes a trial the one that will be trained in full."""
