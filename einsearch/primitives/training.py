@@ -39,6 +39,11 @@ class Training(Routing):
         _setting("label_smoothing", 0.1),
         _setting("clip", Symbol("none")),
         _setting("augment", Symbol("shift")),
+        _setting("mixup", 0.2),
+        _setting("average", 0.1),
+        _setting("keep", Symbol("best")),
+        _setting("patience", 5),
+        _setting("class_weights", Symbol("balanced")),
     )
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:

@@ -60,7 +60,7 @@ def check_against(config: TrainingConfig, domains: Mapping[str, str], place: Pla
 
 def check_task(config: TrainingConfig, domains: Mapping[str, str], task: Task) -> None:
     """Raises TaskError where a task cannot be learned with what is drawn from a domain."""
-    from einsearch.evaluate.training import check_training
+    from einsearch.evaluate.suiting import check_training
 
     for one in variants_of(config, domains):
         check_training(task, one)
@@ -111,10 +111,9 @@ def _check_domain(name: str, domain: str, place: Place) -> None:
     try:
         draws_in(domain_call({name: domain}))
     except EinsearchError as error:
-        is_located = isinstance(error, LocatedError)
+        located = error if isinstance(error, LocatedError) else LocatedError(str(error))
         raise SpaceFileError(
-            f"training.{name} is {domain}, which is no domain: "
-            f"{error.message if is_located else error}",
+            f"training.{name} is {domain}, which is no domain: {located.message}",
             place((SECTION, name)),
-            (error.hint if is_located else "") or EXAMPLES,
+            located.hint or EXAMPLES,
         ) from None

@@ -87,9 +87,7 @@ def starts_of(
     taken: dict[str, Derivation] = {}
     for name in grammar.seeds:
         try:
-            [taken[name]] = seed_derivations(
-                grammar, spec, [name], file.limits, require, usual
-            )
+            [taken[name]] = seed_derivations(grammar, spec, [name], file.limits, require, usual)
         except EinsearchError:
             # A seed for larger images, or without what the task requires: the others will do.
             continue

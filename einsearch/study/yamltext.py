@@ -170,7 +170,7 @@ class _Reader:
         return key
 
 
-def _is_domain(node: yaml.MappingNode, path: Keys) -> bool:
+def _is_domain(node: yaml.Node, path: Keys) -> bool:
     """Whether `{0, 0.01}` stands in the place of a value of `training`: keys without values."""
     values = [value for _, value in node.value]
     return (
