@@ -172,11 +172,11 @@ class _Reader:
 
 def _is_domain(node: yaml.Node, path: Keys) -> bool:
     """Whether `{0, 0.01}` stands in the place of a value of `training`: keys without values."""
+    if len(path) != 2 or path[0] != _WITH_DOMAINS or not isinstance(node, yaml.MappingNode):
+        return False
     values = [value for _, value in node.value]
     return (
-        len(path) == 2
-        and path[0] == _WITH_DOMAINS
-        and bool(node.flow_style)
+        bool(node.flow_style)
         and bool(values)
         and all(value.start_mark.index == value.end_mark.index for value in values)
     )
