@@ -1,0 +1,138 @@
+"""Simple models are scored as networks are: on the same folds, and once on the same test."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einsearch.baselines.models import Fit, Model, Predict
+from einsearch.baselines.preparing import sampled, told_of_limits
+from einsearch.evaluate.certainty import intervals, standard_errors
+from einsearch.evaluate.crossvalidation import Answers
+from einsearch.evaluate.folds import fold_tasks, pool_of
+from einsearch.evaluate.metrics import score
+from einsearch.tasks.base import Split, Task
+
+Pair = tuple[Split, Split]
+"""What is learned from, and what is answered."""
+
+_AT_ONCE = 1_000
+"""Examples that are answered at once, which bounds memory."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a simple model scored.
+
+    Attributes:
+        metrics: by name, of the answers to all folds together.
+        errors: standard errors of those that are means over examples.
+        seconds: of fitting and answering.
+        notes: what it was not given, for people.
+    """
+
+    metrics: Mapping[str, float]
+    errors: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def pairs_of(task: Task, folds: int) -> tuple[Pair, ...]:
+    """The folds on which candidates are scored; with one, training and validation."""
+    return tuple((fold.task.train, fold.task.valid) for fold in fold_tasks(task, folds))
+
+
+def score_on(
+    model: Model, task: Task, folds: Sequence[Pair], until: float = math.inf, seed: int = 0
+) -> Scored:
+    """Fits a model for each fold, and scores its answers to all of them together.
+
+    Args:
+        model: one that suits the task.
+        task: says which metrics.
+        folds: what is learned from and what is answered; one pair is a single split.
+        until: `time.monotonic()` by which it should end; boosting ends early, with what it has.
+        seed: of samples and of what models draw.
+
+    Raises:
+        Exception: whatever the library raises that cannot fit it.
+    """
+    began = time.monotonic()
+    outputs, answers, weights = [], [], []
+    for number, (train, valid) in enumerate(folds):
+        now = time.monotonic()
+        share = now + (until - now) / (len(folds) - number)
+        outputs.append(_answer(_fitted(model, task, train, share, seed), valid.x))
+        answers.append(valid.y)
+        weights.append(valid.weights)
+    return _scored(
+        task, np.concatenate(outputs), np.concatenate(answers), _joined(weights), began, folds[0][0]
+    )
+
+
+def test_on(
+    model: Model, task: Task, test: Split, until: float = math.inf, seed: int = 0
+) -> tuple[Scored, dict[str, tuple[float, float]]]:
+    """Fits a model on all examples but those of the test, and scores its answers to that.
+
+    Returns:
+        The scores, and their 95 % intervals by metric.
+    """
+    began = time.monotonic()
+    pool = pool_of(task)
+    outputs = _answer(_fitted(model, task, pool, until, seed), test.x)
+    found = _scored(task, outputs, test.y, test.weights, began, pool)
+    return found, intervals(task, _answers(outputs, test.y, test.weights))
+
+
+def _fitted(model: Model, task: Task, train: Split, until: float, seed: int) -> Predict:
+    with _one_thread():
+        return model.fit(Fit(task, sampled(train, seed), seed, until))
+
+
+def _answer(predict: Predict, x: NDArray[Any]) -> NDArray[np.float32]:
+    parts = [predict(x[begin : begin + _AT_ONCE]) for begin in range(0, len(x), _AT_ONCE)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _scored(
+    task: Task,
+    outputs: NDArray[np.float32],
+    y: NDArray[Any],
+    weights: NDArray[np.float32] | None,
+    began: float,
+    train: Split,
+) -> Scored:
+    return Scored(
+        score(task, outputs, y),
+        standard_errors(task, _answers(outputs, y, weights)),
+        time.monotonic() - began,
+        told_of_limits(task, len(train)),
+    )
+
+
+def _answers(
+    outputs: NDArray[np.float32], y: NDArray[Any], weights: NDArray[np.float32] | None
+) -> Answers:
+    return Answers(np.arange(len(y)), outputs, y, weights)
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Workers share the cores: numerical libraries use one each."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
