@@ -66,11 +66,13 @@ class Model:
         name: as files and people say it.
         fit: makes the function that answers.
         suits: says for which tasks it makes sense.
+        takes_all: whether it is quick enough to learn from all examples, however many there are.
     """
 
     name: str
     fit: Callable[[Fit], Predict]
     suits: Callable[[Task], bool]
+    takes_all: bool = False
 
 
 def _logarithms(chances: NDArray[Any]) -> NDArray[Any]:
@@ -326,13 +328,14 @@ def _has_series(task: Task) -> bool:
 
 
 MODELS: Final = (
-    Model("dummy", dummy, lambda task: not _is_text(task)),
-    Model("one symbol", _table(1), _is_text),
-    Model("two symbols", _table(2), _is_text),
+    Model("dummy", dummy, lambda task: not _is_text(task), takes_all=True),
+    Model("one symbol", _table(1), _is_text, takes_all=True),
+    Model("two symbols", _table(2), _is_text, takes_all=True),
     Model(
         "three symbols",
         _table(3),
         lambda task: _is_text(task) and task.output.features <= _MOST_SYMBOLS,
+        takes_all=True,
     ),
     Model("nearest neighbour", neighbour, _has_rows),
     Model("linear model", linear, _has_rows),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from einsearch.baselines.models import Fit, Model, Predict
 from einsearch.baselines.preparing import sampled, told_of_limits
-from einsearch.evaluate.certainty import intervals, standard_errors
+from einsearch.evaluate.certainty import standard_errors
 from einsearch.evaluate.crossvalidation import Answers
 from einsearch.evaluate.folds import fold_tasks, pool_of
 from einsearch.evaluate.metrics import score
@@ -73,28 +73,30 @@ def score_on(
         answers.append(valid.y)
         weights.append(valid.weights)
     return _scored(
-        task, np.concatenate(outputs), np.concatenate(answers), _joined(weights), began, folds[0][0]
+        model,
+        task,
+        np.concatenate(outputs),
+        np.concatenate(answers),
+        _joined(weights),
+        began,
+        folds[0][0],
     )
 
 
-def test_on(
+def score_on_test(
     model: Model, task: Task, test: Split, until: float = math.inf, seed: int = 0
-) -> tuple[Scored, dict[str, tuple[float, float]]]:
-    """Fits a model on all examples but those of the test, and scores its answers to that.
-
-    Returns:
-        The scores, and their 95 % intervals by metric.
-    """
+) -> Scored:
+    """Fits a model on all examples but those of the test, and scores its answers to that."""
     began = time.monotonic()
     pool = pool_of(task)
     outputs = _answer(_fitted(model, task, pool, until, seed), test.x)
-    found = _scored(task, outputs, test.y, test.weights, began, pool)
-    return found, intervals(task, _answers(outputs, test.y, test.weights))
+    return _scored(model, task, outputs, test.y, test.weights, began, pool)
 
 
 def _fitted(model: Model, task: Task, train: Split, until: float, seed: int) -> Predict:
+    given = train if model.takes_all else sampled(train, seed)
     with _one_thread():
-        return model.fit(Fit(task, sampled(train, seed), seed, until))
+        return model.fit(Fit(task, given, seed, until))
 
 
 def _answer(predict: Predict, x: NDArray[Any]) -> NDArray[np.float32]:
@@ -103,6 +105,7 @@ def _answer(predict: Predict, x: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _scored(
+    model: Model,
     task: Task,
     outputs: NDArray[np.float32],
     y: NDArray[Any],
@@ -110,18 +113,13 @@ def _scored(
     began: float,
     train: Split,
 ) -> Scored:
+    answers = Answers(np.arange(len(y)), outputs, y, weights)
     return Scored(
         score(task, outputs, y),
-        standard_errors(task, _answers(outputs, y, weights)),
+        standard_errors(task, answers),
         time.monotonic() - began,
-        told_of_limits(task, len(train)),
+        () if model.takes_all else told_of_limits(task, len(train)),
     )
-
-
-def _answers(
-    outputs: NDArray[np.float32], y: NDArray[Any], weights: NDArray[np.float32] | None
-) -> Answers:
-    return Answers(np.arange(len(y)), outputs, y, weights)
 
 
 def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:

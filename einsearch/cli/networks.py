@@ -196,6 +196,7 @@ def report(
     """
     from einsearch.cli.summary import final_facts, final_of, head_of, program_of
     from einsearch.graph.svg import draw_svg
+    from einsearch.report.beside import beside
     from einsearch.report.page import Report, render
     from einsearch.study.folder import REPORT, SPACE
 
@@ -214,6 +215,7 @@ def report(
         facts={} if final is None else final_facts(final, main),
         drawing="" if program is None else draw_svg(program, head=head_of(opened, program)),
         settings=opened.folder.read_text(SPACE) if opened.folder and settings.is_file() else "",
+        beside=beside(opened),
     )
     path = to or run / REPORT
     if to is None and opened.folder is not None:

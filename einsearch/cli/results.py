@@ -145,6 +145,7 @@ def best(
 
     Example: [cyan]einsearch best runs/digits-1[/]
     """
+    from einsearch.cli.beside import print_beside
     from einsearch.cli.summary import print_drawing, summary, trial_facts
 
     opened = read_run(run)
@@ -159,6 +160,7 @@ def best(
         print_facts(trial_facts(opened, opened.best))
         if len(opened.directions) > 1:
             _print_front(opened, corner)
+        print_beside(opened)
     if opened.find_best() is None:
         raise typer.Exit(1)
 

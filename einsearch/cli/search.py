@@ -61,6 +61,14 @@ MinutesOption = Annotated[
         show_default="as the file says, or 10",
     ),
 ]
+BaselinesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Score simple models on the same data, in 3 % of the minutes.",
+        show_default="as the file says, or with minutes",
+    ),
+]
 AllMinutesOption = Annotated[
     float | None,
     typer.Option(
@@ -160,6 +168,7 @@ def search(
         int | None,
         typer.Option("--seed", help="Seed of the whole search.", show_default="as the file says"),
     ] = None,
+    baselines: BaselinesOption = None,
     set: SetOption = None,
     submit: Annotated[
         str | None,
@@ -192,7 +201,7 @@ def search(
     of_data = chosen(target, target_kind, ignore, layout, test, valid, grammar)
     of_task, sections = set_values(set)
     changes: dict[str, Any] = {"searcher": searcher, "pruner": pruner, "seed": seed}
-    changes |= {"trials": trials, "minutes": minutes, **sections}
+    changes |= {"trials": trials, "minutes": minutes, "baselines": baselines, **sections}
     changes |= _where(executor, workers, address, cpus, gpus, memory)
     is_data = is_data_source(source)
     path = expanded(source) if is_data else find_space(source)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from einsearch.cli.beside import beside_as_json, print_beside
 from einsearch.cli.options import read_named
 from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
@@ -49,6 +50,7 @@ def summary(
         "front": [trial.number for trial in run.pareto_front],
         "hypervolume": run.hypervolume(reference),
         "epochs": run.epochs,
+        "baselines": beside_as_json(run),
     }
 
 
@@ -190,6 +192,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
         facts["trained"] = plural(run.epochs, "epoch")
     facts |= time_facts(run)
     print_facts(facts | {"run folder": str(run.directory)})
+    print_beside(run)
     print_failures(run)
     say("\nNext")
     print_facts(

@@ -15,15 +15,28 @@ BAR_HEIGHT = 26
 
 
 def progress(
-    trials: Sequence[Trial], objective: str, direction: str, scores: Scores = PLAIN
+    trials: Sequence[Trial],
+    objective: str,
+    direction: str,
+    scores: Scores = PLAIN,
+    levels: Mapping[str, float] | None = None,
 ) -> str:
-    """Every complete trial as a point, the best so far as a line; empty without any."""
+    """Every complete trial as a point, the best so far as a line; empty without any.
+
+    Args:
+        trials: all of them.
+        objective, direction: what is drawn, and which way is better.
+        scores: writes values for people.
+        levels: what else reaches which value, the best first, drawn across the chart. The best one
+            is always there, the others where there is room for them.
+    """
     done = finished(trials, objective)
     if not done:
         return ""
     values = [trial.values[objective] for trial in done]
     last = max(trial.number for trial in trials)
-    x, y = svg.x_scale(0, max(last, 1)), svg.y_scale(min(values), max(values))
+    first = list((levels or {}).values())[:1]
+    x, y = svg.x_scale(0, max(last, 1)), svg.y_scale(min(values + first), max(values + first))
     points = [
         svg.dot(x(t.number), y(t.values[objective]), "point", _tip(t, (objective,), scores))
         for t in done
@@ -38,6 +51,11 @@ def progress(
         f"best {objective} so far",
         svg.axes(x, y, "trial", objective, scores),
         *points,
+        *(
+            svg.level(y, value, f"{name} {scores(objective, value)}")
+            for name, value in (levels or {}).items()
+            if y.low <= value <= y.high
+        ),
         svg.path(steps, "best"),
     )
 

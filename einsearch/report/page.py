@@ -10,6 +10,7 @@ from typing import Final
 from einsearch.numbers import PLAIN, Scores, count, duration, memory
 from einsearch.primitives.training import brief, head_of, told
 from einsearch.report import charts
+from einsearch.report.beside import Beside
 from einsearch.report.distinct import distinct
 from einsearch.report.history import counts_by_state, failures_by_reason
 from einsearch.shown import escape
@@ -45,6 +46,7 @@ class Report:
         facts: further numbers for the top: name -> text, such as the test accuracy.
         drawing: the best network as SVG, or "".
         settings: the search-space file as used, or "".
+        beside: what the data give without a search; None where that was not asked for.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Report:
     facts: Mapping[str, str] = field(default_factory=dict)
     drawing: str = ""
     settings: str = ""
+    beside: Beside | None = None
 
 
 def render(report: Report) -> str:
@@ -63,6 +66,7 @@ def render(report: Report) -> str:
         _head(report),
         _charts(report),
         _best(report),
+        _beside(report),
         _failures(report),
         _table(report),
         f"<h2>Search space</h2><pre>{escape(report.settings)}</pre>" if report.settings else "",
@@ -95,8 +99,13 @@ def _head(report: Report) -> str:
 
 def _charts(report: Report) -> str:
     main, direction = next(iter(report.directions.items()))
+    is_same = report.beside is not None and report.beside.metric == main
+    levels = report.beside.levels if report.beside is not None and is_same else {}
     figures = [
-        (f"Best {main} so far", charts.progress(report.trials, main, direction, report.scores)),
+        (
+            f"Best {main} so far",
+            charts.progress(report.trials, main, direction, report.scores, levels),
+        ),
         *(
             (
                 f"{main.capitalize()} against {other}",
@@ -134,6 +143,24 @@ def _best(report: Report) -> str:
         f'<p class="soft">{count(trial.parameters)} parameters, {count(trial.flops)} FLOPs'
         f"{activations} in the backbone, {duration(trial.seconds)} to evaluate</p>\n"
         f"<pre>{escape(network)}</pre>\n{training}{drawing}\n"
+    )
+
+
+def _beside(report: Report) -> str:
+    """What the data give without a search; empty where that was not asked for."""
+    if report.beside is None or not report.beside.rows:
+        return ""
+    heads = "".join(f"<th>{escape(head)}</th>" for head in report.beside.heads)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in report.beside.cells(report.scores)
+    )
+    verdict = report.beside.verdict(report.scores)
+    told = f"<p>{escape(verdict)}</p>" if verdict else ""
+    return (
+        f"<h2>Without a search</h2>\n{told}"
+        f'<div class="table"><table class="beside"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>\n"
     )
 
 

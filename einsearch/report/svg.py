@@ -105,6 +105,14 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
+def level(y: Scale, value: float, name: str) -> str:
+    """A dashed line across the chart at a value, with its name above it."""
+    place = y(value)
+    return _line(LEFT, place, WIDTH - RIGHT, place, "level") + text(
+        WIDTH - RIGHT - 4, place - 3, name, "level-name", "end"
+    )
+
+
 def text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> str:
     """A line of text."""
     return (

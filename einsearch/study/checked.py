@@ -168,6 +168,26 @@ class FinalFile(_Checked):
     ensemble: _Ensemble | None = None
 
 
+class _Baseline(_Checked):
+    name: Annotated[str, Field(max_length=_LONGEST)]
+    valid: dict[str, float]
+    errors: dict[str, float] = {}
+    test: dict[str, float] = {}
+    test_errors: dict[str, float] = {}
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    notes: list[str] = []
+    failure: str = ""
+    untested: str = ""
+
+
+class BaselinesFile(_Checked):
+    """baselines.json"""
+
+    folds: Annotated[int, Field(ge=1)]
+    data: str
+    baselines: list[_Baseline]
+
+
 class TaskFile(_Checked):
     """task.json"""
 
@@ -182,6 +202,7 @@ FILES: Final[Mapping[str, type[BaseModel]]] = {
     "final.json": FinalFile,
     "trained.json": FinalFile,
     "task.json": TaskFile,
+    "baselines.json": BaselinesFile,
 }
 """What each file of JSON in a run folder may hold."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.machine import held_to, share_alone
 from einsearch.searchers.registry import make_searcher
+from einsearch.study.baselines import finish_baselines, score_baselines, seconds_of_tests
 from einsearch.study.checkpoints import CheckpointStore
 from einsearch.study.dashboard import ShownParameters
 from einsearch.study.events import Callbacks, StopReason, StudyEnd
@@ -89,6 +90,8 @@ def go_on(
                 callbacks.on_stage(f"starting {STARTED.get(plan.executor_name, 'workers')}")
             executor = plan.executor(folder)
             try:
+                if folder is not None:
+                    score_baselines(plan, folder, executor, callbacks)
                 end = _study(plan, driving.record, folder, executor, store, callbacks, began)
                 if plan.outline is not None:
                     add_spent(driving.record, calibration=plan.outline.seconds)
@@ -172,7 +175,11 @@ def _finish(
         until = max(began + times.total - times.closing - max(0.0, before), now + 0.5 * times.final)
     carry = by_executor(executor)
     with held_to(share_alone()):
-        finish_run(run, file, task, folder, callbacks, until, carry, executor.capacity)
+        kept_free = seconds_of_tests(folder, task)
+        early = until - kept_free
+        finish_run(run, file, task, folder, callbacks, early, carry, executor.capacity)
+        if file.final.top:
+            finish_baselines(folder, task, min(until, time.monotonic() + 2 * kept_free))
     add_spent(run.record, final=time.monotonic() - now)
 
 

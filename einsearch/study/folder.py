@@ -13,6 +13,7 @@
 | checkpoints/trial-N.ckpt      | what paused trials go on from, until they cannot any more |
 | final.json                    | the full training at the end                              |
 | trained.json                  | full trainings that were asked for later                  |
+| baselines.json                | what simple models score on the same data                 |
 | learned.ein                   | the grammar that the search has learned, if it learns one |
 | driver.lock                   | names the process at work here                            |
 """
@@ -54,6 +55,7 @@ SPACE: Final = "space.yaml"
 GRAMMAR: Final = "grammar.ein"
 FINAL: Final = "final.json"
 TRAINED: Final = "trained.json"
+BASELINES: Final = "baselines.json"
 LEARNED: Final = "learned.ein"
 WEIGHTS: Final = "weights"
 CHECKPOINTS: Final = "checkpoints"
@@ -71,6 +73,7 @@ _OWN_FILES: Final = (
     f"{JOURNAL}.lock",
     TASK,
     WORKERS_LOG,
+    BASELINES,
     "driver.lock",
 )
 _OWN_FOLDERS: Final = (WEIGHTS, CHECKPOINTS)
@@ -313,6 +316,14 @@ class RunFolder:
     def read_final(self) -> dict[str, Any] | None:
         """The results of the full training; None where there was none. Raises RunError."""
         return self.read_json(FINAL) if (self.path / FINAL).exists() else None
+
+    def write_baselines(self, results: Mapping[str, Any]) -> None:
+        """Keeps what simple models score. Raises RunError."""
+        self.write(BASELINES, _json(results))
+
+    def read_baselines(self) -> dict[str, Any] | None:
+        """What simple models score; None where none were asked for. Raises RunError."""
+        return self.read_json(BASELINES) if (self.path / BASELINES).exists() else None
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file of the folder. Raises RunError."""

@@ -157,6 +157,12 @@ class Run:
         """Results of the full training at the end; None where there was none. Raises RunError."""
         return None if self.folder is None else self.folder.read_final()
 
+    @property
+    def baselines(self) -> dict[str, Any] | None:
+        """What simple models score on the same data; None where none were asked for. Raises
+        RunError."""
+        return None if self.folder is None else self.folder.read_baselines()
+
     def learned_grammar(self) -> str | None:
         """The grammar that the search has learned, as the text of a file; None where its searcher
         learns none, and for a run in memory.

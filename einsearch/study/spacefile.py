@@ -249,6 +249,8 @@ class SpaceFile(_Section):
         constraints: name -> upper bound that a candidate must keep to be best.
         searcher: {name: ..., and its options}, as `make_searcher` takes it.
         budget, executor, trial, final: how the search runs and ends.
+        baselines: whether simple models are scored beside the networks; None where that is done
+            if the budget has minutes, of which it takes a small part.
         seed: of the whole search.
     """
 
@@ -269,6 +271,7 @@ class SpaceFile(_Section):
     executor: ExecutorSection = ExecutorSection()
     trial: TrialSection = TrialSection()
     final: FinalSection = FinalSection()
+    baselines: bool | None = None
     seed: int = Field(default=0, ge=0)
 
     _base: Path = PrivateAttr(default_factory=Path)

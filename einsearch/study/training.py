@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from einsearch.evaluate.config import TrainingConfig
+from einsearch.study.baselines import BASELINE, score_baseline
 from einsearch.study.executor import Job, ReportBack, Work
 from einsearch.study.result import Result, from_outcome
 from einsearch.tasks.base import Task
@@ -24,7 +25,8 @@ class TrainingWork:
         base: folder that relative paths of the task start from.
         training: of every candidate. A job with a budget halts after so many of its epochs, and
             one with a checkpoint goes on from there. One with `full` in its payload says itself how
-            it is trained, as fields of `evaluate.candidate.Job`.
+            it is trained, as fields of `evaluate.candidate.Job`; one with `baseline` names a simple
+            model, which is scored in place of a network.
         measures_latency: whether candidates are timed, too.
         memory: bytes that the process of a worker may use; None for any number.
         gpu: share of a GPU's memory that it may use, where others use the rest.
@@ -51,6 +53,8 @@ class TrainingWork:
         allowance = Allowance(self.memory, self.gpu)
 
         def work(job: Job, report: ReportBack) -> Result:
+            if BASELINE in job.payload:
+                return score_baseline(task, job)
             until = None if job.budget is None else round(job.budget)
             checkpoint = job.payload.get("checkpoint")
             special = job.payload.get("full")
