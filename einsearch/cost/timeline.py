@@ -136,7 +136,8 @@ def training_peaks(
         for block in gone:
             if block:
                 memory.release(block)
-    return peaks([*moments, *_backward(events, sizes, leaving, memory, kept, fixed)])
+    moments += _backward(events, sizes, leaving, memory, kept, fixed)
+    return peaks(moments or [Moment(0.0, memory.total)])
 
 
 def _backward(

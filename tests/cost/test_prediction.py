@@ -14,7 +14,7 @@ from einsearch.cost import DEFAULT, DeviceModel, Features, features, predict
 from einsearch.derivation.replay import architecture
 from einsearch.errors import EinsearchError
 from einsearch.primitives.work import Operation
-from einsearch.specs import TensorSpec
+from einsearch.specs import TensorSpec, vector
 
 IMAGE = es.image(4, 8, 8)
 LAYERS = ("conv2d(4, 3) >> relu", "norm", "gelu", "conv2d(4, 3, groups=4)", "max_pool(3)")
@@ -55,6 +55,14 @@ def test_large_batches_cost_in_proportion() -> None:
     few, many = (predict(found, DEFAULT, batch=batch) for batch in (8000, 16000))
     assert many.step_seconds / few.step_seconds == pytest.approx(2.0, rel=0.15)
     assert many.peak_bytes / few.peak_bytes == pytest.approx(2.0, rel=0.15)
+
+
+def test_a_network_that_computes_nothing_has_a_cost_all_the_same() -> None:
+    nothing = features(architecture("identity", vector(13)).program, output=vector(13))
+
+    assert nothing.training
+    assert 0 < predict(nothing, DEFAULT, batch=64, micro=16).step_seconds < 1
+    assert predict(nothing, DEFAULT, batch=64).peak_bytes > 0
 
 
 def test_pieces_of_a_batch_save_memory_and_cost_time() -> None:
