@@ -115,7 +115,7 @@ def _scored(
 ) -> Scored:
     answers = Answers(np.arange(len(y)), outputs, y, weights)
     return Scored(
-        score(task, outputs, y),
+        score(task, outputs, y, weights),
         standard_errors(task, answers),
         time.monotonic() - began,
         () if model.takes_all else told_of_limits(task, len(train)),

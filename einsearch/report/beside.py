@@ -19,7 +19,7 @@ class Beside:
 
     Attributes:
         rows: simple models as baselines.json has them, the best first, those without a score last.
-        metric, direction: the main objective, or the first metric where that is none.
+        metric, direction: what they are judged by.
         network: of the best network, on validation data; None where there is none.
     """
 
@@ -91,18 +91,24 @@ def beside(run: Run) -> Beside | None:
     if found is None:
         return None
     rows = list(found["baselines"])
-    main, direction = next(iter(run.directions.items()))
-    is_metric = any(main in row["valid"] for row in rows)
-    known = next((row["valid"] for row in rows if row["valid"]), {})
-    if not is_metric and known:
-        main = next(iter(known))
-        direction = _direction(main)
+    metric, direction = _judged_by(rows, run.directions)
     sign = -1.0 if direction == "maximize" else 1.0
     ranked = sorted(
         rows,
-        key=lambda row: (main not in row["valid"], sign * row["valid"].get(main, 0.0)),
+        key=lambda row: (metric not in row["valid"], sign * row["valid"].get(metric, 0.0)),
     )
-    return Beside(ranked, main, direction, _network(run, main))
+    return Beside(ranked, metric, direction, _network(run, metric))
+
+
+def _judged_by(rows: Sequence[Row], directions: Mapping[str, str]) -> tuple[str, str]:
+    """The metric that people look at: the main objective. Where a search is steered by the
+    cross-entropy, or by what is no metric, it is the first metric of the task."""
+    main, direction = next(iter(directions.items()))
+    known: Mapping[str, float] = next((row["valid"] for row in rows if row["valid"]), {})
+    if known and (main == "cross_entropy" or main not in known):
+        main = next(iter(known))
+        direction = _direction(main)
+    return main, direction
 
 
 def _direction(metric: str) -> str:
