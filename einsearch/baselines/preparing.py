@@ -64,8 +64,9 @@ def rows_of(task: Task, x: Floats) -> Floats:
         starts = np.arange(0, x.shape[axis], step)
         sizes = np.diff([*starts, x.shape[axis]])
         sums = np.add.reduceat(x, starts, axis=axis)
-        x = sums / sizes.reshape([-1 if at == axis else 1 for at in range(x.ndim)])
-    return np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
+        sizes = sizes.reshape([-1 if at == axis else 1 for at in range(x.ndim)])
+        x = (sums / sizes).astype(np.float32)
+    return np.ascontiguousarray(x.reshape(len(x), -1))
 
 
 def _places(task: Task) -> tuple[int, ...]:

@@ -161,7 +161,7 @@ def seconds_of_tests(folder: RunFolder, task: Task) -> float:
     if found is None or not task.has_test:
         return 0.0
     rows = [row for row in found["baselines"] if not row.get("failure") and not row.get("test")]
-    return min(SECONDS, 1.5 * sum(row["seconds"] for row in rows))
+    return min(SECONDS, 1.5 * float(sum(row["seconds"] for row in rows)))
 
 
 def finish_baselines(folder: RunFolder, task: Task, until: float) -> None:
