@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from einsearch.baselines.convolutions import FEATURES as CONVOLUTION_FEATURES
 from einsearch.baselines.convolutions import fitted
 from einsearch.baselines.ngrams import Counts, counted
-from einsearch.baselines.preparing import FEATURES, has_codes, is_per_place, rows_of
+from einsearch.baselines.preparing import FEATURES, has_codes, in_parts, is_per_place, rows_of
 from einsearch.specs import Layout
 from einsearch.tasks.base import Loss, Split, Task
 
@@ -32,6 +32,8 @@ _INVERSE_PENALTIES: Final = (1.0, 1e-1, 10.0, 1e-2, 1e-3)
 """The usual ones first: where time is scarce, the others are left out."""
 _FEW: Final = 1_000
 """Examples up to which convolutions give all their features; for more a fifth will do."""
+_LOOKED_AT: Final = 200
+"""Series that the thresholds of convolutions come from."""
 _ROUNDS: Final = 100
 _ROUNDS_AT_ONCE: Final = 10
 _MOST_SYMBOLS: Final = 128
@@ -56,7 +58,8 @@ class Fit:
 
     @property
     def rows(self) -> Floats:
-        return rows_of(self.task, self.train.x)
+        """Examples as rows of numbers."""
+        return in_parts(self.train.x, lambda x: rows_of(self.task, x))
 
 
 @dataclass(frozen=True)
@@ -271,13 +274,16 @@ def convolutions(fit: Fit) -> Predict:
 
     task, train = fit.task, fit.train
     features = CONVOLUTION_FEATURES if len(train) <= _FEW else CONVOLUTION_FEATURES // 5
-    kernels = fitted(_series(train.x), np.random.default_rng(fit.seed), features)
+    random = np.random.default_rng(fit.seed)
+    looked_at = np.sort(random.permutation(len(train))[:_LOOKED_AT])
+    kernels = fitted(_series(train.x[looked_at]), random, features)
     is_classes = task.loss is Loss.CROSS_ENTROPY
     wanted = np.eye(task.output.features)[train.y] if is_classes else train.y
     signs = 2.0 * wanted - 1.0 if task.is_classification else wanted
     ridge = RidgeCV(_PENALTIES, alpha_per_target=False)
     model = make_pipeline(StandardScaler(), ridge)
-    model.fit(kernels(_series(train.x)), signs, ridgecv__sample_weight=train.weights)
+    found = in_parts(train.x, lambda x: kernels(_series(x)))
+    model.fit(found, signs, ridgecv__sample_weight=train.weights)
     return lambda x: _from_signs(task, model.predict(kernels(_series(x))).reshape(len(x), -1))
 
 

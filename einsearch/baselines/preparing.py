@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,11 @@ EXAMPLES: Final = 5_000
 FEATURES: Final = 1_000
 """Numbers of an example at most that it is given."""
 
+_AT_ONCE: Final = 1_000
+"""Examples that are worked on at once, at most,"""
+_BYTES: Final = 64_000_000
+"""and bytes of them."""
+
 Floats = NDArray[np.float32]
 
 
@@ -25,6 +32,19 @@ def sampled(split: Split, seed: int, most: int = EXAMPLES) -> Split:
     rows = np.sort(np.random.default_rng(seed).choice(len(split), most, replace=False))
     weights = None if split.weights is None else split.weights[rows]
     return Split(split.x[rows], split.y[rows], weights)
+
+
+def in_parts(x: Any, make: Callable[[Floats], NDArray[Any]]) -> NDArray[Any]:
+    """What is made of examples, a stretch of them at a time, which bounds memory.
+
+    Args:
+        x: (n, *shape), in memory or on disk.
+        make: from some examples to as many rows.
+    """
+    one = 4 * math.prod(x.shape[1:])
+    step = max(1, min(_AT_ONCE, _BYTES // max(1, one)))
+    parts = [make(np.asarray(x[begin : begin + step])) for begin in range(0, len(x), step)]
+    return np.concatenate(parts)
 
 
 def has_codes(task: Task) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.baselines.models import Fit, Model, Predict
-from einsearch.baselines.preparing import sampled, told_of_limits
+from einsearch.baselines.preparing import in_parts, sampled, told_of_limits
 from einsearch.evaluate.certainty import standard_errors
 from einsearch.evaluate.crossvalidation import Answers
 from einsearch.evaluate.folds import fold_tasks, pool_of
@@ -22,9 +22,6 @@ from einsearch.tasks.base import Split, Task
 
 Pair = tuple[Split, Split]
 """What is learned from, and what is answered."""
-
-_AT_ONCE = 1_000
-"""Examples that are answered at once, which bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,7 @@ def _fitted(model: Model, task: Task, train: Split, until: float, seed: int) -> 
 
 
 def _answer(predict: Predict, x: NDArray[Any]) -> NDArray[np.float32]:
-    parts = [predict(x[begin : begin + _AT_ONCE]) for begin in range(0, len(x), _AT_ONCE)]
-    return np.concatenate(parts).astype(np.float32)
+    return in_parts(x, lambda part: np.asarray(predict(part), np.float32))
 
 
 def _scored(

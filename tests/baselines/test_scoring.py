@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from einsearch.baselines.models import MODELS, Fit, Model
+from einsearch.baselines.models import MODELS, Fit, Model, models_for
 from einsearch.baselines.preparing import EXAMPLES
 from einsearch.baselines.scoring import pairs_of, score_on, score_on_test
 from einsearch.evaluate.folds import fold_tasks, pool_of
@@ -109,3 +111,37 @@ def test_large_splits_are_answered_in_parts() -> None:
 
     assert parts == [1000, 1000, 500]
     assert found.metrics["accuracy"] == 1
+
+
+def test_examples_may_stay_on_disk(tmp_path: Path) -> None:
+    task = EVERY["series"]
+    expected = score_on(NAMED["random convolutions"], task, pairs_of(task, 1))
+    for name in ("train", "valid"):
+        np.save(tmp_path / f"{name}.npy", getattr(task, name).x)
+
+    class OnDisk:
+        """Gives parts alone."""
+
+        def __init__(self, path: Path) -> None:
+            self.array = np.load(path, mmap_mode="r")
+            self.shape, self.ndim = self.array.shape, self.array.ndim
+
+        def __len__(self) -> int:
+            return len(self.array)
+
+        def __getitem__(self, rows: Any) -> Any:
+            part = self.array[rows]
+            assert len(part) <= 20
+            return part
+
+    lazy = {
+        name: replace(getattr(task, name), x=OnDisk(tmp_path / f"{name}.npy"))
+        for name in ("train", "valid")
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("einsearch.baselines.preparing._BYTES", 20 * 4 * task.input.elements)
+        patch.setattr("einsearch.baselines.models._LOOKED_AT", 20)
+        for model in models_for(task):
+            found = score_on(model, task, [(lazy["train"], lazy["valid"])])
+            assert 0 < found.metrics["accuracy"] <= 1
+    assert expected.metrics["accuracy"] > 0.5
