@@ -49,8 +49,11 @@ _PASSES: Final = 25
 _UNTIMED: Final = 400
 """Steps where nothing bounds the time."""
 
-SECOND_LOOKS: Final = 3
-"""Networks that are trained on fresh folds before one is called best."""
+SECOND_LOOKS: Final = (3, 10)
+"""Networks that are trained on fresh folds before one is called best, at least; and at most, as far
+as a tenth of the time suffices."""
+
+_LOOKING: Final = 0.1
 
 ENSEMBLE: Final = 5
 """Networks at most whose outputs are averaged in the model that is handed over."""
@@ -144,14 +147,18 @@ def _on_folds(
     reasons["folds"] = (
         f"{facts.examples} examples are few: each is validated on once, in one of {folds} folds"
     )
-    needed = steps * step * (SECOND_LOOKS * folds + ENSEMBLE) / machine.workers
+    looks = SECOND_LOOKS[0]
+    if machine.seconds is not None:
+        affordable = _LOOKING * machine.seconds * machine.workers / (steps * folds * step)
+        looks = min(SECOND_LOOKS[1], max(looks, int(affordable)))
+    needed = steps * step * (looks * folds + ENSEMBLE) / machine.workers
     return Recipe(
         training,
         rungs=(_STRETCHES, _PROMOTE),
         final_passes=_STRETCHES,
         final_share=min(0.35, _share(needed, machine.seconds)),
         ensemble=ENSEMBLE,
-        second_looks=SECOND_LOOKS,
+        second_looks=looks,
         reasons=reasons,
     )
 
