@@ -31,7 +31,8 @@ from einsearch.errors import EinsearchError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.faults import CandidateFault
 from einsearch.evaluate.network import build_network
-from einsearch.evaluate.training import split_metrics, train
+from einsearch.evaluate.scoring import split_metrics
+from einsearch.evaluate.training import train
 from einsearch.grammar.model import Grammar
 from einsearch.tasks.base import Split, Task
 from einsearch.tasks.registry import make_task
