@@ -146,18 +146,19 @@ def best(
     Example: [cyan]einsearch best runs/digits-1[/]
     """
     from einsearch.cli.beside import print_beside
-    from einsearch.cli.summary import print_drawing, summary, trial_facts
+    from einsearch.cli.summary import handed_facts, print_drawing, summary, trial_facts
+    from einsearch.study.handing import leading
 
     opened = read_run(run)
     corner = None if reference is None else _reference(reference, list(opened.directions))
     if json:
         print_json(summary(opened, reference=corner))
-    elif opened.find_best() is None:
+    elif (shown := leading(opened)) is None:
         say("no trial is complete yet")
     else:
-        print_drawing(opened, opened.best)
+        print_drawing(opened, shown)
         say()
-        print_facts(trial_facts(opened, opened.best))
+        print_facts(trial_facts(opened, shown) | handed_facts(opened))
         if len(opened.directions) > 1:
             _print_front(opened, corner)
         print_beside(opened)

@@ -38,7 +38,10 @@ def summary(
 ) -> dict[str, Any]:
     """A run and one trial of it, the best if none is given, as JSON; the reference is that of its
     hypervolume."""
+    from einsearch.study.handing import handed_over
+
     shown = trial or run.find_best()
+    handed = handed_over(run)
     return {
         "directory": str(run.directory) if run.directory else None,
         "state": run.state,
@@ -47,6 +50,7 @@ def summary(
         "reasons": counts_by_reason(run.trials),
         "best": None if shown is None else shown.as_json(),
         "final": None if shown is None else final_of(run, shown),
+        "handed_over": None if handed is None else handed.as_json(),
         "front": [trial.number for trial in run.pareto_front],
         "hypervolume": run.hypervolume(reference),
         "epochs": run.epochs,
@@ -65,17 +69,40 @@ def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
 
     Args:
         final: a row of the results of full training.
-        objective: the main one; where it is no metric, such as parameters, the first metric stands
-            in for it.
+        objective: the main one. Beside it stands the first metric of the task, which people know
+            best: what steers a search may be another one, such as the cross-entropy.
     """
     facts = {}
     for split, name in (("valid", "validation"), ("test", "test")):
         metrics = final[split]
-        if metrics:
-            metric = objective if objective in metrics else next(iter(metrics))
+        for metric in _told_metrics(metrics, objective):
             facts[f"{name} {metric}"] = _spread(metric, metrics[metric], final["seeds"])
     if final.get("untested"):
         facts["not tested"] = str(final["untested"])
+    return facts
+
+
+def _told_metrics(metrics: Mapping[str, Any], objective: str) -> list[str]:
+    """Names of the metrics that are told."""
+    first = list(metrics)[:1]
+    return list(dict.fromkeys([*first, *([objective] if objective in metrics else [])]))
+
+
+def handed_facts(run: Run) -> dict[str, str]:
+    """What a run ended with where that is the average of several networks, and how it did in the
+    test, with the interval that holds the true figure with 95 %."""
+    from einsearch.study.handing import handed_over
+    from einsearch.tasks.base import SHARES
+
+    found = handed_over(run)
+    if found is None or not found.is_average:
+        return {}
+    scores = Scores(SHARES)
+    facts = {"model handed over": found.words}
+    for metric in _told_metrics(found.test, next(iter(run.directions))):
+        low, high = found.interval.get(metric, (None, None))
+        known = "" if low is None else f" (95 %: {scores(metric, low)} to {scores(metric, high)})"
+        facts[f"its test {metric}"] = scores(metric, found.test[metric]) + known
     return facts
 
 
@@ -178,7 +205,9 @@ def shown_size(parameters: float, flops: float, activations: float | None) -> st
 
 def print_summary(run: Run, *, is_whole: bool) -> None:
     """What a search found, and what to type next; `is_whole` if it was not interrupted."""
-    best = run.find_best()
+    from einsearch.study.handing import leading
+
+    best = leading(run)
     facts = {}
     say()
     if best is None:
@@ -186,7 +215,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     else:
         print_drawing(run, best)
         say()
-        facts = trial_facts(run, best)
+        facts = trial_facts(run, best) | handed_facts(run)
     facts["trials"] = _counted(run)
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")

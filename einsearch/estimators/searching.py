@@ -131,7 +131,7 @@ class SearchEstimator(BaseEstimator):
     def export(
         self, path: str | Path, format: str = "python", *, replace: bool = False
     ) -> list[Path]:
-        """Writes the trained network in a portable format.
+        """Writes `module_` in a portable format.
 
         Args:
             path: folder that the files go to.
@@ -145,8 +145,7 @@ class SearchEstimator(BaseEstimator):
         from einsearch.compile.given import path_given
         from einsearch.exporters.from_run import export_from_run
 
-        run = self.run_
-        return export_from_run(run, run.best, format, path_given("path", path), replace=replace)
+        return export_from_run(self.run_, None, format, path_given("path", path), replace=replace)
 
     def _checked_pair(self, x: Any, y: Any, **options: Any) -> tuple[NDArray[Any] | Columns, Any]:
         """x and y of a fit, as scikit-learn checks them."""

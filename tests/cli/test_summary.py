@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 import einsearch as es
-from einsearch.cli.summary import final_facts, next_commands, program_as_called
+from einsearch.cli.summary import (
+    final_facts,
+    next_commands,
+    print_summary,
+    program_as_called,
+    summary,
+)
+from tests.cli.conftest import SPACE
 
 
 @pytest.fixture
@@ -44,6 +51,44 @@ def test_accuracies_are_in_per_cent_and_seeds_give_a_spread() -> None:
 def test_an_objective_that_is_no_metric_leaves_the_first_metric() -> None:
     row = {"seeds": 1, "valid": {"rmse": {"mean": 0.25, "deviation": 0.0}}, "test": {}}
     assert final_facts(row, "parameters") == {"validation rmse": "0.25"}
+
+
+def test_the_metric_that_people_know_stands_beside_the_one_that_steers() -> None:
+    metrics = {
+        "accuracy": {"mean": 0.9, "deviation": 0.0},
+        "f1": {"mean": 0.8, "deviation": 0.0},
+        "cross_entropy": {"mean": 0.25, "deviation": 0.0},
+    }
+    row = {"seeds": 1, "valid": {}, "test": metrics}
+    assert final_facts(row, "cross_entropy") == {
+        "test accuracy": "90.00 %",
+        "test cross_entropy": "0.25",
+    }
+
+
+def test_an_average_that_is_handed_over_is_told_with_its_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.yaml").write_text(
+        SPACE.replace("epochs: 2, seeds: 2", "epochs: 1, ensemble: 3, data: all").replace(
+            "trials: 3", "trials: 2"
+        )
+        + "objectives: {cross_entropy: minimize}\n"
+    )
+    run = es.search(tmp_path / "small.yaml", directory=tmp_path / "run")
+    made = run.final["ensemble"] if run.final else {}
+    assert len(made["members"]) > 1
+    low, high = made["interval"]["accuracy"]
+    print_summary(run, is_whole=True)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "model handed over the average of 3 networks" in out
+    assert (
+        f"its test accuracy {100 * made['test']['accuracy']:.2f} % (95 %: {100 * low:.2f} % to "
+        in out
+    )
+    assert f"{100 * high:.2f} %)" in out
+    assert "its test cross_entropy" in out
+    assert summary(run)["handed_over"]["members"] == made["members"]
 
 
 def size(candidate: es.Derivation) -> float:

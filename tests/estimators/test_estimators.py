@@ -180,6 +180,19 @@ def test_the_network_is_exported(fitted: Any, tmp_path: Path) -> None:
     assert isinstance(fitted.module_, torch.nn.Module)
 
 
+def test_the_average_of_several_networks_is_one_module(tmp_path: Path) -> None:
+    x, y = rows()
+    final = {"epochs": 2, "ensemble": 3, "data": "all"}
+    found = classifier(trials=2, settings={**QUICK, "final": final}).fit(x, y)
+    assert len(found.run_.final["ensemble"]["members"]) > 1
+    arrived = pickle.loads(pickle.dumps(found))
+    assert (arrived.predict_proba(x) == found.predict_proba(x)).all()
+    found.export(tmp_path)
+    names: dict[str, Any] = {"__name__": "model", "__file__": str(tmp_path / "model.py")}
+    exec(compile((tmp_path / "model.py").read_text(), "model.py", "exec"), names)
+    assert names["predict"](x) == [str(label) for label in found.predict(x)]
+
+
 def test_what_is_not_fitted_says_so() -> None:
     for ask in (lambda e: e.predict([[1.0]]), lambda e: e.run_, lambda e: e.export("x")):
         with pytest.raises(NotFittedError):
