@@ -16,6 +16,8 @@ from einsearch.grammar.load import architecture_rule
 from einsearch.grammar.model import Grammar
 
 _NAME: Final = "candidate"
+_PLACE: Final = "training"
+"""Where it is written: no file of the grammar, but the section of that name."""
 _AT: Final = (1, 1)
 
 
@@ -45,7 +47,7 @@ def with_settings(grammar: Grammar, domains: Mapping[str, str]) -> Grammar:
         key += "_"
     whole = e.RuleCall(start.key, (), (), start.name, _AT)
     body = e.Series((call, whole), _AT)
-    rule = e.Rule(key, key, (), (), body, "", grammar.name, _AT)
+    rule = e.Rule(key, key, (), (), body, "", _PLACE, _AT)
     return replace(grammar, start=key, rules={**grammar.rules, key: rule}, plain=grammar)
 
 

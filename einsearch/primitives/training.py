@@ -97,4 +97,6 @@ def brief(text: str) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:.3g}" if isinstance(value, float) else show_value(value)

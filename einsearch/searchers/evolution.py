@@ -42,7 +42,8 @@ class EvolutionSearcher(Searcher):
         population: how many trials are alive at a time.
         tournament: how many are drawn, with replacement, for the best of them to become a
             parent.
-        operators: among `value`, `production`, `subtree`, `swap`, `grow`, `shrink` (mutations),
+        operators: among `value`, `production`, `subtree`, `swap`, `grow`, `shrink` (mutations;
+            `training` too, where the space decides settings of training),
             `crossover` (exchange of subtrees) and `recombine` (place by place); all where not
             given. `[subtree]` with population 100 and tournament 25 is the published algorithm.
         floor: probability that the operator is drawn uniformly; 1 for no adaptation.

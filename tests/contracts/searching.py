@@ -12,6 +12,7 @@ from einsearch.derivation.derivation import Derivation
 from einsearch.derivation.limits import Limits
 from einsearch.derivation.replay import replay
 from einsearch.grammar.load import load_grammar_text
+from einsearch.grammar.searched import with_settings
 from einsearch.graph.requirements import requirement
 from einsearch.searchers.base import Proposal, Searcher, SearchSpace
 from einsearch.searchers.registry import make_searcher
@@ -80,6 +81,23 @@ def space(objectives: str = "maximize", seeded: bool = False) -> SearchSpace:
     directions = {"maximize": MAXIMIZE, "minimize": MINIMIZE, "two": TWO}[objectives]
     seeds = seed_derivations(GRAMMAR, INPUT, SEEDS, LIMITS) if seeded else ()
     return search_space(GRAMMAR, INPUT, directions=directions, limits=LIMITS, seeds=seeds)
+
+
+DOMAINS: Final[Mapping[str, str]] = {
+    "lr": "log 1e-4..1e-2",
+    "weight_decay": "{0, 0.01, 0.1}",
+    "augment": "{none, flip}",
+    "batch": "16..64",
+}
+SEARCHED: Final = with_settings(GRAMMAR, DOMAINS)
+"""Settings of training are decisions, too."""
+
+
+@lru_cache
+def searched_space(seeded: bool = False) -> SearchSpace:
+    """The space of `SEARCHED`."""
+    seeds = seed_derivations(SEARCHED, INPUT, SEEDS, LIMITS) if seeded else ()
+    return search_space(SEARCHED, INPUT, directions=MAXIMIZE, limits=LIMITS, seeds=seeds)
 
 
 @lru_cache
@@ -152,9 +170,11 @@ def check(proposals: Sequence[Proposal]) -> None:
 def check_derivation(derivation: Derivation) -> None:
     """Its decisions derive it under the grammar, and it keeps limits and requirements."""
     assert replay(derivation.grammar, INPUT, derivation.decisions).text == derivation.text
-    if derivation.grammar is GRAMMAR:
+    if derivation.grammar is SEARCHED:
+        assert derivation.training.keys() == DOMAINS.keys()
+    if derivation.grammar in (GRAMMAR, SEARCHED):
         known = describe(derivation)
-        assert len(derivation.program.calls) <= (LIMITS.nodes or 0)
+        assert derivation.nodes <= (LIMITS.nodes or 0)
         assert derivation.depth <= (LIMITS.depth or 0)
         assert known.parameters <= (LIMITS.parameters or 0)
         judge = requirement(GRAMMAR.require)

@@ -24,6 +24,7 @@ from tests.contracts.searching import (
     make,
     play,
     running,
+    searched_space,
     space,
     tiny_space,
     worth,
@@ -50,6 +51,21 @@ def test_equal_seeds_give_equal_searches(name: str) -> None:
     check(proposals)
     assert keys(proposals) == keys(play(make(name, space(), seed=3), 40))
     assert keys(proposals) != keys(play(make(name, space(), seed=4), 40))
+
+
+@EVERY
+def test_settings_of_training_are_decisions_like_others(name: str) -> None:
+    """They are drawn, varied and learned from, and a recorded search goes on alike."""
+    searcher = make(name, searched_space(seeded=True), seed=3)
+    proposals = play(searcher, 20)
+    check(proposals)
+    assert len({one.derivation.training["lr"] for one in proposals}) > 3
+    assert len({str(one.derivation.training) for one in learned(proposals)}) > 1 or name == "random"
+    rebuilt = make(name, searched_space(seeded=True), seed=3)
+    for proposal in proposals:
+        rebuilt.recall(running(proposal))
+        rebuilt.tell(complete(proposal))
+    assert key(rebuilt.ask()) == key(searcher.ask())
 
 
 @LEARNING
