@@ -28,6 +28,17 @@ CONFIGS = {
     "adamw": TrainingConfig(epochs=EPOCHS, lr=0.01, batch=48),
     "sgd": TrainingConfig(epochs=EPOCHS, optimizer="sgd", lr=0.05, batch=48, augment="flip"),
     "bfloat16": TrainingConfig(epochs=EPOCHS, precision="bfloat16", schedule="constant"),
+    "everything": TrainingConfig(
+        epochs=EPOCHS,
+        steps=17,
+        batch=48,
+        average=0.3,
+        keep="best",
+        augment="strong-flip",
+        mixup=0.3,
+        class_weights="balanced",
+        label_smoothing=0.1,
+    ),
 }
 
 

@@ -7,6 +7,7 @@ import torch
 
 from einsearch.compile.head import Network
 from einsearch.compile.selecting import is_pruned, selectable_layers, soft_epochs
+from einsearch.evaluate import training
 from einsearch.evaluate.candidate import Job, evaluate_candidate
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.final import train_final
@@ -67,11 +68,15 @@ def test_a_task_of_images_is_learned_by_a_convolution() -> None:
     assert [len(w) for w in chosen.values()] == [6, 12]
 
 
+@pytest.mark.parametrize("options", [{}, {"average": 0.2, "keep": "best", "steps": 70}])
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_what_is_cut_off_before_or_after_the_choice_goes_on_alike(task: Task, cut: int) -> None:
-    whole = evaluate_candidate(Job(TEXT, CONFIG), task)
-    first = evaluate_candidate(Job(TEXT, CONFIG, until=cut), task)
-    rest = evaluate_candidate(Job(TEXT, CONFIG, checkpoint=first.checkpoint), task)
+def test_what_is_cut_off_before_or_after_the_choice_goes_on_alike(
+    task: Task, cut: int, options: dict[str, object]
+) -> None:
+    config = CONFIG.model_copy(update=options)
+    whole = evaluate_candidate(Job(TEXT, config), task)
+    first = evaluate_candidate(Job(TEXT, config, until=cut), task)
+    rest = evaluate_candidate(Job(TEXT, config, checkpoint=first.checkpoint), task)
     assert rest.state is TrialState.COMPLETE
     assert rest.start == cut
     assert rest.history == whole.history
@@ -79,6 +84,30 @@ def test_what_is_cut_off_before_or_after_the_choice_goes_on_alike(task: Task, cu
     assert rest.weights is not None
     assert whole.weights.keys() == rest.weights.keys()
     assert all((whole.weights[name] == rest.weights[name]).all() for name in whole.weights)
+
+
+def test_only_epochs_after_the_choice_are_kept(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every epoch is worse than the one before; the first counts that has chosen."""
+    losses = iter(range(8))
+    monkeypatch.setattr(training, "proper_score", lambda *_: float(next(losses)))
+    config = CONFIG.model_copy(update={"keep": "best"})
+    evaluation = train(fresh(task), task, config, 0)
+    assert evaluation.best_epoch == soft_epochs(8) > 1
+    other = fresh(task, seed=9)
+    load_weights(other, evaluation.weights)
+    assert is_pruned(other)
+    again = split_metrics(other, task, task.valid, config)
+    assert again == pytest.approx({name: evaluation.metrics[name] for name in again}, rel=1e-4)
+
+
+def test_an_average_begins_anew_with_the_choice(task: Task) -> None:
+    """Weights mean something else after it: there the average is what was chosen."""
+    soft = soft_epochs(8)
+    averaged = CONFIG.model_copy(update={"average": 0.2})
+    with_it, without = (train(fresh(task), task, c, 0).history for c in (averaged, CONFIG))
+    assert with_it[soft - 1] == without[soft - 1]
+    assert with_it[soft - 2]["rmse"] != without[soft - 2]["rmse"]
+    assert with_it[soft]["rmse"] != without[soft]["rmse"]
 
 
 def test_one_epoch_is_enough_to_choose(task: Task) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 
 _NOISE: Final = 0.02
-"""Deviation of the noise, by that of the series."""
+"""Deviation of the noise at most, by that of the series."""
 
 _SCALE: Final = 0.1
 """Deviation of the factor by which a series is scaled about its mean."""
@@ -41,16 +41,24 @@ def light(x: torch.Tensor, has_present: bool, generator: torch.Generator) -> tor
     values = x[..., : features - has_present]
     mean, deviation = _moments(values, there)
     factor = 1 + _SCALE * torch.randn(n, 1, 1, generator=generator).to(x)
-    noise = _NOISE * torch.randn(n, length, values.shape[2], generator=generator).to(x)
-    changed = torch.where(there, mean + factor * (values - mean) + noise * deviation, values)
+    loudness = _NOISE * deviation * torch.rand(n, 1, 1, generator=generator).to(x)
+    noise = torch.randn(n, length, values.shape[2], generator=generator).to(x)
+    changed = torch.where(there, mean + factor * (values - mean) + loudness * noise, values)
     return torch.cat([changed, x[..., values.shape[2] :]], 2) if has_present else changed
 
 
 def strong(x: torch.Tensor, has_present: bool, generator: torch.Generator) -> torch.Tensor:
-    """`light`; before it every series is cropped, stretched to its length and warped in time, and
-    after it a stretch is masked. Arguments as of `light`."""
-    x = _warped(x, has_present, generator)
-    return _masked(light(x, has_present, generator), has_present, generator)
+    """`light`; before it half of the series are cropped, stretched to their length and warped in
+    time, and after it a stretch of half of them is masked. Arguments as of `light`."""
+    x = _of_half(x, _warped(x, has_present, generator), generator)
+    x = light(x, has_present, generator)
+    return _of_half(x, _masked(x, has_present, generator), generator)
+
+
+def _of_half(x: torch.Tensor, changed: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each series is changed or not, so that a norm sees what it will see in use."""
+    is_changed = torch.rand(len(x), 1, 1, generator=generator) < 0.5
+    return torch.where(is_changed.to(x.device), changed, x)
 
 
 def _warped(x: torch.Tensor, has_present: bool, generator: torch.Generator) -> torch.Tensor:
