@@ -8,15 +8,16 @@ times what the probe of its group took by what it took where `DEFAULT` was found
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from statistics import median
 from typing import Final
 
 import torch
 
 from einsearch.cost.device import DEFAULT, DeviceModel, Speed
-from einsearch.cost.probes import PROBES, seconds_of
+from einsearch.cost.probes import PROBES, Run, seconds_of
 from einsearch.primitives.work import Operation
 
 REFERENCE: Final[Mapping[str, float]] = {
@@ -38,7 +39,8 @@ REFERENCE: Final[Mapping[str, float]] = {
 """Seconds of the probes where `DEFAULT` was found."""
 
 ROUNDS: Final = 6
-"""Rounds over all probes, where nothing else runs on the machine."""
+"""Rounds over all probes, where nothing else runs on the machine; on a busy one not even one may
+come to its end."""
 
 _GROUPS: Final[Mapping[Operation, str]] = {
     Operation.MATRIX: "matrix",
@@ -78,21 +80,38 @@ def calibrate(
     with _threads(threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         took = _measured(place, dtype, seconds)
-    return scaled(DEFAULT, {n: took[n] / REFERENCE[n] for n in took}, device, threads)
+    return scaled(DEFAULT, factors(took), device, threads)
 
 
-def _measured(place: torch.device, dtype: torch.dtype, seconds: float) -> dict[str, float]:
-    """Seconds of every probe: the least of several rounds, so that what slows the machine for a
-    moment spoils no probe in all of them."""
-    end = time.perf_counter() + seconds
-    runs = [(probe.name, probe.make(place, dtype)) for probe in PROBES]
+def factors(took: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of probes by those where `DEFAULT` was found. Where the time did not suffice for a
+    probe, it counts as slow as most of the others."""
+    found = {name: seconds / REFERENCE[name] for name, seconds in took.items()}
+    return dict.fromkeys(REFERENCE, median(found.values())) | found
+
+
+def _measured(
+    place: torch.device,
+    dtype: torch.dtype,
+    seconds: float,
+    now: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Seconds of the probes: the least of several rounds, so that what slows the machine for a
+    moment spoils no probe in all of them. One is measured at least, and none is begun after the
+    time is up."""
+    end = now() + seconds
+    each = seconds / len(PROBES) / ROUNDS
+    runs: dict[str, Run] = {}
     took: dict[str, float] = {}
     while True:
-        for name, run in runs:
-            if name in took and time.perf_counter() > end:
+        for probe in PROBES:
+            left = end - now()
+            if took and left <= 0:
                 return took
-            found = seconds_of(run, place, seconds / len(runs) / ROUNDS)
-            took[name] = min(found, took.get(name, found))
+            if probe.name not in runs:
+                runs[probe.name] = probe.make(place, dtype)
+            found = seconds_of(runs[probe.name], place, min(each, left))
+            took[probe.name] = min(found, took.get(probe.name, found))
 
 
 def scaled(

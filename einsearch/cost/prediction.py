@@ -20,6 +20,9 @@ VALIDATION: Final = 4
 LARGE: Final = 32e6
 """Tensors of more bytes come fresh from the system each time."""
 
+MOST_TORN: Final = 5.0
+"""Bytes that come and go count up to so many times those at the peak."""
+
 _PRODUCTS: Final = (
     Operation.MATRIX,
     Operation.BATCHED,
@@ -145,7 +148,18 @@ def _peak(
         step = weights + max((m.each for m in features.training), default=0.0) * micro
     kept = copies * weights
     step = max(fixed + step, kept)
-    return model.slack + model.margin * (step + gathered)
+    return model.slack + model.margin * (step + gathered) + _torn(features, model, micro, step)
+
+
+def _torn(features: Features, model: DeviceModel, examples: int, step: float) -> float:
+    """Bytes of the heap that are free and of no use: small tensors that are kept lie between those
+    that come and go, and the allocator of the C library puts no aligned block into a gap of its own
+    size."""
+    moved = sum(
+        load.times * load.part.moved * (1 if load.part.once else examples)
+        for load in features.loads
+    )
+    return model.torn * min(max(moved / 2 - step, 0.0), MOST_TORN * step)
 
 
 def _largest(moments: tuple[Moment, ...], examples: int) -> float:

@@ -29,7 +29,8 @@ class Probe:
 
 
 def seconds_of(run: Run, device: torch.device, allowed: float) -> float:
-    """Seconds of one run: the least of several, after one that does not count.
+    """Seconds of one run: the least of several, after one that does not count; of one where that
+    takes all the time that there is.
 
     CPU time of the process is taken, so that other processes matter little; on a GPU the time
     until it has finished.
@@ -42,7 +43,7 @@ def seconds_of(run: Run, device: torch.device, allowed: float) -> float:
     run()
     _finish(device)
     best, runs = float("inf"), 0
-    while runs < 2 or time.perf_counter() - began < allowed:
+    while not runs or time.perf_counter() - began < allowed:
         at = clock()
         run()
         _finish(device)

@@ -1,23 +1,34 @@
 """Damaged copies of a good run folder, and what commands make of them.
 
-Run as a program it tries every damage on every command, for minutes:
+Run as a program it tries every damage on every command, for hours, or as many as there is time for,
+drawn evenly from all kinds:
 
-    python -m tests.cli.damage RUN
+    python -m tests.cli.damage RUN [--seconds 300] [--sample 1000] [--seed 0] [--kind weights]
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import io
 import json
+import math
+import random
+import re
 import shutil
 import sys
 import tempfile
+import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
 
 from einsearch.cli.main import main
 
@@ -27,6 +38,7 @@ Damage = tuple[str, Callable[[Path], object]]
 Keys = tuple[str | int, ...]
 
 JOURNAL: Final = "journal.log"
+JSON: Final = ("versions.json", "final.json", "trained.json", "task.json")
 
 REMOVED: Final = object()
 
@@ -108,9 +120,10 @@ def field_damages(folder: Path, every: bool) -> Iterator[Damage]:
             f"{JOURNAL}:{number + 1} is doubled",
             _writer(JOURNAL, "".join(f"{x}\n" * (1 + (x is line)) for x in lines)),
         )
-    for file in ("versions.json", "final.json", "task.json"):
-        for name, text in _changed((folder / file).read_text(), file, every):
-            yield name, _writer(file, text)
+    for file in JSON:
+        if (folder / file).is_file():
+            for name, text in _changed((folder / file).read_text(), file, every):
+                yield name, _writer(file, text)
 
 
 def _telling(lines: Sequence[str]) -> set[int]:
@@ -216,6 +229,66 @@ def _of_file(name: Path, content: bytes) -> Iterator[Damage]:
     )
 
 
+def weight_damages(folder: Path) -> Iterator[Damage]:
+    """Weights of other shapes, dtypes, names and values, in files that are whole."""
+    for path in sorted((folder / "weights").glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            notes = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        name = path.relative_to(folder)
+        for at in {0, len(tensors) // 2, len(tensors) - 1}:
+            key = sorted(tensors)[at]
+            for what, changed in _other_tensors(tensors[key]).items():
+                others = {k: v for k, v in tensors.items() if k != key}
+                content = save(others | changed_names(key, changed), notes)
+                yield f"{name}: {key} {what}", _bytes(name, content)
+        yield f"{name}: no tensors", _bytes(name, save({}, notes))
+        yield f"{name}: one tensor more", _bytes(name, save({**tensors, "\x1b[31m": torch.ones(2)}))
+        for what, other in _other_notes(notes or {}).items():
+            yield f"{name}: notes {what}", _bytes(name, save(tensors, other))
+
+
+def changed_names(key: str, changed: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """A tensor under its name; nothing where there is none."""
+    return {} if changed is None else {key: changed.contiguous()}
+
+
+def _other_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """What may stand in the place of a tensor, by what it is."""
+    whole = tensor.float()
+    return {
+        "is missing": None,
+        "is a number": torch.tensor(1.0),
+        "is empty": torch.zeros(0),
+        "has an axis more": whole.unsqueeze(0),
+        "is longer": torch.cat([whole.reshape(-1), torch.ones(1)]),
+        "has no length in one axis": torch.zeros(*tensor.shape, 0),
+        "is flat": whole.reshape(-1),
+        "is large": torch.zeros(1000, 1000),
+        "is NaN": torch.full_like(whole, math.nan),
+        "is infinite": torch.full_like(whole, math.inf),
+        "is huge": torch.full_like(whole, 3e38),
+        **{
+            f"is of {str(dtype).removeprefix('torch.')}": torch.ones_like(whole).to(dtype)
+            for dtype in (
+                torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16,
+                torch.float64, torch.complex64, torch.float8_e4m3fn,
+            )
+        },
+    }  # fmt: skip
+
+
+def _other_notes(notes: dict[str, str]) -> dict[str, dict[str, str] | None]:
+    """What may stand in the place of a file's notes, by what it is."""
+    bad = ("", "7", "[]", "null", "{", '{"a": 1}', "\x1b[31m", "1e999", "[" * 2000)
+    replaced = {f"{key} = {text[:9]!r}": {**notes, key: text} for key in notes for text in bad}
+    return {"are missing": None, "are others": {"a": "b"}, **replaced}
+
+
+def _bytes(name: Path, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
 def call(words: Sequence[str]) -> tuple[int, str, str]:
     """Status, stdout and stderr of a command, called in this process."""
     out, err = io.StringIO(), io.StringIO()
@@ -260,16 +333,66 @@ def _fault(status: int, out: str, err: str) -> str:
     return ""
 
 
-def run_all(good: Path) -> int:
-    """Tries everything on everything, and says what went wrong."""
-    number = 0
-    for damage in (*file_damages(good), *field_damages(good, every=True)):
-        for fault in fault_of(good, damage, (*CHEAP, *DEAR)):
+def kind_of(damage: Damage) -> str:
+    """What damages have in common: the file, and the place in it without its numbers."""
+    return re.sub(r"\d+", "", damage[0].partition(" = ")[0])
+
+
+def drawn(damages: Iterable[Damage], seed: int) -> Iterator[Damage]:
+    """All damages, in an order that has one of each kind first, then another of each."""
+    chosen = random.Random(seed)
+    kinds = defaultdict(list)
+    for damage in damages:
+        kinds[kind_of(damage)].append(damage)
+    for kind in kinds.values():
+        chosen.shuffle(kind)
+    while kinds:
+        for name in chosen.sample(sorted(kinds), len(kinds)):
+            yield kinds[name].pop()
+            if not kinds[name]:
+                del kinds[name]
+
+
+def all_damages(folder: Path) -> Iterator[Damage]:
+    """Every damage that there is."""
+    yield from file_damages(folder)
+    yield from weight_damages(folder)
+    yield from field_damages(folder, every=True)
+
+
+def commands_of(options: argparse.Namespace, turn: int) -> Sequence[Sequence[str]]:
+    """All commands; of a part of the damages, one that is cheap and one that is dear in turn."""
+    if options.seconds == math.inf and options.sample is None:
+        return (*CHEAP, *DEAR)
+    return (CHEAP[turn % len(CHEAP)], DEAR[turn % len(DEAR)])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tries damages on commands, and says what went wrong."""
+    good, end = options.run.resolve(), time.monotonic() + options.seconds
+    chosen = (d for d in all_damages(good) if options.kind in d[0])
+    number = tried = 0
+    for turn, damage in enumerate(drawn(chosen, options.seed)):
+        if turn == options.sample or time.monotonic() > end:
+            break
+        tried += 1
+        for fault in fault_of(good, damage, commands_of(options, turn + options.seed)):
             print(fault, flush=True)
             number += 1
-    print(f"{number} faults")
+    print(f"{number} faults in {tried} damages")
     return 1 if number else 0
 
 
+def options_of(words: Sequence[str]) -> argparse.Namespace:
+    """The command line of this program."""
+    parser = argparse.ArgumentParser(description="Damages copies of a run folder.")
+    parser.add_argument("run", type=Path, help="a good run folder; it stays as it is")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="when to stop")
+    parser.add_argument("--sample", type=int, help="how many damages to try at most")
+    parser.add_argument("--seed", type=int, default=0, help="which ones come first")
+    parser.add_argument("--kind", default="", help="words that their names have")
+    return parser.parse_args(words)
+
+
 if __name__ == "__main__":
-    sys.exit(run_all(Path(sys.argv[1])))
+    sys.exit(run(options_of(sys.argv[1:])))

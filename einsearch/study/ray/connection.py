@@ -22,8 +22,13 @@ from einsearch.shown import shortened
 
 SECONDS_TO_ANSWER: Final = 1.0
 """That a listening head may take."""
+SECONDS_TO_SPEAK: Final = 10.0
+"""That it may take until it says what it is."""
 _CLUSTERS: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _IS_CLUSTER: Final = "ENABLE_RAY_CLUSTER"
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_SETTINGS: Final = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2 begins, and the first frame that both sides send."""
 _FAREWELL: Final = 20.0
 """Seconds that leaving a cluster may take."""
 
@@ -40,6 +45,11 @@ def connect(address: str | None) -> bool:
         raise EinsearchError(
             f"nobody answers at {address}: expected the address of a Ray cluster's head, as "
             '"ray start --head" prints it (its port is 6379 unless another was given)'
+        )
+    if address is not None and ":" in address and not _is_head(address):
+        raise EinsearchError(
+            f"what answers at {address} is no head of a Ray cluster: another program has the port. "
+            'Expected the address that "ray start --head" prints'
         )
     try:
         # Left to itself, Ray would join whatever cluster somebody runs on this machine.
@@ -92,9 +102,28 @@ def leave() -> None:
 
 def answers(address: str) -> bool:
     """Whether anybody listens at "host:port"."""
-    host, _, port = address.rpartition(":")
     try:
-        with closing(socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER)):
+        with closing(_connected(address)):
             return True
     except (OSError, ValueError):
         return False
+
+
+def _is_head(address: str) -> bool:
+    """Whether what listens speaks HTTP/2 as Ray's head does, which would be waited for without end
+    otherwise. Encrypted heads are taken for one."""
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("0", "false"):
+        return True
+    try:
+        with closing(_connected(address)) as connection:
+            connection.settimeout(SECONDS_TO_SPEAK)
+            connection.sendall(_PREFACE + _SETTINGS)
+            answer = connection.recv(9)
+    except (OSError, ValueError):
+        return False
+    return answer[3:4] == _SETTINGS[3:4]
+
+
+def _connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER)

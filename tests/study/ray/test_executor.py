@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -106,3 +108,22 @@ def test_an_address_where_nobody_is(address: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(EinsearchError, match=f"nobody answers at {address}"):
         RayExecutor(work.build, address=address)
+
+
+def test_an_address_where_another_program_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):  # whether anybody listens, and what it is
+                connection, _ = server.accept()
+                with connection:
+                    if connection.recv(100):
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(EinsearchError, match=f"answers at {address} is no head of a Ray"):
+            RayExecutor(work.build, address=address)
+        thread.join(10)
