@@ -15,8 +15,10 @@ from torch import nn
 
 
 def mean_of_classes(answers: list[torch.Tensor], shares: tuple[float, ...]) -> torch.Tensor:
-    """Logits (..., classes) whose softmax is the mean of the softmax of each answer's."""
-    parts = [F.log_softmax(a, -1) + math.log(s) for a, s in zip(answers, shares, strict=True)]
+    """Logits (n, ..., classes), or (n, classes, height, width), whose softmax is the mean of the
+    softmax of each answer's."""
+    axis = 1 if answers[0].ndim == 4 else -1
+    parts = [F.log_softmax(a, axis) + math.log(s) for a, s in zip(answers, shares, strict=True)]
     return torch.logsumexp(torch.stack(parts), 0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.evaluate.crossvalidation import Answers
-from einsearch.evaluate.metrics import log_softmax, score
+from einsearch.evaluate.metrics import classes_last, log_softmax, score
 from einsearch.tasks.base import SHARES, Loss, Task
 
 _NORMAL: Final = 1.959964
@@ -44,7 +44,7 @@ def standard_errors(task: Task, answers: Answers) -> dict[str, float]:
 def proper_loss(task: Task, answers: Answers) -> float:
     """The mean of the task's proper score over examples, less is better: cross-entropy, or the
     mean squared error."""
-    name = "rmse" if task.loss is Loss.MEAN_SQUARED_ERROR else "cross_entropy"
+    name = "cross_entropy" if task.is_classification else "rmse"
     losses = _by_example(name, task, answers)
     assert losses is not None
     return float(np.average(losses, weights=answers.weights))
@@ -68,7 +68,8 @@ def intervals(task: Task, answers: Answers, seed: int = 0) -> dict[str, tuple[fl
     drawn = _resampled(task, answers, seed)
     found = {}
     for name, value in values.items():
-        if name in SHARES and answers.weights is None and name == "accuracy":
+        is_share = name in SHARES and name == "accuracy" and not task.is_dense
+        if is_share and answers.weights is None:
             found[name] = wilson(value, n)
         else:
             low, high = np.quantile([one[name] for one in drawn], (0.025, 0.975))
@@ -98,8 +99,11 @@ def _resampled(task: Task, answers: Answers, seed: int) -> list[Mapping[str, flo
 def _by_example(name: str, task: Task, answers: Answers) -> NDArray[np.float64] | None:
     """What each example adds to a metric that is a mean, squared errors for rmse; else None."""
     outputs, y = answers.outputs.astype(np.float64), answers.y
+    if task.is_dense:
+        outputs = classes_last(outputs)
+        y = y if task.is_classification else classes_last(y)
     losses: Mapping[str, Callable[[Any, Any], Any]]
-    if task.loss in (Loss.CROSS_ENTROPY, Loss.NEXT_TOKEN):
+    if task.is_classification and task.loss is not Loss.BINARY_CROSS_ENTROPY:
         n = len(y)
         outputs, y = outputs.reshape(-1, outputs.shape[-1]), y.reshape(-1)
         losses = {

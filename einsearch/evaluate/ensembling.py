@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from einsearch.evaluate.certainty import proper_loss
 from einsearch.evaluate.crossvalidation import Answers
-from einsearch.evaluate.metrics import log_softmax
-from einsearch.tasks.base import Loss, Task
+from einsearch.tasks.base import REGRESSIONS, Loss, Task
 
 _GAIN: Final = 0.002
 """Part of the loss by which another network has to lower it."""
@@ -47,15 +47,14 @@ def blended(
         no = [-np.logaddexp(0.0, value) for value in values]
         mean = _log_mean(yes, shares) - _log_mean(no, shares)
     else:
-        classes = values[0].shape[-1]
-        logs = [log_softmax(v.reshape(-1, classes)).reshape(v.shape) for v in values]
-        mean = _log_mean(logs, shares)
+        axis = 1 if values[0].ndim == 4 else -1
+        mean = _log_mean([log_softmax(value, axis=axis) for value in values], shares)
     return np.asarray(mean, np.float32)
 
 
 def kind_of_answers(loss: Loss) -> str:
     """What networks answer that are trained with a loss, as a key of `compile.blending.MEANS`."""
-    if loss is Loss.MEAN_SQUARED_ERROR:
+    if loss in REGRESSIONS:
         return "values"
     return "labels" if loss is Loss.BINARY_CROSS_ENTROPY else "classes"
 

@@ -32,13 +32,19 @@ def training_loss(
     if not task.is_classification:
         if weights is None:
             return F.mse_loss(outputs, y)
-        return (weights[:, None] * (outputs - y).square()).mean()
-    logits = outputs.flatten(0, -2)
+        factor = weights.view(-1, *[1] * (y.ndim - 1))
+        return (factor * (outputs - y).square()).mean()
+    logits = classes_last(outputs).flatten(0, -2)
     answers = y if y.is_floating_point() else y.flatten()
     if weights is None:
         return F.cross_entropy(logits, answers, label_smoothing=smoothing)
     losses = F.cross_entropy(logits, answers, label_smoothing=smoothing, reduction="none")
     return (losses.view(len(weights), -1) * weights[:, None]).mean()
+
+
+def classes_last(outputs: Tensor) -> Tensor:
+    """(n, ..., classes) of answers; those of images have their classes on the second axis."""
+    return outputs.movedim(1, -1) if outputs.ndim == 4 else outputs
 
 
 def example_weights(task: Task, config: TrainingConfig, data: TensorSplit) -> Tensor | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 
-from einsearch.tasks.base import Loss, Task
+from einsearch.tasks.base import Loss, Task, restored
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -169,6 +169,35 @@ def labels_cross_entropy(logits: Floats, truths: Floats, weights: Weights = None
     return float(np.mean(np.average(losses, axis=0, weights=weights)))
 
 
+def mean_iou(logits: Floats, labels: Labels, weights: Weights = None) -> float:
+    """Mean over the classes that occur of what is both of a class and answered so, by what is one
+    of both, over all pixels or steps. Arguments as in `accuracy`."""
+    best = logits.argmax(axis=1)
+    found = sklearn.jaccard_score(
+        labels, best, labels=np.unique(labels), average="macro", sample_weight=weights
+    )
+    return float(found)
+
+
+def relative_l2(outputs: Floats, targets: Floats, weights: Weights = None) -> float:
+    """Mean over examples of the norm of the error by the norm of the target.
+
+    Args:
+        outputs, targets: (n, ...) in the unit of the data. An example whose target is 0 everywhere
+            counts the norm of its error.
+        weights: of the examples.
+    """
+    flat = (len(targets), -1)
+    errors = np.linalg.norm((outputs - targets).reshape(flat), axis=1)
+    sizes = np.linalg.norm(targets.reshape(flat), axis=1)
+    return float(np.average(errors / np.where(sizes > 0, sizes, 1.0), weights=weights))
+
+
+def classes_last(outputs: NDArray[Any]) -> NDArray[Any]:
+    """(n, ..., classes) of answers; those of images have their classes on the second axis."""
+    return np.moveaxis(outputs, 1, -1) if outputs.ndim == 4 else outputs
+
+
 _LABELS: Final[Mapping[str, Callable[[Floats, Floats, Weights], float]]] = {
     "auc": labels_auc,
     "f1": labels_f1,
@@ -182,6 +211,7 @@ _CLASSIFICATION: Final[Mapping[str, Callable[[Floats, Labels, Weights], float]]]
     "auc": auc,
     "cross_entropy": cross_entropy,
     "bpc": bpc,
+    "mean_iou": mean_iou,
 }
 _REGRESSION: Final[Mapping[str, Callable[[Floats, Floats, Weights], float]]] = {
     "rmse": rmse,
@@ -204,6 +234,10 @@ def score(
         answers: `y` of the split.
         weights: `weights` of the split. Examples of weight 0 are as if they were not there.
     """
+    more: Scores = {}
+    if task.loss is Loss.DENSE_SQUARED_ERROR and task.target_statistics is not None:
+        told, true = (restored(y, task.target_statistics, task.output) for y in (outputs, answers))
+        more = {"relative_l2": relative_l2(told, true, weights)}
     outputs, answers, each = _prepared(task, outputs, answers, weights)
     if task.loss is Loss.BINARY_CROSS_ENTROPY:
         return {m.name: _LABELS[m.name](outputs, answers, each) for m in task.metrics}
@@ -211,7 +245,8 @@ def score(
         return {m.name: _CLASSIFICATION[m.name](outputs, answers, each) for m in task.metrics}
     deviation = np.asarray(task.target_statistics.deviation)
     outputs, targets = outputs * deviation, answers * deviation
-    return {m.name: _REGRESSION[m.name](outputs, targets, each) for m in task.metrics}
+    found = {name: metric(outputs, targets, each) for name, metric in _REGRESSION.items()}
+    return {m.name: (found | more)[m.name] for m in task.metrics}
 
 
 def proper_score(
@@ -237,8 +272,15 @@ def _prepared(
         outputs, answers, weights = outputs[counts], answers[counts], weights[counts]
     outputs = outputs.astype(np.float64)
     each = None if weights is None else weights.astype(np.float64)
-    if task.loss is Loss.BINARY_CROSS_ENTROPY or not task.is_classification:
+    if task.is_dense:
+        outputs = classes_last(outputs)
+    if task.loss is Loss.DENSE_SQUARED_ERROR:
+        answers = classes_last(answers.astype(np.float64))
+        answers = answers.reshape(-1, answers.shape[-1])
+    elif task.loss is Loss.BINARY_CROSS_ENTROPY or not task.is_classification:
         return outputs, answers.astype(np.float64), each
+    else:
+        answers = answers.reshape(-1)
     rows = outputs.reshape(-1, outputs.shape[-1])
     tokens = len(rows) // max(1, len(outputs))
-    return rows, answers.reshape(-1), None if each is None else np.repeat(each, tokens)
+    return rows, answers, None if each is None else np.repeat(each, tokens)

@@ -11,7 +11,7 @@ from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 from einsearch.exporters.rows_source import example_row, rows_source
 from einsearch.primitives.training import head_of, told
-from einsearch.specs import AXES
+from einsearch.specs import AXES, Layout
 from einsearch.tasks.base import Loss
 
 SOURCE: Final = "model.py"
@@ -62,7 +62,7 @@ TARGET_DEVIATION = {deviation}
 def restore(answer: torch.Tensor) -> torch.Tensor:
     """Answers of the network (batch, outputs) in the units of the targets, as float64."""
     mean, deviation = (
-        torch.tensor(figures, dtype=torch.float64, device=answer.device)
+        torch.tensor(figures, dtype=torch.float64, device=answer.device){view}
         for figures in (TARGET_MEAN, TARGET_DEVIATION)
     )
     return answer.double() * deviation + mean
@@ -95,8 +95,8 @@ def batched(raw) -> torch.Tensor:
 def predict(raw, network: Network | None = None):
     """What the network says of raw data: {what}.
 
-    {takes}; of a batch it gives a list, of one
-    example its only entry. The network is the one of `load` where none is given.
+    {takes}. Of a batch it gives a list,
+    of one example its only entry. The network is the one of `load` where none is given.
     """
     if network is None:
         _LOADED[:] = _LOADED or [load()]
@@ -222,7 +222,10 @@ def _columns(model: TrainedModel) -> tuple[str, ...]:
 
 def _restore(model: TrainedModel) -> str:
     moments = _target_moments(model)
-    return "" if moments is None else _RESTORE.format(mean=moments[0], deviation=moments[1])
+    view = ".view(-1, 1, 1)" if model.output.layout is Layout.IMAGE else ""
+    if moments is None:
+        return ""
+    return _RESTORE.format(mean=moments[0], deviation=moments[1], view=view)
 
 
 def _standardise(model: TrainedModel) -> str:
@@ -276,7 +279,8 @@ def _found(model: TrainedModel) -> str:
         return "answers.tolist()"
     if model.task.get("loss") == Loss.BINARY_CROSS_ENTROPY:
         return "[[CLASSES[n] for n, a in enumerate(row) if a > 0] for row in answers.tolist()]"
-    return "_named(answers.argmax(-1).tolist())"
+    axis = 1 if model.output.layout is Layout.IMAGE else -1
+    return f"_named(answers.argmax({axis}).tolist())"
 
 
 def _readme_names(model: TrainedModel) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from einsearch.recipe.facts import Facts
 from einsearch.specs import Layout
-from einsearch.tasks.base import Loss
+from einsearch.tasks.base import DENSE, Loss
 
 FEW: Final = 3000
 """Below so many examples candidates are trained on folds."""
@@ -221,7 +221,7 @@ def _regularising(facts: Facts, reasons: dict[str, str]) -> dict[str, Any]:
     """Averages of weights, augmentation, class weights."""
     found: dict[str, Any] = {"average": 0.05}
     reasons["average"] = "weights averaged over the last twentieth of the steps score steadier"
-    if facts.layout is Layout.IMAGE:
+    if facts.layout is Layout.IMAGE and facts.loss not in DENSE:
         found["augment"] = "shift"
         reasons["augment"] = "images may be moved; whether they may be mirrored is not known"
     if facts.classes and facts.loss is Loss.CROSS_ENTROPY and facts.largest > 10 * facts.smallest:

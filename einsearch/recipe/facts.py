@@ -63,7 +63,7 @@ def facts_of(task: Task) -> Facts:
         shape=task.input.shape,
         is_code=bool(task.vocabulary) or task.loss is Loss.NEXT_TOKEN,
         loss=task.loss,
-        classes=task.output.features if task.loss is not Loss.MEAN_SQUARED_ERROR else 0,
+        classes=task.output.features if task.is_classification else 0,
         smallest=smallest,
         largest=largest,
         is_ordered=task.reading.is_ordered,

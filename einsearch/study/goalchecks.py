@@ -26,6 +26,8 @@ _KINDS: Final = {
     Loss.BINARY_CROSS_ENTROPY: "tells labels of which an example may have several",
     Loss.NEXT_TOKEN: "tells the next token",
     Loss.MEAN_SQUARED_ERROR: "is a regression",
+    Loss.DENSE_CROSS_ENTROPY: "tells a class at every pixel or step",
+    Loss.DENSE_SQUARED_ERROR: "is a regression at every pixel or step",
 }
 
 

@@ -12,6 +12,7 @@
 | `stored.py`     | arrays that stay on disk                                                     |
 | `arraynames.py` | what others call arrays                                                       |
 | `targets.py`    | classes or amounts: what the answers of training are                          |
+| `places.py`     | answers for every pixel or step                                               |
 | `labels.py`     | labels are names, whatever their type                                         |
 | `rawdata.py`    | raw examples of a split, read as those of training are                        |
 | `gaps.py`       | series of different lengths, and with gaps                                    |

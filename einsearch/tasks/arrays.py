@@ -61,6 +61,7 @@ def arrays(
     target: str | int | None = None,
     target_kind: TargetKind | None = None,
     regression: bool = False,
+    places: bool | None = None,
     missing: Missing | None = None,
     ignore: list[str | int] | None = None,
     header: bool | None = None,
@@ -88,6 +89,7 @@ def arrays(
         target: of a table, the column that is to be told: its name, `first` or `last`.
         target_kind: classes, labels or number: what the answers are, where their type does not
             say it.
+        places: whether every pixel or step has an answer of its own, where shapes do not say it.
         regression: the same as `target_kind: number`.
         missing: drop or class: what is done with examples whose answer is missing.
         ignore: of a table, names of columns that are left out.
@@ -143,7 +145,9 @@ def arrays(
         channels = "first"
     arrangement = arrange(str(train.x), train.x.shape[1:], is_pixels, layout, channels)
     are_rows_ordered = table.order == ROWS and train.order is None
-    reader, raw = learn_to_read(train, arrangement, kind, classes, missing, are_rows_ordered)
+    reader, raw = learn_to_read(
+        train, arrangement, kind, classes, missing, are_rows_ordered, places
+    )
     if balances and (not reader.coding.names or reader.coding.are_many):
         raise TaskError(f"weights: balanced needs classes, and {train.y} has none: leave it out")
     rows: tuple[int, ...] | None = None

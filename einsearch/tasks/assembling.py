@@ -16,6 +16,7 @@ from einsearch.tasks.checking import Pair
 from einsearch.tasks.encoding import Encoding, fit_encoding
 from einsearch.tasks.frames import Examples, Frame
 from einsearch.tasks.gaps import PRESENT, told_of_gaps
+from einsearch.tasks.places import PlaceCoding
 from einsearch.tasks.preparing import measure, prepare
 from einsearch.tasks.rawdata import Raw, RawReader, TestReader
 from einsearch.tasks.stored import StoredRows
@@ -75,7 +76,8 @@ class Preparation:
     def __call__(self, raw: Raw) -> Split:
         x = encoded(raw.x, self.encoding)
         statistics, targets = self.statistics, self.target_statistics
-        split = prepare(x, raw.y, self.spec, statistics, targets, self.flags_gaps)
+        axis = 1 if raw.y.ndim == 3 and targets is not None else 0
+        split = prepare(x, raw.y, self.spec, statistics, targets, self.flags_gaps, axis)
         weights = raw.marks.weights
         if weights is not None:
             split = replace(split, weights=(weights / weights.mean()).astype(np.float32))
@@ -106,14 +108,15 @@ def assemble(parts: Parts) -> Task:
         spec = tokens(spec.shape[0], spec.features + 1)
         statistics = Statistics((*statistics.mean, 0.0), (*statistics.deviation, 1.0))
         columns = (*map(str, range(spec.features - 1)), PRESENT)
-    targets = None if names else measure(raw.y, 0)
+    output = _output(reader.coding, raw.y)
+    targets = None if names else measure(raw.y, output.feature_axis)
     prepared = Preparation(spec, statistics, targets, encoding, flags_gaps)
     pair, rows = parts.test
     train = prepared(raw)
     return Task(
         name="arrays",
         input=spec,
-        output=vector(len(names) or raw.y.shape[1]),
+        output=output,
         loss=_loss(reader.coding),
         train=balanced(train, len(names)) if parts.balances else train,
         valid=prepared(parts.valid),
@@ -144,7 +147,16 @@ def _columns(parts: Parts, spec: TensorSpec, encoding: Encoding | None) -> tuple
     return encoding.features
 
 
+def _output(coding: Coding, y: NDArray[Any]) -> TensorSpec:
+    """What a network answers."""
+    if isinstance(coding, PlaceCoding):
+        return coding.output
+    return vector(len(coding.names) or y.shape[1])
+
+
 def _loss(coding: Coding) -> Loss:
+    if isinstance(coding, PlaceCoding):
+        return Loss.DENSE_CROSS_ENTROPY if coding.names else Loss.DENSE_SQUARED_ERROR
     if coding.are_many:
         return Loss.BINARY_CROSS_ENTROPY
     return Loss.CROSS_ENTROPY if coding.names else Loss.MEAN_SQUARED_ERROR
@@ -168,7 +180,11 @@ def _reading(parts: Parts, encoding: Encoding | None) -> Reading:
         notes.append(note)
     if coding.names:
         y = parts.train.y
-        counts = y.sum(axis=0) if coding.are_many else np.bincount(y, minlength=len(coding.names))
+        counts = (
+            y.sum(axis=0)
+            if coding.are_many
+            else np.bincount(y.reshape(-1), minlength=len(coding.names))
+        )
         notes += _untrained(coding.names, counts)
     if isinstance(parts.train.x, StoredRows):
         remarks.append("read from disk as they are needed")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
-from einsearch.specs import TensorSpec
+from einsearch.specs import Layout, TensorSpec
 from einsearch.tasks.encoding import ColumnCode, described_codes
 from einsearch.tasks.telling import UNTOLD, Answers, Reading, tell
 
@@ -29,6 +29,16 @@ class Loss(StrEnum):
     a label, and an example may have several."""
     MEAN_SQUARED_ERROR = "mse"
     """Of the standardised targets."""
+    DENSE_CROSS_ENTROPY = "dense_cross_entropy"
+    """Cross-entropy at every pixel or step, as a mean over them; each has a class."""
+    DENSE_SQUARED_ERROR = "dense_mse"
+    """Mean squared error at every pixel or step; each has standardised targets."""
+
+
+DENSE: Final = (Loss.DENSE_CROSS_ENTROPY, Loss.DENSE_SQUARED_ERROR)
+"""Of tasks in which every pixel or step has an answer."""
+REGRESSIONS: Final = (Loss.MEAN_SQUARED_ERROR, Loss.DENSE_SQUARED_ERROR)
+"""Of tasks whose answers are amounts."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,20 @@ METRICS: Final[Mapping[Loss, tuple[Metric, ...]]] = {
         Metric("mae", "minimize"),
         Metric("r2", "maximize"),
     ),
+    Loss.DENSE_CROSS_ENTROPY: (
+        Metric("accuracy", "maximize", is_share=True),
+        Metric("mean_iou", "maximize"),
+        Metric("cross_entropy", "minimize"),
+    ),
+    Loss.DENSE_SQUARED_ERROR: (
+        Metric("rmse", "minimize"),
+        Metric("mae", "minimize"),
+        Metric("r2", "maximize"),
+        Metric("relative_l2", "minimize"),
+    ),
 }
-"""Metrics that go with a loss; the first is the main one. `bpc` is bits per character."""
+"""Metrics that go with a loss; the first is the main one. `bpc` is bits per character, `mean_iou`
+the mean over classes of intersection over union."""
 
 SHARES: Final = frozenset(m.name for group in METRICS.values() for m in group if m.is_share)
 """Names of the metrics that are shares of examples."""
@@ -88,9 +110,9 @@ class Split:
     Attributes:
         x: (n, *input shape), float32, normalised; codes are whole numbers from 0. Of an array that
             stays on disk a `LazyExamples`, which has a shape and gives parts as an array does.
-        y: (n,) int64 class numbers, (n, length) of them where every token has its own, (n, labels)
-            float32 of 1 where an example has a label and else 0, or (n, dims) float32 standardised
-            targets.
+        y: (n,) int64 class numbers, (n, length) or (n, height, width) of them where every token or
+            pixel has its own, (n, labels) float32 of 1 where an example has a label and else 0, or
+            (n, dims) float32 standardised targets, (n, *output shape) of every token or pixel.
         weights: (n,) float32, how much each example counts in training and in scores, with mean 1;
             None where all count the same.
         groups: (n,) int64, examples of one group are never on both sides of a cut; None where each
@@ -117,6 +139,15 @@ class Statistics:
     deviation: tuple[float, ...]
 
 
+def restored(y: NDArray[Any], statistics: Statistics, output: TensorSpec) -> NDArray[np.float64]:
+    """Standardised targets (n, *output shape) in their unit."""
+    shape = [1] * (output.rank + 1)
+    shape[output.feature_axis + 1] = -1
+    deviation, mean = (np.reshape(n, shape) for n in (statistics.deviation, statistics.mean))
+    raw: NDArray[np.float64] = y.astype(np.float64) * deviation + mean
+    return raw
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a network has to do.
@@ -128,7 +159,7 @@ class Task:
         name: as registered.
         input: spec of one example.
         output: spec of the network's answer: `vector(classes)` of logits, `tokens(length, classes)`
-            of them, or `vector(dims)`.
+            or `image(classes, height, width)` of them, or numbers of these layouts.
         loss: what training minimises; it also says whether this is classification.
         train, valid: what candidates are trained on, and scored on.
         read_test: gives the test split, or None where there is none. Picklable.
@@ -162,13 +193,19 @@ class Task:
     reading: Reading = UNTOLD
 
     def __post_init__(self) -> None:
-        if self.loss in (Loss.CROSS_ENTROPY, Loss.BINARY_CROSS_ENTROPY) and not self.classes:
+        named = (Loss.CROSS_ENTROPY, Loss.BINARY_CROSS_ENTROPY, Loss.DENSE_CROSS_ENTROPY)
+        if self.loss in named and not self.classes:
             numbered = tuple(map(str, range(self.output.features)))
             object.__setattr__(self, "classes", numbered)
 
     @property
     def is_classification(self) -> bool:
-        return self.loss is not Loss.MEAN_SQUARED_ERROR
+        return self.loss not in REGRESSIONS
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether every pixel or step has an answer of its own, and not an example as a whole."""
+        return self.loss in DENSE
 
     @property
     def require(self) -> tuple[str, ...]:
@@ -199,7 +236,10 @@ class Task:
     @property
     def summary(self) -> str:
         """What was read, in one line for people: examples, shape, classes, splits."""
-        answers = Answers(self.classes, self.targets, self.vocabulary, self.raw_targets())
+        place = {Layout.IMAGE: "pixel", Layout.TOKENS: "step"}.get(self.output.layout, "")
+        y = self.raw_targets()
+        place = place if self.is_dense else ""
+        answers = Answers(self.classes, self.targets, self.vocabulary, y, place)
         sizes = (len(self.train), len(self.valid))
         return tell(self.input, sizes, self.has_test, answers, self.reading)
 
@@ -210,9 +250,7 @@ class Task:
         y = np.concatenate([self.train.y, self.valid.y]) if is_cut else self.train.y
         if self.target_statistics is None:
             return y
-        mean, deviation = self.target_statistics.mean, self.target_statistics.deviation
-        raw: NDArray[Any] = y.astype(np.float64) * np.asarray(deviation) + np.asarray(mean)
-        return raw
+        return restored(y, self.target_statistics, self.output)
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready metadata that an exported network needs: specs, statistics, sizes, names."""

@@ -149,18 +149,20 @@ def prepare(
     statistics: Statistics,
     target_statistics: Statistics | None,
     flags_gaps: bool = False,
+    target_axis: int = 0,
 ) -> Split:
     """A split from raw arrays: x normalised; y as class numbers, or as standardised targets.
 
     Args:
         x: (n, *spec.shape) raw data; with gaps a feature less, and NaN where something is missing.
         y: (n,) class numbers, (n, labels) floats of 0 and 1, or (n, dims) targets when there are
-            `target_statistics`.
+            `target_statistics`; as many for every token or pixel.
         flags_gaps: whether the last feature of `spec` says what is missing, see `gaps.py`.
+        target_axis: axis of the dimensions of targets, counted without the examples.
     """
     normal = _normal(x, statistics, spec.feature_axis)
     normal = flagged(normal) if flags_gaps else normal
     if target_statistics is None:
         kind = np.float32 if y.dtype.kind == "f" else np.int64
         return Split(normal, np.ascontiguousarray(y, kind))
-    return Split(normal, normalise(y, target_statistics, 0))
+    return Split(normal, normalise(y, target_statistics, target_axis))

@@ -20,6 +20,7 @@ from einsearch.tasks.frames import Examples, Frame, Words, rows_of
 from einsearch.tasks.labels import shown
 from einsearch.tasks.layouts import Arrangement
 from einsearch.tasks.marks import UNMARKED, Marks, read_marks
+from einsearch.tasks.places import decide_places, has_places
 from einsearch.tasks.stored import StoredRows
 from einsearch.tasks.tablearrays import TableColumns
 from einsearch.tasks.targets import (
@@ -189,6 +190,7 @@ def learn_to_read(
     classes: int | None,
     missing: Missing | None,
     order_is_rows: bool = False,
+    places: bool | None = None,
 ) -> tuple[RawReader, Raw]:
     """How the data are read, by what training holds; and what training holds.
 
@@ -197,12 +199,19 @@ def learn_to_read(
         arrangement: of the axes of x.
         kind, classes, missing: what is said of the answers.
         order_is_rows: whether examples stand in the order of time.
+        places: whether every pixel or step has an answer; None where shapes say it.
 
     Raises:
         TaskError: training cannot be used.
     """
     array, y, kept = answers(pair.y, missing)
-    coding = decide(array, y, kind, classes, missing)
+    spec = arrangement.spec
+    if places and not has_places(spec, y.shape):
+        raise TaskError(f"{array} has no answer for every place of {spec}: leave places out")
+    if has_places(spec, y.shape) if places is None else places:
+        coding: Coding = decide_places(array, y, spec, kind, classes, missing)
+    else:
+        coding = decide(array, y, kind, classes, missing)
     layout = arrangement.spec.layout
     x = read_examples(pair.x, arrangement, layout is not Layout.IMAGE, False)
     kinds = pair.x.kinds if isinstance(pair.x, TableColumns) else ()

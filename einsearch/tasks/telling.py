@@ -55,12 +55,14 @@ class Answers:
     Attributes:
         classes, targets, vocabulary: names, as a `Task` has them.
         y: class numbers, or targets in their unit, of the examples of training.
+        place: what each has an answer of its own, pixel or step; empty where an example has one.
     """
 
     classes: Sequence[str]
     targets: Sequence[str]
     vocabulary: Sequence[str]
     y: NDArray[Any]
+    place: str = ""
 
 
 def tell(
@@ -118,6 +120,13 @@ def _answers(answers: Answers) -> str:
         return _plural(len(answers.vocabulary), "symbol")
     if not len(answers.y):
         return f"classes {names(answers.classes)}" if answers.classes else "a regression"
+    if answers.classes and answers.place:
+        shares = np.bincount(answers.y.reshape(-1), minlength=len(answers.classes)) / answers.y.size
+        classes = _plural(len(answers.classes), "class", "classes")
+        told = (
+            f"{100 * shares.min():.2g} to {100 * shares.max():.2g} % of the {answers.place}s each"
+        )
+        return f"at each {answers.place} one of {classes} {names(answers.classes)}, {told}"
     if answers.classes:
         is_many = answers.y.ndim == 2
         if is_many:
@@ -134,6 +143,8 @@ def _answers(answers: Answers) -> str:
     least, most = _range(answers.y)
     if least == most:
         return f"the number {least:.10g} in every example: there is nothing to learn"
+    if answers.place:
+        return f"at each {answers.place} a number from {least:.10g} to {most:.10g}"
     dims = answers.y.shape[1]
     of = f" {names(answers.targets)}" if answers.targets else f" of {dims}" if dims > 1 else ""
     return f"{'numbers' if dims > 1 else 'a number'}{of} from {least:.10g} to {most:.10g}"

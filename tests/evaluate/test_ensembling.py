@@ -17,8 +17,8 @@ from einsearch.compile.blending import Blend
 from einsearch.evaluate.certainty import proper_loss
 from einsearch.evaluate.crossvalidation import Answers
 from einsearch.evaluate.ensembling import blended, chosen, kind_of_answers
-from einsearch.specs import vector
-from einsearch.tasks.base import Loss, Split, Statistics, Task
+from einsearch.specs import image, vector
+from einsearch.tasks.base import DENSE, REGRESSIONS, Loss, Split, Statistics, Task
 
 LOSSES = tuple(Loss)
 
@@ -27,31 +27,33 @@ def task_of(loss: Loss, features: int = 3) -> Task:
     """A task without data."""
     empty = Split(np.zeros((0, 2), np.float32), np.zeros(0))
     plain = Statistics((0.0,) * features, (1.0,) * features)
-    targets = plain if loss is Loss.MEAN_SQUARED_ERROR else None
-    spec = vector(features)
+    targets = plain if loss in REGRESSIONS else None
+    spec = image(features, 2, 4) if loss in DENSE else vector(features)
     return Task("made", vector(2), spec, loss, empty, empty, None, plain, targets)
 
 
 def drawn(loss: Loss, count: int, n: int, seed: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     """Right answers, and those of networks that know something of them."""
     rng = np.random.default_rng(seed)
-    shape = (n, 5, 3) if loss is Loss.NEXT_TOKEN else (n, 3)
+    shape = (n, 5, 3) if loss is Loss.NEXT_TOKEN else (n, 3, 2, 4) if loss in DENSE else (n, 3)
     outputs = [rng.normal(0, 2, shape).astype(np.float32) for _ in range(count)]
-    if loss is Loss.MEAN_SQUARED_ERROR:
+    if loss in REGRESSIONS:
         return rng.normal(size=shape).astype(np.float32), outputs
     if loss is Loss.BINARY_CROSS_ENTROPY:
         return rng.integers(2, size=shape).astype(np.float32), outputs
+    if loss is Loss.DENSE_CROSS_ENTROPY:
+        return rng.integers(3, size=(n, 2, 4)), outputs
     return rng.integers(3, size=shape[:-1]), outputs
 
 
 def plainly(loss: Loss, outputs: list[NDArray[Any]], shares: list[float]) -> NDArray[Any]:
     """The average as its definition says it."""
     pairs = [(share, out.astype(np.float64)) for share, out in zip(shares, outputs, strict=True)]
-    if loss is Loss.MEAN_SQUARED_ERROR:
+    if loss in REGRESSIONS:
         return sum(share * out for share, out in pairs)  # type: ignore[return-value]
     if loss is Loss.BINARY_CROSS_ENTROPY:
         return np.asarray(logit(sum(share * expit(out) for share, out in pairs)))
-    return np.log(sum(share * softmax(out, -1) for share, out in pairs))
+    return np.log(sum(share * softmax(out, 1 if loss in DENSE else -1) for share, out in pairs))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -28,11 +28,16 @@ _NAMES: Final = {Layout.IMAGE: "images", Layout.TOKENS: "series of numbers"}
 
 def suited(task: Task) -> tuple[str, ...]:
     """What `augment` may say for a task."""
-    return ("none",) if task.vocabulary else SUITED[task.input.layout]
+    return ("none",) if task.vocabulary or task.is_dense else SUITED[task.input.layout]
 
 
 def objection(task: Task, config: TrainingConfig) -> str | None:
     """Why the augmentation of a configuration does not suit a task; None where it does."""
+    if task.is_dense and (config.augment != "none" or config.mixup):
+        return (
+            f"the task {task.name} has an answer for every place of an example, which would have "
+            "to move with it: leave augment and mixup out"
+        )
     if config.augment not in (allowed := suited(task)):
         needed = [name for layout, name in _NAMES.items() if config.augment in SUITED[layout]]
         what = "codes" if task.vocabulary else task.input
