@@ -16,7 +16,7 @@ from einsearch.derivation.derivation import Derivation
 from einsearch.errors import SettingError, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.searched import searchable
-from einsearch.study.plan import load_file_grammar
+from einsearch.study.plan import load_file_grammar, plan_file
 from einsearch.study.spacefile import SpaceFile, load_space_text
 from einsearch.trial import TrialState
 
@@ -109,6 +109,23 @@ def test_a_task_that_cannot_be_trained_so_is_an_error_before_the_search() -> Non
     file = load_space_text("grammar: sequence\ntask: series\ntraining: {augment: {none, shift}}\n")
     with pytest.raises(es.EinsearchError, match="augment: shift needs images"):
         es.search(file)
+
+
+def test_what_follows_from_the_data_leaves_domains_and_is_usual() -> None:
+    file = load_space_text(
+        "grammar: digits\ntask: {name: bars, train: 64}\nbudget: {minutes: 1}\n"
+        "training: {lr: log 1e-5..1e-1, batch: {7, 9, 1000}}\n"
+    )
+    plan = plan_file(file)
+    assert plan.file is not None
+    decided = plan.file.training
+    assert (plan.file.searched, plan.file.follows_data) == (file.searched, False)
+    written = plan.files["space.yaml"].replace("grammar.ein", "digits")
+    assert load_space_text(written).searched == file.searched
+    assert {seed.training["lr"] for seed in plan.space.seeds} == {decided.rate}
+    assert {seed.training["batch"] for seed in plan.space.seeds} == {
+        9 if decided.batch < 500 else 1000
+    }
 
 
 SETS = st.lists(st.floats(1e-6, 0.9).map(lambda x: float(f"{x:.4g}")), min_size=1, unique=True)

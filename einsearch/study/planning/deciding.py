@@ -66,7 +66,7 @@ def filled(file: SpaceFile, task: Task, recipe: Recipe) -> SpaceFile:
         **_given(file.final),
     }
     sections: dict[str, Any] = {
-        "training": training.model_dump(),
+        "training": training.model_dump(exclude=set(file.searched)),
         "final": final,
         "budget": {**_given(file.budget), "epochs": _rungs(file, training, recipe)},
     }
@@ -74,7 +74,8 @@ def filled(file: SpaceFile, task: Task, recipe: Recipe) -> SpaceFile:
         steering = _STEERING.get(task.loss, task.metrics[0].name)
         direction = next(m.direction for m in METRICS[task.loss] if m.name == steering)
         sections["objectives"] = {steering: direction}
-    return file.changed(**sections)
+    # What is decided of a setting that the search decides is its usual value.
+    return file.changed(**sections).model_copy(update={"training": training})
 
 
 def _rungs(file: SpaceFile, training: TrainingConfig, recipe: Recipe) -> Mapping[str, Any] | None:
