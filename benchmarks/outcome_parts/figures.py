@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcome_parts.sets import Data
+
+_NORMAL: Final = 1.96
+"""Standard errors on each side of a mean, in its 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,20 @@ def of_text(bits: NDArray[Any]) -> Figure:
     return Figure(float(windows.mean()), float(windows.std(ddof=1)) / math.sqrt(len(windows)))
 
 
-def of_search(data: Data, value: float) -> Figure:
+def of_search(data: Data, value: float, interval: tuple[float, float] | None = None) -> Figure:
     """What a search says of its test.
 
-    It gives no errors of single examples. Those of a regression are taken to be normal, the spread
-    between windows of text to be a fifth of the mean.
+    Args:
+        data: the set.
+        value: accuracy from 0 to 1, rmse or bits per character.
+        interval: its 95 % interval. Without one, errors of a regression are taken to be normal, and
+            the spread between windows of text to be a fifth of the mean.
     """
     count = len(data.test_y)
     if data.kind == "classes":
         return of_accuracy(value, count)
+    if interval is not None:
+        return Figure(value, (interval[1] - interval[0]) / (2 * _NORMAL))
     spread = 1 / math.sqrt(2) if data.kind == "number" else 0.2
     return Figure(value, value * spread / math.sqrt(count))
 

@@ -66,10 +66,22 @@ def searched(
     if not done.stdout.strip():
         raise NoResult(done.stderr.strip()[-300:] or f"exit status {done.returncode}")
     found = json.loads(done.stdout)
-    try:
-        value = found["final"]["test"][data.metric]["mean"]
-    except (KeyError, TypeError):
+    figure = handed_over(data, work / "run")
+    if figure is None:
         told = " ".join(done.stderr.split())[-300:]
-        raise NoResult(f"no test figure; trials: {found.get('states')}; it said: {told}") from None
-    best = found["best"]
-    return of_search(data, value), {"trials": found["trials"], "network": best["text"]}
+        raise NoResult(f"no test figure; trials: {found.get('states')}; it said: {told}")
+    return figure, {"trials": found["trials"], "network": found["best"]["text"]}
+
+
+def handed_over(data: Data, run: Path) -> Figure | None:
+    """The test figure of what a run hands over: of its ensemble, or of its best network; None
+    where nothing was tested."""
+    path = run / "final.json"
+    final = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    ensemble = final.get("ensemble") or {}
+    value = ensemble.get("test", {}).get(data.metric)
+    if value is not None:
+        return of_search(data, value, ensemble.get("interval", {}).get(data.metric))
+    networks = final.get("networks") or [{}]
+    found = networks[0].get("test", {}).get(data.metric)
+    return None if found is None else of_search(data, found["mean"])

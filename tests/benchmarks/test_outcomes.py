@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +20,7 @@ from outcome_parts.figures import Figure, of_accuracy, of_numbers, over_seeds
 from outcome_parts.fitting import FITTINGS, Clock, fitted_net
 from outcome_parts.measuring import Order, measure
 from outcome_parts.nets import net_for
-from outcome_parts.searching import command
+from outcome_parts.searching import command, handed_over
 from outcome_parts.sets import SETS, Data, layout_of, read
 from outcome_parts.table import ranks, show
 
@@ -89,6 +90,23 @@ def test_what_a_search_is_told_of_series_makes_series_of_them(tmp_path: Path) ->
     task = read_data(path, {"layout": called[called.index("--layout") + 1], **of_task}).task
 
     assert str(task.input) == "tokens:30x1"
+
+
+def test_what_a_search_hands_over_is_its_ensemble_or_its_best_network(tmp_path: Path) -> None:
+    found = data("diabetes")
+    assert handed_over(found, tmp_path) is None
+    networks = [{"test": {"rmse": {"mean": 60.0, "deviation": 1.0}}}]
+    final = tmp_path / "final.json"
+
+    final.write_text(json.dumps({"networks": networks}))
+    assert handed_over(found, tmp_path) == Figure(60.0, pytest.approx(60 / (2 * 133) ** 0.5))
+
+    ensemble = {"test": {"rmse": 55.0}, "interval": {"rmse": [51.08, 58.92]}}
+    final.write_text(json.dumps({"networks": networks, "ensemble": ensemble}))
+    assert handed_over(found, tmp_path) == Figure(55.0, pytest.approx(2.0))
+
+    final.write_text(json.dumps({"networks": []}))
+    assert handed_over(found, tmp_path) is None
 
 
 def test_ranks_share_places_and_no_figure_is_last() -> None:
