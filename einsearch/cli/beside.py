@@ -36,6 +36,7 @@ def beside_as_json(run: Run) -> dict[str, Any] | None:
     return {
         "metric": found.metric,
         "network": found.network,
+        "tested": found.tested,
         "is_beaten": found.is_beaten,
         "verdict": found.verdict(run.scores),
         "models": list(found.rows),

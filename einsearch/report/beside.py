@@ -8,6 +8,7 @@ from typing import Any
 
 from einsearch.numbers import Scores, duration
 from einsearch.shown import shown_line
+from einsearch.study.handing import handed_over, leading
 from einsearch.study.run import Run
 
 Row = Mapping[str, Any]
@@ -20,13 +21,15 @@ class Beside:
     Attributes:
         rows: simple models as baselines.json has them, the best first, those without a score last.
         metric, direction: what they are judged by.
-        network: of the best network, on validation data; None where there is none.
+        network: score of what the search hands over, on validation data; None where there is none.
+        tested: the same on test data; None where it was not tested.
     """
 
     rows: Sequence[Row]
     metric: str
     direction: str
     network: float | None
+    tested: float | None = None
 
     @property
     def levels(self) -> dict[str, float]:
@@ -41,11 +44,12 @@ class Beside:
     def heads(self) -> list[str]:
         """Of the table."""
         tested = ["test"] if any(row.get("test") for row in self.rows) else []
-        return ["without a search", self.metric, *tested, "time", ""]
+        return ["with and without a search", self.metric, *tested, "time", ""]
 
     def cells(self, scores: Scores) -> list[list[str]]:
-        """The table, a row for each model."""
-        return [
+        """The table: what the search found, where there is something, and a row for each model."""
+        ours = [] if self.network is None else [self._ours(scores)]
+        return ours + [
             [
                 row["name"],
                 _shown(row["valid"], row.get("errors", {}), self.metric, scores),
@@ -60,6 +64,10 @@ class Beside:
             for row in self.rows
         ]
 
+    def _ours(self, scores: Scores) -> list[str]:
+        tested = [scores(self.metric, self.tested)] if "test" in self.heads else []
+        return ["this search", scores(self.metric, self.network), *tested, "", ""]
+
     @property
     def is_beaten(self) -> bool | None:
         """Whether the best network is better than every simple model; None where nothing can be
@@ -67,21 +75,33 @@ class Beside:
         best = next(iter(self._scored), None)
         if best is None or self.network is None:
             return None
-        value = float(best["valid"][self.metric])
-        return self.network > value if self.direction == "maximize" else self.network < value
+        return self._is_better(self.network, best["valid"][self.metric])
+
+    def _is_better(self, value: float, other: float) -> bool:
+        return value > other if self.direction == "maximize" else value < other
 
     def verdict(self, scores: Scores) -> str:
-        """A sentence where no network beats a simple model, else nothing."""
-        if self.is_beaten is not False or self.network is None:
+        """A sentence where no network beats the best simple model, on validation data or on the
+        test; else nothing."""
+        if self.is_beaten is None:
             return ""
         best = self._scored[0]
-        ours, theirs = (
-            scores(self.metric, value) for value in (self.network, best["valid"][self.metric])
+        name, test = _named(best["name"]), best.get("test", {}).get(self.metric)
+        pairs = [(self.network, best["valid"][self.metric], "validation")]
+        if test is not None and self.tested is not None:
+            pairs.append((self.tested, test, "test"))
+        told = "; ".join(
+            f"{scores(self.metric, ours)} against {scores(self.metric, theirs)} "
+            f"{self.metric}, {split}"
+            for ours, theirs, split in pairs
         )
-        return (
-            f"No network beats {_named(best['name'])} here ({ours} against {theirs} "
-            f"{self.metric}, validation): keep that, or give the search more time."
-        )
+        if not self.is_beaten:
+            return (
+                f"No network beats {name} here ({told}): keep that, or give the search more time."
+            )
+        if test is not None and self.tested is not None and self._is_better(test, self.tested):
+            return f"On validation data the network beats {name}, on the test it does not ({told})."
+        return ""
 
 
 def beside(run: Run) -> Beside | None:
@@ -97,7 +117,7 @@ def beside(run: Run) -> Beside | None:
         rows,
         key=lambda row: (metric not in row["valid"], sign * row["valid"].get(metric, 0.0)),
     )
-    return Beside(ranked, metric, direction, _network(run, metric))
+    return Beside(ranked, metric, direction, *_network(run, metric))
 
 
 def _judged_by(rows: Sequence[Row], directions: Mapping[str, str]) -> tuple[str, str]:
@@ -118,21 +138,23 @@ def _direction(metric: str) -> str:
     return known.get(metric, "minimize")
 
 
-def _network(run: Run, metric: str) -> float | None:
-    """The score of what the run hands over on validation data: of the average of several networks,
-    of a full training, or of the search, the first that is there."""
-    best, final = run.find_best(), run.final or {}
-    rows = final.get("networks", ())
-    for found in (
-        (final.get("ensemble") or {}).get("valid", {}).get(metric),
-        *(row["valid"].get(metric, {}).get("mean") for row in rows[:1]),
-    ):
-        if found is not None:
-            return float(found)
+def _network(run: Run, metric: str) -> tuple[float | None, float | None]:
+    """Scores of what the run hands over on validation and test data. Where it learned from the
+    validation data too, the first is that of the search."""
+    best, handed = leading(run), handed_over(run)
     if best is None:
-        return None
-    value = best.values.get(metric, best.metrics.get(metric))
-    return None if value is None else float(value)
+        return None, None
+    rows = (run.final or {}).get("networks", ())
+    row = next((one for one in rows if one["number"] == best.number), None)
+    found: list[float | None] = []
+    for split in ("valid", "test"):
+        value = None if handed is None else getattr(handed, split).get(metric)
+        if value is None and row is not None:
+            value = row[split].get(metric, {}).get("mean")
+        found.append(value)
+    if found[0] is None:
+        found[0] = best.values.get(metric, best.metrics.get(metric))
+    return found[0], found[1]
 
 
 def _shown(

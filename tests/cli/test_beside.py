@@ -42,7 +42,7 @@ def test_best_shows_the_models_and_that_none_is_beaten(cli: Command, compared: P
     out = cli("best", compared).out
 
     rows = [line.split() for line in out.splitlines()]
-    assert ["without", "a", "search", "accuracy", "test", "time"] in rows
+    assert ["with", "and", "without", "a", "search", "accuracy", "test", "time"] in rows
     first = next(row for row in rows if row[:2] == ["linear", "model"])
     assert first[2:8] == ["100.00", "%", "±", "1.00", "%", "97.00"]
     assert rows.index(first) < next(at for at, row in enumerate(rows) if row[:1] == ["dummy"])
@@ -57,8 +57,11 @@ def test_a_run_without_models_shows_none(cli: Command, run: Path) -> None:
 
 
 def test_json_has_them_whole(cli: Command, compared: Path) -> None:
-    found = json.loads(cli("best", compared, "--json").out)["baselines"]
+    whole = json.loads(cli("best", compared, "--json").out)
+    found = whole["baselines"]
 
+    assert found["network"] == whole["final"]["valid"]["accuracy"]["mean"]
+    assert found["tested"] == whole["final"]["test"]["accuracy"]["mean"]
     assert [row["name"] for row in found["models"]] == [
         "linear model",
         "dummy",

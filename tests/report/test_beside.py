@@ -50,14 +50,28 @@ def test_the_sentence_has_both_figures() -> None:
     assert Beside(rows, "rmse", "minimize", 0.5).is_beaten
 
 
+def test_the_sentence_has_the_test_where_both_were_tested() -> None:
+    told = Beside(ROWS, "accuracy", "maximize", 0.7, 0.75).verdict(SCORES)
+    assert (
+        "(70.00 % against 90.00 % accuracy, validation; 75.00 % against 88.00 % accuracy, test)"
+        in told
+    )
+
+    ahead = Beside(ROWS, "accuracy", "maximize", 0.95, 0.75).verdict(SCORES)
+    assert ahead.startswith("On validation data the network beats the linear model, on the test it")
+    assert Beside(ROWS, "accuracy", "maximize", 0.95, 0.9).verdict(SCORES) == ""
+    assert Beside(ROWS, "accuracy", "maximize", 0.95, 0.9).cells(SCORES)[0][2] == "90.00 %"
+
+
 def test_no_model_with_a_score_says_nothing() -> None:
     assert Beside(ROWS[2:], "accuracy", "maximize", 0.7).verdict(SCORES) == ""
     assert Beside([], "accuracy", "maximize", 0.7).is_beaten is None
 
 
 def test_cells_have_scores_errors_and_what_went_wrong() -> None:
-    assert found(0.7).heads == ["without a search", "accuracy", "test", "time", ""]
-    first, second, third = found(0.7).cells(SCORES)
+    assert found(0.7).heads == ["with and without a search", "accuracy", "test", "time", ""]
+    ours, first, second, third = found(0.7).cells(SCORES)
+    assert ours == ["this search", "70.00 %", "", "", ""]
     assert first == [
         "linear model",
         "90.00 % ± 2.00 %",
