@@ -17,6 +17,7 @@ from einsearch.derivation.decisions import Draw, Interval
 from einsearch.errors import EinsearchError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.primitives.arguments import show_value
+from einsearch.primitives.training import GIVEN
 
 FIXED: Final = frozenset({"epochs", "steps", "folds", "precision", "device"})
 """What a search does not decide: how long candidates are trained, and on what."""
@@ -60,7 +61,7 @@ def trained_as(config: TrainingConfig, settings: Mapping[str, Any]) -> TrainingC
     """
     if not settings:
         return config
-    said = {name: _as_given(name, value) for name, value in settings.items()}
+    said = {name: _as_given(name, value) for name, value in settings.items() if value != GIVEN}
     try:
         return TrainingConfig(**{**config.model_dump(), **said})
     except ValidationError as error:
@@ -105,6 +106,8 @@ def variants(config: TrainingConfig, draws: Mapping[str, Draw]) -> list[Training
 
 def _check_alone(name: str, value: Any) -> None:
     """Raises SettingFault where a field cannot have a value, whatever the others have."""
+    if value == GIVEN:
+        return
     try:
         TrainingConfig(**{name: _as_given(name, value)})
     except ValidationError as error:

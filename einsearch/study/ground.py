@@ -17,7 +17,7 @@ from einsearch.study.exhausting import count_networks
 from einsearch.study.folder import SPACE, RunFolder
 from einsearch.study.goalchecks import check_constraints, check_metrics
 from einsearch.study.plan import directions_of, load_file_grammar, required
-from einsearch.study.searchedtraining import check_task
+from einsearch.study.searchedtraining import check_grammar, check_task
 from einsearch.study.searchspace import search_space, seed_derivations
 from einsearch.study.spacefile import SpaceFile, load_space_file
 from einsearch.tasks.base import Task
@@ -71,6 +71,7 @@ def ground_of(file: SpaceFile, *, checks_test: bool = True) -> Ground:
     directions, require = directions_of(file, task), required(file, grammar, task)
     if task is not None:
         check_metrics(task, directions, file.constraints)
+        check_grammar(file.training, grammar)
         check_task(file.training, file.searched, task)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
     file, notes = with_texts(file, grammar, spec, require)

@@ -32,7 +32,7 @@ from einsearch.study.planning.gate import Gate
 from einsearch.study.planning.outline import Outline, outline_file, plain_gate, shares_of
 from einsearch.study.pluginsource import plugin_fingerprint
 from einsearch.study.pruning import pruner_given
-from einsearch.study.searchedtraining import check_task
+from einsearch.study.searchedtraining import check_grammar, check_task
 from einsearch.study.searchspace import search_space
 from einsearch.study.spacefile import EpochsSection, SpaceFile
 from einsearch.study.starting import starts_of, typical_programs
@@ -137,6 +137,7 @@ def plan_file(
     require = required(file, grammar, task)
     if task is not None:
         check_metrics(task, directions_of(file, task), file.constraints)
+        check_grammar(file.training, grammar)
         check_task(file.training, file.searched, task)
     check_constraints(grammar, spec, file.constraints, file.limits, require)
     file, notes = with_texts(file, grammar, spec, require)

@@ -8,10 +8,21 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from einsearch.derivation.decisions import Draw, Options
 from einsearch.derivation.settings import draws_in
-from einsearch.errors import EinsearchError, LocatedError, Location, SpaceFileError
+from einsearch.derivation.values import resolve_domain
+from einsearch.errors import (
+    EinsearchError,
+    GrammarError,
+    LocatedError,
+    Location,
+    SpaceFileError,
+)
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.searched import FIXED, SettingFault, check_draws, searchable, variants
+from einsearch.grammar import expressions as e
+from einsearch.grammar.model import Grammar, nodes_of, nodes_under
+from einsearch.grammar.read import locate
 from einsearch.grammar.searched import domain_call
 from einsearch.study.mistakes import show
 from einsearch.tasks.base import Task
@@ -64,6 +75,31 @@ def check_task(config: TrainingConfig, domains: Mapping[str, str], task: Task) -
 
     for one in variants_of(config, domains):
         check_training(task, one)
+
+
+def check_grammar(config: TrainingConfig, grammar: Grammar) -> None:
+    """Raises GrammarError where a grammar's own rules give training what it cannot have. What hangs
+    on parameters of a rule is not looked at."""
+    for rule in (grammar.plain or grammar).rules.values():
+        for node in nodes_of(rule):
+            if not isinstance(node, e.PrimitiveCall) or not node.primitive.is_setting:
+                continue
+            found = {name: _fixed(value) for name, value in node.arguments}
+            try:
+                check_draws(config, {name: draw for name, draw in found.items() if draw})
+            except SettingFault as error:
+                place = locate(rule.file, grammar.sources.get(rule.file, ""), node.at)
+                raise GrammarError(f"training: {error}", place) from None
+
+
+def _fixed(value: Any) -> Draw | None:
+    """What an argument is or draws; None where that hangs on something else."""
+    if isinstance(value, e.Constant):
+        return Options([value.value], [1.0], [0], "")
+    if not isinstance(value, (e.Domain, e.IntegerRange, e.RealRange)):
+        return None
+    inside = [x for x in nodes_under(value) if not isinstance(x, e.Constant) and x is not value]
+    return None if inside else resolve_domain(value, (), (), 0)
 
 
 def variants_of(config: TrainingConfig, domains: Mapping[str, str]) -> list[TrainingConfig]:

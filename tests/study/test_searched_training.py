@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import einsearch as es
 from einsearch.derivation.derivation import Derivation
-from einsearch.errors import SettingError, SpaceFileError
+from einsearch.errors import GrammarError, SettingError, SpaceFileError
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.searched import searchable
 from einsearch.study.plan import load_file_grammar, plan_file
@@ -126,6 +126,31 @@ def test_what_follows_from_the_data_leaves_domains_and_is_usual() -> None:
     assert {seed.training["batch"] for seed in plan.space.seeds} == {
         9 if decided.batch < 500 else 1000
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("lr=-1", "lr cannot be -1"),
+        ("batch={8, 0.5}", "batch cannot be 0.5: expected a whole number"),
+        ("warmup=0.5..1.5", "warmup cannot be 1.5"),
+        ("momentum=0.9", "momentum is for optimizer: sgd"),
+    ],
+)
+def test_what_a_grammar_gives_training_is_checked_too(
+    tmp_path: Path, written: str, message: str
+) -> None:
+    text = f"start net\nnet = relu\n    >> training({written}, lr2) >> linear(4)\n"
+    (tmp_path / "own.ein").write_text(text.replace(", lr2", ", keep=given, clip={none, 1.0}"))
+    space = "grammar: own.ein\ntask: digits\n"
+    with pytest.raises(GrammarError, match=message) as caught:
+        plan_file(load_space_text(space, base=tmp_path))
+    assert caught.value.location is not None
+    assert caught.value.location.line == 3
+    (tmp_path / "own.ein").write_text(
+        text.replace(f"{written}, lr2", "lr={given, 0.1}, warmup=0.1 * 2")
+    )
+    assert plan_file(load_space_text(space, base=tmp_path)).space.grammar is not None
 
 
 SETS = st.lists(st.floats(1e-6, 0.9).map(lambda x: float(f"{x:.4g}")), min_size=1, unique=True)
