@@ -100,18 +100,18 @@ def _label_logits(chances: NDArray[Any]) -> NDArray[Any]:
 def dummy(fit: Fit) -> Predict:
     """The same answer to everything: how frequent the answers are, or their mean."""
     task, y, weights = fit.task, fit.train.y, fit.train.weights
-    if task.loss is Loss.MEAN_SQUARED_ERROR:
-        answer = np.average(y, axis=0, weights=weights)
-    elif task.loss is Loss.BINARY_CROSS_ENTROPY:
+    shape, axis = task.output.shape, task.output.feature_axis
+    if task.loss is Loss.BINARY_CROSS_ENTROPY:
         answer = _label_logits(np.average(y, axis=0, weights=weights))
+    elif not task.is_classification:
+        means = y.mean(axis=tuple(at for at in range(1, y.ndim) if at != axis + 1))
+        answer = np.average(means, axis=0, weights=weights)
     else:
         each = None if weights is None else np.repeat(weights, y[0].size)
         counts = np.bincount(y.ravel(), each, minlength=task.output.features)
         answer = _logarithms(counts / counts.sum())
-    shape = task.output.shape
-    if task.output.layout is Layout.IMAGE:
-        answer = answer.reshape(-1, *([1] * (len(shape) - 1)))
-    return lambda x: np.broadcast_to(answer, (len(x), *shape))
+    everywhere = answer.reshape([-1 if at == axis else 1 for at in range(len(shape))])
+    return lambda x: np.broadcast_to(everywhere, (len(x), *shape))
 
 
 def neighbour(fit: Fit) -> Predict:

@@ -25,7 +25,7 @@ def make(
     random = np.random.default_rng(RANDOM_SEED)
     train, valid, test = (split(random, size) for size in sizes)
     statistics = Statistics((0.0,), (1.0,))
-    is_number = loss is Loss.MEAN_SQUARED_ERROR
+    is_number = loss in (Loss.MEAN_SQUARED_ERROR, Loss.DENSE_SQUARED_ERROR)
     targets = Statistics((3.0,) * output.features, (2.0,) * output.features) if is_number else None
     return Task("made", spec, output, loss, train, valid, lambda: test, statistics, targets, **more)
 
@@ -88,6 +88,17 @@ def text() -> Task:
     return make(tokens(8, 1), tokens(8, 4), Loss.NEXT_TOKEN, split, vocabulary=vocabulary)
 
 
+def pixels() -> Task:
+    """Every pixel has two numbers of its own."""
+
+    def split(random: np.random.Generator, size: int) -> Split:
+        x = random.normal(size=(size, 1, 5, 4)).astype(np.float32)
+        y = np.concatenate([x + 1, 2 * x - 1], axis=1)
+        return Split(x, y.astype(np.float32))
+
+    return make(image(1, 5, 4), image(2, 5, 4), Loss.DENSE_SQUARED_ERROR, split)
+
+
 def places() -> Task:
     """Every step of a series has a class of its own."""
 
@@ -95,7 +106,7 @@ def places() -> Task:
         x = random.normal(size=(size, 8, 2)).astype(np.float32)
         return Split(x, (x[..., 0] > 0.5).astype(np.int64))
 
-    return make(tokens(8, 2), tokens(8, 2), Loss.CROSS_ENTROPY, split)
+    return make(tokens(8, 2), tokens(8, 2), Loss.DENSE_CROSS_ENTROPY, split)
 
 
 EVERY = {
@@ -107,4 +118,5 @@ EVERY = {
     "symbols": symbols(),
     "text": text(),
     "places": places(),
+    "pixels": pixels(),
 }

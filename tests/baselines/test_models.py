@@ -24,6 +24,7 @@ from einsearch.baselines.preparing import (
     sampled,
     told_of_limits,
 )
+from einsearch.baselines.scoring import pairs_of, score_on
 from einsearch.specs import image, tokens, vector
 from einsearch.tasks.base import Loss, Split, Task
 from tests.baselines.tasks import EVERY, classes, labels, numbers, symbols, text
@@ -51,6 +52,7 @@ def test_which_models_suit_what() -> None:
         "symbols": ["dummy", "nearest neighbour", "linear model", "gradient boosting"],
         "text": ["one symbol", "two symbols", "three symbols"],
         "places": ["dummy"],
+        "pixels": ["dummy"],
     }
 
 
@@ -61,6 +63,16 @@ def test_answers_have_the_shape_of_a_networks(kind: str) -> None:
         found = model.fit(Fit(task, task.train, 0, math.inf))(task.valid.x)
         assert found.shape == (len(task.valid), *task.output.shape), model.name
         assert np.isfinite(found).all(), model.name
+
+
+def test_the_same_answer_to_every_pixel_is_their_mean() -> None:
+    task = EVERY["pixels"]
+
+    found = fitted("dummy", task)(task.valid.x)
+
+    np.testing.assert_allclose(found[3, :, 2, 1], task.train.y.mean(axis=(0, 2, 3)), rtol=1e-4)
+    scored = score_on(NAMED["dummy"], task, pairs_of(task, 3))
+    assert scored.metrics["rmse"] == pytest.approx(2 * (2.5**0.5), rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["table", "images", "series", "symbols", "text", "places"])
