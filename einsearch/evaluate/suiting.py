@@ -24,7 +24,7 @@ def check_training(task: Task, config: TrainingConfig) -> None:
         Loss.CROSS_ENTROPY,
         Loss.BINARY_CROSS_ENTROPY,
     ):
-        kind = "answers every token" if task.is_classification else "is a regression"
+        kind = "has answers for every place" if task.is_classification else "is a regression"
         raise TaskError(
             f"class_weights: {config.class_weights} needs classes of examples, the task "
             f"{task.name} {kind}: say class_weights: none"

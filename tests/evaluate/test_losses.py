@@ -41,7 +41,7 @@ def test_classes(n: int, seed: int, is_weighted: bool) -> None:
     logits, y = normal(n, 3, seed=seed), torch.arange(n) % 3
     weights = weights_with_mean_one(n, seed) if is_weighted else None
     found = training_loss(CLASSES, 0.0, logits, y, weights)
-    expected = log_loss(y, logits.softmax(1), labels=[0, 1, 2], sample_weight=weights)
+    expected = log_loss(y, logits.double().softmax(1), labels=[0, 1, 2], sample_weight=weights)
     assert found.item() == pytest.approx(expected, rel=1e-4)
     shares = torch.nn.functional.one_hot(y, 3).float()
     for smoothing in (0.0, 0.2):

@@ -75,7 +75,7 @@ def test_what_suits_is_taken_and_the_rest_is_told(
         ("series", {"augment": "flip"}, "needs images, .*: say augment: none, light or strong$"),
         ("codes", {"augment": "light"}, "needs series of numbers, the task characters has codes"),
         ("codes", {"mixup": 0.2}, "mixup needs numbers, the task characters has codes"),
-        ("codes", {"class_weights": "balanced"}, "the task characters answers every token"),
+        ("codes", {"class_weights": "balanced"}, "the task characters has answers for every place"),
         ("vectors", {"class_weights": "balanced"}, "the task waves is a regression"),
     ],
 )  # fmt: skip
