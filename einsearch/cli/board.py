@@ -10,6 +10,7 @@ from typing import Any
 
 from einsearch.numbers import PLAIN, Scores
 from einsearch.report.history import kind_of_reason
+from einsearch.report.measures import also_told, measured
 from einsearch.study.duplicates import count_spent
 from einsearch.study.events import Budget, Callbacks, StudyEnd
 from einsearch.trial import Trial, TrialState
@@ -39,6 +40,7 @@ class Board(Callbacks):
     Attributes:
         scores: writes values for people.
         objective, direction: the main objective.
+        beside: the metric that people ask for, where it is no objective; else empty.
         budget: of the search.
         spent: trials that used up budget, those of earlier sessions included.
         best: the best complete trial so far.
@@ -64,6 +66,8 @@ class Board(Callbacks):
         self.stage = "reading grammar and data"
         self.timings: Counter[str] = Counter()
         self.objective, self.direction = "", "maximize"
+        self.beside = ""
+        self._objectives: Sequence[str] = ()
         self.budget = Budget()
         self.spent = 0
         self.best: Trial | None = None
@@ -108,6 +112,7 @@ class Board(Callbacks):
         self, trials: Sequence[Trial], directions: Mapping[str, str], budget: Budget
     ) -> None:
         self.objective, self.direction = next(iter(directions.items()))
+        self._objectives = list(directions)
         self.budget = budget
         for trial in trials:
             if trial.state.is_finished:
@@ -151,7 +156,12 @@ class Board(Callbacks):
         """The same for people; "" for none."""
         return self.scores(self.objective, self.value(trial))
 
+    def shown_beside(self, trial: Trial) -> str:
+        """Its value of the metric that people ask for, for people; "" for none."""
+        return self.scores(self.beside, measured(trial, self.beside)) if self.beside else ""
+
     def _count(self, trial: Trial) -> None:
+        self.beside = self.beside or next(iter(also_told([trial], self._objectives)), "")
         before = self._trials.get(trial.number)
         if before is not None:  # it was paused, and went on
             self.spent -= count_spent([before])

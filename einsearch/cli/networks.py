@@ -63,6 +63,7 @@ def train(
     Example: [cyan]einsearch train runs/digits-1:17 --epochs 60 --seeds 5[/]
     """
     from einsearch.cli.summary import final_facts
+    from einsearch.report.measures import also_told
     from einsearch.study.trained import folder_of, keep_again, train_again, train_in_full
 
     opened, chosen = read_named(run, trial)
@@ -77,7 +78,8 @@ def train(
     if seeds:
         row = train_in_full(opened, chosen, epochs, seeds, data, accept_changes=accept_changes)
         found |= {name: row.get(name, "") for name in _SHOWN}
-        facts |= final_facts(row, next(iter(opened.directions)))
+        also = also_told(opened.trials, opened.directions)
+        facts |= final_facts(row, next(iter(opened.directions)), also)
         facts |= {"failed": "\n".join(row["failures"])} if row["failures"] else {}
         kept.append(row["weights"])
         succeeded = row["weights"] is not None and not row.get("untested")
@@ -194,17 +196,21 @@ def report(
 
     Example: [cyan]einsearch report runs/digits-1[/]
     """
+    from einsearch.cli.handed import handed_facts, looks_facts
     from einsearch.cli.summary import final_facts, final_of, head_of, program_of
     from einsearch.graph.svg import draw_svg
     from einsearch.report.beside import beside
+    from einsearch.report.measures import also_told
     from einsearch.report.page import Report, render
     from einsearch.study.folder import REPORT, SPACE
+    from einsearch.study.handing import leading
 
     opened = read_run(run)
-    best = opened.find_best()
+    best = leading(opened)
     program = None if best is None else program_of(opened, best)
     final = None if best is None else final_of(opened, best)
-    main = next(iter(opened.directions))
+    main, also = next(iter(opened.directions)), also_told(opened.trials, opened.directions)
+    facts = {} if final is None else final_facts(final, main, also)
     settings = run / SPACE
     page = Report(
         title=run.resolve().name,
@@ -212,7 +218,9 @@ def report(
         trials=opened.trials,
         directions=opened.directions,
         best=best,
-        facts={} if final is None else final_facts(final, main),
+        also=also,
+        facts=facts,
+        ending=looks_facts(opened) | handed_facts(opened, [*also, main]),
         drawing="" if program is None else draw_svg(program, head=head_of(opened, program)),
         settings=opened.folder.read_text(SPACE) if opened.folder and settings.is_file() else "",
         beside=beside(opened),

@@ -131,7 +131,8 @@ def trial_line(board: Board, trial: Trial) -> str:
     """A finished trial and where the search stands, on one line."""
     total = f"/{board.budget.trials}" if board.budget.trials is not None else ""
     if trial.state is TrialState.COMPLETE:
-        what = f"{board.objective} {board.shown(trial)}, {count(trial.parameters)} parameters"
+        also = f"{board.beside} {board.shown_beside(trial)}, " if board.beside else ""
+        what = f"{also}{board.objective} {board.shown(trial)}, {count(trial.parameters)} parameters"
         what += "" if trial.is_feasible else ", infeasible"
     else:
         what = f"{str(trial.state).lower()} ({_first_line(trial.reason)})"
@@ -290,7 +291,9 @@ def _summary(board: Board) -> Text:
     if board.best is not None:
         text.append(f"best {board.objective} ")
         text.append(board.shown(board.best), style="bold green")
-        text.append(f" (trial {board.best.number}, {count(board.best.parameters)} parameters)")
+        also = f"{board.beside} {board.shown_beside(board.best)}, " if board.beside else ""
+        size = f"{count(board.best.parameters)} parameters"
+        text.append(f" ({also}trial {board.best.number}, {size})")
     for state, number in sorted(board.states.items()):
         text.append(f"   {str(state).lower()} ")
         text.append(str(number), style=STATE_COLOURS.get(state, ""))
@@ -307,7 +310,8 @@ def _table(board: Board, width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
     rows = [_finished_row(board, trial) for trial in board.last]
     rows += [_running_row(board, running) for running in list(board.running.values())]
-    heads = ["trial", board.objective, "parameters", "memory", "time"]
+    also = [board.beside] if board.beside else []
+    heads = ["trial", *also, board.objective, "parameters", "memory", "time"]
     places = list(range(len(heads)))
     for least, name in ((WIDE, "memory"), (NARROW, "parameters")):
         if width < least:
@@ -350,18 +354,20 @@ def _finished_row(board: Board, trial: Trial) -> _Row:
     failed = trial.state not in (TrialState.COMPLETE, TrialState.DUPLICATE)
     reason = f": {_first_line(trial.reason)}" if failed and trial.reason else ""
     state = Text(str(trial.state).lower() + reason, STATE_COLOURS.get(trial.state, ""))
-    cells = (board.shown(trial), *_sizes(board, trial), duration(trial.seconds))
+    also = [board.shown_beside(trial)] if board.beside else []
+    cells = (*also, board.shown(trial), *_sizes(board, trial), duration(trial.seconds))
     texts = [Text(cell) for cell in (str(trial.number), *cells)]
     return _Row(texts, state, brief(trial.text))
 
 
 def _running_row(board: Board, running: Running) -> _Row:
-    trial, value = running.trial, running.metrics.get(board.objective)
+    trial = running.trial
     state = Text(f"epoch {running.epoch}" if running.epoch else "starting", "cyan")
-    shown = board.scores(board.objective, value) if isinstance(value, float) else ""
-    sizes = [Text(size) for size in _sizes(board, trial)]
-    cells = [Text(str(trial.number)), Text(shown, "cyan"), *sizes, Text("")]
-    return _Row(cells, state, brief(trial.text))
+    names = [board.beside, board.objective] if board.beside else [board.objective]
+    values = [(name, running.metrics.get(name)) for name in names]
+    shown = [board.scores(name, v) if isinstance(v, float) else "" for name, v in values]
+    cells = [Text(str(trial.number)), *(Text(one, "cyan") for one in shown)]
+    return _Row([*cells, *map(Text, _sizes(board, trial)), Text("")], state, brief(trial.text))
 
 
 def _sizes(board: Board, trial: Trial) -> list[str]:

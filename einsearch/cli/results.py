@@ -27,6 +27,7 @@ from einsearch.cli.terminal import say, say_data
 from einsearch.numbers import Scores, duration, plural
 from einsearch.primitives.training import brief, head_of, told
 from einsearch.report.distinct import distinct
+from einsearch.report.measures import also_told, measured, standard_errors
 from einsearch.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def trials(
         print_json([trial.as_json() for trial in chosen])
         return
     shown = [t for t in chosen if duplicates or state or t.state is not TrialState.DUPLICATE]
-    _print_trials(shown, list(opened.directions), opened.scores)
+    columns = [*opened.directions, *also_told(opened.trials, opened.directions)]
+    _print_trials(shown, columns, opened.scores)
     if left_out := len(chosen) - len(shown):
         what = plural(left_out, "duplicate")
         say(f"\n{what} left out: --duplicates shows them too", error=True)
@@ -115,7 +117,7 @@ def _row(
     has_text = trial.state in (TrialState.COMPLETE, TrialState.RUNNING)
     return [
         str(trial.number),
-        *(scores(name, trial.values.get(name)) for name in objectives),
+        *(scores(name, measured(trial, name)) for name in objectives),
         *(scores(name, getattr(trial, name)) for name in sizes),
         duration(trial.seconds),
         str(trial.state).lower() + ("" if trial.is_feasible else ", infeasible"),
@@ -146,7 +148,7 @@ def best(
     Example: [cyan]einsearch best runs/digits-1[/]
     """
     from einsearch.cli.beside import print_beside
-    from einsearch.cli.summary import handed_facts, print_drawing, summary, trial_facts
+    from einsearch.cli.summary import ending_facts, print_drawing, summary
     from einsearch.study.handing import leading
 
     opened = read_run(run)
@@ -158,7 +160,7 @@ def best(
     else:
         print_drawing(opened, shown)
         say()
-        print_facts(trial_facts(opened, shown) | handed_facts(opened))
+        print_facts(ending_facts(opened, shown))
         if len(opened.directions) > 1:
             _print_front(opened, corner)
         print_beside(opened)
@@ -243,7 +245,11 @@ def explain(
     print_drawing(opened, chosen)
     say()
     scores, main = opened.scores, next(iter(opened.directions))
-    values = ", ".join(f"{name} {scores(name, v)}" for name, v in chosen.values.items())
+    known = dict(chosen.values) | {
+        name: measured(chosen, name) for name in also_told([chosen], opened.directions)
+    }
+    values = ", ".join(f"{name} {scores(name, v)}" for name, v in known.items())
+    errors = standard_errors(chosen)
     spent = ", ".join(f"{name} {duration(value)}" for name, value in chosen.timings.items())
     settings, network = head_of(chosen.text)
     facts = {
@@ -252,6 +258,9 @@ def explain(
         "state": str(chosen.state).lower(),
         "reason": chosen.reason,
         "values": values,
+        "standard errors": ", ".join(
+            f"{name} {scores(name, errors[name])}" for name in known if name in errors
+        ),
         "time": f"{duration(chosen.seconds)} ({spent})" if spent else duration(chosen.seconds),
         "by epoch": _by_epoch(chosen, main, scores),
         "epochs paid for": _paid(chosen),

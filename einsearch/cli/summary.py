@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.beside import beside_as_json, print_beside
+from einsearch.cli.handed import interval
 from einsearch.cli.options import read_named
 from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
@@ -16,6 +17,7 @@ from einsearch.errors import EinsearchError
 from einsearch.numbers import Scores, count, duration, memory, plural
 from einsearch.primitives.training import head_of as settings_in
 from einsearch.primitives.training import told
+from einsearch.report.measures import also_told, measured
 from einsearch.report.history import counts_by_reason, counts_by_state, failures_by_reason
 from einsearch.shown import command, quoted
 from einsearch.study.events import StopReason
@@ -38,10 +40,11 @@ def summary(
 ) -> dict[str, Any]:
     """A run and one trial of it, the best if none is given, as JSON; the reference is that of its
     hypervolume."""
-    from einsearch.study.handing import handed_over
+    from einsearch.cli.handed import handed_json
+    from einsearch.study.handing import handed_over, leading
 
-    shown = trial or run.find_best()
-    handed = handed_over(run)
+    shown = trial or leading(run)
+    also = also_told(run.trials, run.directions)
     return {
         "directory": str(run.directory) if run.directory else None,
         "state": run.state,
@@ -49,8 +52,10 @@ def summary(
         "states": counts_by_state(run.trials),
         "reasons": counts_by_reason(run.trials),
         "best": None if shown is None else shown.as_json(),
+        "metrics": {} if shown is None else {name: measured(shown, name) for name in also},
         "final": None if shown is None else final_of(run, shown),
-        "handed_over": None if handed is None else handed.as_json(),
+        "handed_over": handed_json(handed_over(run)),
+        "looks": list((run.final or {}).get("looks") or ()),
         "front": [trial.number for trial in run.pareto_front],
         "hypervolume": run.hypervolume(reference),
         "epochs": run.epochs,
@@ -64,45 +69,27 @@ def final_of(run: Run, trial: Trial) -> Mapping[str, Any] | None:
     return next((row for row in rows if row["number"] == trial.number), None)
 
 
-def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
+def final_facts(
+    final: Mapping[str, Any], objective: str, also: Sequence[str] = ()
+) -> dict[str, str]:
     """Scores of a full training, by name: the main objective on validation and test data.
 
     Args:
         final: a row of the results of full training.
-        objective: the main one. Beside it stands the first metric of the task, which people know
-            best: what steers a search may be another one, such as the cross-entropy.
+        objective: the main one; where it is no metric, such as parameters, the first metric stands
+            in for it.
+        also: further metrics, which come before it.
     """
     facts = {}
     for split, name in (("valid", "validation"), ("test", "test")):
         metrics = final[split]
-        for metric in _told_metrics(metrics, objective):
+        for metric in [one for one in (*also, objective) if one in metrics] or list(metrics)[:1]:
             facts[f"{name} {metric}"] = _spread(metric, metrics[metric], final["seeds"])
+            ends = final.get("interval", {}).get(metric)
+            if split == "test" and ends is not None and final["seeds"] == 1:
+                facts[f"{name} {metric}"] += interval(metric, ends, final.get("examples"))
     if final.get("untested"):
         facts["not tested"] = str(final["untested"])
-    return facts
-
-
-def _told_metrics(metrics: Mapping[str, Any], objective: str) -> list[str]:
-    """Names of the metrics that are told."""
-    first = list(metrics)[:1]
-    return list(dict.fromkeys([*first, *([objective] if objective in metrics else [])]))
-
-
-def handed_facts(run: Run) -> dict[str, str]:
-    """What a run ended with where that is the average of several networks, and how it did in the
-    test, with the interval that holds the true figure with 95 %."""
-    from einsearch.study.handing import handed_over
-    from einsearch.tasks.base import SHARES
-
-    found = handed_over(run)
-    if found is None or not found.is_average:
-        return {}
-    scores = Scores(SHARES)
-    facts = {"model handed over": found.words}
-    for metric in _told_metrics(found.test, next(iter(run.directions))):
-        low, high = found.interval.get(metric, (None, None))
-        known = "" if low is None else f" (95 %: {scores(metric, low)} to {scores(metric, high)})"
-        facts[f"its test {metric}"] = scores(metric, found.test[metric]) + known
     return facts
 
 
@@ -174,8 +161,11 @@ def print_drawing(run: Run, trial: Trial) -> None:
 
 def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     """Text, scores and size of a trial, those of its full training included."""
-    scores = run.scores
-    values = ", ".join(f"{name} {scores(name, trial.values.get(name))}" for name in run.directions)
+    scores, also = run.scores, also_told(run.trials, run.directions)
+    known = {name: measured(trial, name) for name in also} | {
+        name: trial.values.get(name) for name in run.directions
+    }
+    values = ", ".join(f"{name} {scores(name, value)}" for name, value in known.items())
     settings, network = settings_in(trial.text)
     facts = {
         "network": network,
@@ -188,8 +178,17 @@ def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     if final is not None:
         epochs = plural(final["epochs"], "epoch")
         facts["trained in full"] = f"{epochs}, {plural(final['seeds'], 'seed')}"
-        facts |= final_facts(final, next(iter(run.directions)))
+        facts |= final_facts(final, next(iter(run.directions)), also)
     return facts
+
+
+def ending_facts(run: Run, trial: Trial) -> dict[str, str]:
+    """The same of the trial that stands for what a run ended with, and what else is in that."""
+    from einsearch.cli.handed import handed_facts, looks_facts
+
+    also = also_told(run.trials, run.directions)
+    metrics = [*also, next(iter(run.directions))]
+    return trial_facts(run, trial) | looks_facts(run) | handed_facts(run, metrics)
 
 
 def size_of(trial: Trial) -> str:
@@ -215,7 +214,7 @@ def print_summary(run: Run, *, is_whole: bool) -> None:
     else:
         print_drawing(run, best)
         say()
-        facts = trial_facts(run, best) | handed_facts(run)
+        facts = ending_facts(run, best)
     facts["trials"] = _counted(run)
     if run.epochs:
         facts["trained"] = plural(run.epochs, "epoch")
@@ -310,6 +309,7 @@ def _more_trials(run: Run) -> int | None:
 
 def _taking_away(run: Run, program: str) -> dict[str, str]:
     """How to get the best network out of the run: with weights, unless an objective had them."""
+    from einsearch.study.handing import handed_over
     from einsearch.study.trained import folder_of, space_of
 
     if run.find_best() is not None and space_of(folder_of(run)).objective is not None:
@@ -317,7 +317,9 @@ def _taking_away(run: Run, program: str) -> dict[str, str]:
         shown = f"{program} show {named} --format source"
         return {shown: "the best as PyTorch source; --input SPEC for other tensors"}
     exported = f"{program} export {quoted(run.directory)} --to exported"
-    return {exported: "the network as PyTorch source with weights"}
+    found = handed_over(run)
+    what = "their average" if found is not None and found.is_average else "the network"
+    return {exported: f"{what} as PyTorch source with weights"}
 
 
 def program_as_called(path: str) -> str:

@@ -13,6 +13,7 @@ from einsearch.report import charts
 from einsearch.report.beside import Beside
 from einsearch.report.distinct import distinct
 from einsearch.report.history import counts_by_state, failures_by_reason
+from einsearch.report.measures import measured
 from einsearch.shown import escape
 from einsearch.trial import Trial
 
@@ -43,7 +44,9 @@ class Report:
         directions: objective name -> "maximize" or "minimize"; the first is the main one.
         scores: writes values for people.
         best: the trial that is shown at the top, or None.
+        also: metrics that the table shows though they are no objectives.
         facts: further numbers for the top: name -> text, such as the test accuracy.
+        ending: what was handed over, where that is more than the best network: name -> text.
         drawing: the best network as SVG, or "".
         settings: the search-space file as used, or "".
         beside: what the data give without a search; None where that was not asked for.
@@ -54,7 +57,9 @@ class Report:
     directions: Mapping[str, str]
     scores: Scores = PLAIN
     best: Trial | None = None
+    also: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    ending: Mapping[str, str] = field(default_factory=dict)
     drawing: str = ""
     settings: str = ""
     beside: Beside | None = None
@@ -65,6 +70,7 @@ def render(report: Report) -> str:
     sections = (
         _head(report),
         _charts(report),
+        _ending(report),
         _best(report),
         _beside(report),
         _failures(report),
@@ -86,9 +92,8 @@ def _head(report: Report) -> str:
     numbers = {"trials": str(len(report.trials))}
     numbers |= {state.lower(): str(n) for state, n in counts_by_state(report.trials).items()}
     if report.best is not None:
-        numbers |= {
-            f"best {name}": report.scores(name, v) for name, v in report.best.values.items()
-        }
+        known = dict(report.best.values) | {n: measured(report.best, n) for n in report.also}
+        numbers |= {f"best {name}": report.scores(name, v) for name, v in known.items()}
     numbers |= report.facts
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
@@ -127,6 +132,14 @@ def _charts(report: Report) -> str:
 def _compared(directions: Mapping[str, str]) -> list[str]:
     """What the main objective is plotted against: the other objectives, or the network's size."""
     return list(directions)[1:] or ["parameters"]
+
+
+def _ending(report: Report) -> str:
+    """What the run ended with; empty where that is the best network alone."""
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in report.ending.items()
+    )
+    return f'<h2>What the search ended with</h2>\n<dl class="facts">{items}</dl>\n' if items else ""
 
 
 def _best(report: Report) -> str:
@@ -185,7 +198,7 @@ def _raised(trial: Trial) -> str:
 
 
 def _table(report: Report) -> str:
-    objectives = list(report.directions)
+    objectives = [*report.directions, *report.also]
     sizes = [name for name in SIZES if name not in objectives]
     names = ["trial", "state", *objectives, *sizes, "time", "from", "network"]
     heads = "".join(f"<th{_kind(name, objectives)}>{escape(name)}</th>" for name in names)
@@ -202,7 +215,7 @@ def _table(report: Report) -> str:
 
 
 def _row(trial: Trial, text: str, report: Report, is_best: bool) -> str:
-    numbers = {name: trial.values.get(name) for name in report.directions}
+    numbers = {name: measured(trial, name) for name in (*report.directions, *report.also)}
     numbers |= {name: size(trial) for name, size in SIZES.items() if name not in numbers}
     spare = {name for name in SPARE if name not in report.directions}
     parents = f" of {', '.join(map(str, trial.parents))}" if trial.parents else ""

@@ -136,6 +136,8 @@ class _FinalRow(_Checked):
     asked: Annotated[int, Field(ge=1)] = 1
     data: str = ""
     kept: dict[str, float] = {}
+    interval: dict[str, _Ends] = {}
+    examples: Count | None = None
     untested: str = ""
 
 

@@ -15,7 +15,7 @@ from einsearch.errors import TaskError
 from einsearch.study.ensemble import averaged
 from einsearch.study.events import Callbacks
 from einsearch.study.folder import RunFolder
-from einsearch.study.fulltraining import FullTraining, Row, Trained
+from einsearch.study.fulltraining import FullTraining, Row, Trained, has_file, name_of_data
 from einsearch.study.looks import Look, by_second_look, second_looks
 from einsearch.study.members import kept_answers, members
 from einsearch.study.orders import Carry, seconds_each
@@ -73,7 +73,7 @@ class Finish:
         if not best or not self.file.final.top:
             self.folder.write_final({"networks": []})
             return
-        before = self.folder.read_final() or {}
+        before = self._before()
         best, looks = self._looked_at(best, before)
         written: dict[str, Any] = {"looks": [look.as_json() for look in looks]} if looks else {}
         wanted = self._wanted(best)
@@ -84,25 +84,52 @@ class Finish:
             for trial, seeds in wanted
             if row["number"] == trial.number and training.is_done(row, seeds)
         }
-        if len(rows) == len(wanted) and (before.get("ensemble") or self.file.final.ensemble == 1):
+        if len(rows) == len(wanted) and self._has_average(before, rows):
             return
+        training = training.begun(wanted)
         trained = training.train(wanted)
         self._test(training, wanted, trained, rows, written)
+
+    def _before(self) -> Mapping[str, Any]:
+        """What an earlier session found with the same data; nothing where they were others."""
+        before = self.folder.read_final() or {}
+        data = name_of_data(self.task, self.file)
+        is_same = all(row.get("data", data) == data for row in before.get("networks", ()))
+        return before if is_same else {}
+
+    def _has_average(self, before: Mapping[str, Any], rows: Mapping[int, Row]) -> bool:
+        """Whether the average that is wanted is there, of these trainings, with all its files."""
+        if self.file.final.ensemble == 1:
+            return True
+        members = (before.get("ensemble") or {}).get("members", ())
+        return bool(members) and all(
+            member["number"] in rows and has_file(self.folder, member["weights"])
+            for member in members
+        )
 
     def _looked_at(
         self, best: list[Trial], before: Mapping[str, Any]
     ) -> tuple[list[Trial], list[Look]]:
-        """The trials in the order that a second score gives them."""
-        count = self.file.final.looks
-        if not count or len(best) < 2:
+        """The trials in the order that a second score gives them. Those of an earlier session keep
+        theirs."""
+        count, main = min(self.file.final.looks, len(best)), next(iter(self.run.directions))
+        if count < 2:
             return best, []
-        looks = [Look.of_json(look) for look in before.get("looks", ())]
-        if not looks:
+        earlier = {look["number"]: Look.of_json(look) for look in before.get("looks", ())}
+        known = [
+            earlier[trial.number]
+            for trial in best
+            if trial.number in earlier and earlier[trial.number].first == trial.values[main]
+        ]
+        numbers = {look.number for look in known}
+        new = [trial for trial in best[:count] if trial.number not in numbers]
+        if new:
             left = self.until - time.monotonic()
             until = time.monotonic() + _LOOKS * left if math.isfinite(left) else math.inf
-            self.callbacks.on_note(f"the best {min(count, len(best))} trials are scored again")
-            looks = second_looks(self, best[:count], until)
-        return by_second_look(best, looks, self.run.directions), looks
+            few = "the best trial is" if len(new) == 1 else f"the best {len(new)} trials are"
+            self.callbacks.on_note(f"{few} scored again")
+            known += second_looks(self, new, until)
+        return by_second_look(best, known, self.run.directions), known
 
     def _training(self, wanted: Sequence[tuple[Trial, int]]) -> FullTraining:
         """With as many epochs as fit."""

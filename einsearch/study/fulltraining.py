@@ -10,13 +10,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from einsearch.study.folder import RunFolder
 from einsearch.study.orders import Carry, OnReport, Order, in_process, is_complete
-from einsearch.study.seedfiles import SeedFiles, TrainedOn
+from einsearch.study.seedfiles import SeedFiles, TrainedOn, epochs_begun
 from einsearch.study.spacefile import SpaceFile
 from einsearch.tasks.base import Task
 from einsearch.tasks.fingerprint import data_fingerprint
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """Results of the full training of one trial, as final.json has them: number, text, epochs, seeds,
 data (a name of all data), valid and test (mean and deviation by metric), failures, weights (name of
-the file of the kept seed), kept (its metrics on validation data), and `untested`, the reason, where
-there was no test."""
+the file of the kept seed), kept (its metrics on validation data), interval (95 % intervals of its
+test metrics), examples (how many the test data have), and `untested`, the reason, where there was
+no test."""
 
 CUT_OFF: Final = "it was cut off before the test"
 
@@ -81,18 +82,27 @@ class FullTraining:
     @cached_property
     def data(self) -> str:
         """A short name of all data, test data included: scores hold for them alone."""
-        parts = data_fingerprint(self.task, self.file.task, self.file.base)
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        return name_of_data(self.task, self.file)
 
     @cached_property
     def trained_on(self) -> TrainedOn:
         """What the outcomes of all trainings hang on."""
-        return TrainedOn.by(self.config, self.task, is_whole=self.is_whole)
+        return TrainedOn.by(self.config, self.task, self.asked, is_whole=self.is_whole)
+
+    def begun(self, wanted: Sequence[tuple[Trial, int]]) -> FullTraining:
+        """The same with the epochs of an earlier session that was cut off, as far as files of its
+        trainings are there; else the same."""
+        for epochs in epochs_begun(self.folder, [trial for trial, _ in wanted], self.asked):
+            found = replace(self, epochs=epochs)
+            if any(found.files(trial).read(_seeds(trial, count)) for trial, count in wanted):
+                return found
+        return self
 
     def is_done(self, row: Row, seeds: int) -> bool:
         """Whether an earlier session trained and tested as this one would."""
         same = (row.get("asked", row["epochs"]), row["seeds"]) == (self.asked, seeds)
-        return same and not row.get("untested") and row.get("data", self.data) == self.data
+        is_tested = not row.get("untested") and row.get("data", self.data) == self.data
+        return same and is_tested and has_file(self.folder, row["weights"])
 
     def files(self, trial: Trial) -> SeedFiles:
         """Where the weights of a trial's full trainings are."""
@@ -113,7 +123,7 @@ class FullTraining:
         runs: dict[int, dict[int, FinalRun]] = {}
         orders = []
         for trial, count in wanted:
-            seeds = [trial.seed + i for i in range(count)]
+            seeds = _seeds(trial, count)
             done = self.files(trial).read(seeds)
             runs[trial.number] = {seed: FinalRun(seed, outcome) for seed, outcome in done.items()}
             self._tell(trial, count, len(done))
@@ -163,6 +173,8 @@ class FullTraining:
         )
 
     def _row(self, trial: Trial, result: FinalResult) -> dict[str, Any]:
+        from einsearch.evaluate.certainty import intervals
+
         best = result.best
         row = {
             "number": trial.number,
@@ -177,7 +189,27 @@ class FullTraining:
             "weights": None if best is None else self.files(trial).name(best.seed),
             "kept": {} if best is None else dict(best.outcome.metrics),
         }
+        if best is not None and best.answers is not None:
+            row["interval"] = {
+                name: list(ends) for name, ends in intervals(self.task, best.answers).items()
+            }
+            row["examples"] = len(best.answers)
         return row | ({"untested": result.untested} if result.untested else {})
+
+
+def name_of_data(task: Task, file: SpaceFile) -> str:
+    """A short name of all data of a task, test data included."""
+    parts = data_fingerprint(task, file.task, file.base)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def has_file(folder: RunFolder, name: str | None) -> bool:
+    """Whether a file of weights is where final.json says; None is that of no training."""
+    return name is None or folder.inside(name).is_file()
+
+
+def _seeds(trial: Trial, count: int) -> list[int]:
+    return [trial.seed + i for i in range(count)]
 
 
 Trained = dict[int, list[Any]]

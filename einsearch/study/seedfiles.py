@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from einsearch.study.folder import WEIGHTS, RunFolder
@@ -25,14 +27,16 @@ class TrainedOn:
 
     Attributes:
         epochs: of the training.
+        asked: epochs that the user wants; there are fewer where no more fit into the time.
         key: of its settings and of training and validation data.
     """
 
     epochs: int
+    asked: int
     key: str
 
     @classmethod
-    def by(cls, config: TrainingConfig, task: Task, *, is_whole: bool = False) -> Self:
+    def by(cls, config: TrainingConfig, task: Task, asked: int, *, is_whole: bool = False) -> Self:
         """Of a configuration and a task with its data; on all of them where `is_whole`."""
         digest = hashlib.sha256(config.model_dump_json().encode())
         digest.update(b"all" if is_whole else b"")
@@ -43,7 +47,35 @@ class TrainedOn:
                 digest.update(f"{array.dtype.str} {array.shape}".encode())
                 for part in parts_of(array):
                     digest.update(part.data)
-        return cls(config.epochs, digest.hexdigest()[:16])
+        return cls(config.epochs, asked, digest.hexdigest()[:16])
+
+
+def epochs_begun(folder: RunFolder, trials: Sequence[Trial], asked: int) -> list[int]:
+    """With how many epochs earlier sessions trained trials in full, the most frequent number first.
+
+    Args:
+        folder: of the run.
+        trials: whose files are looked at.
+        asked: only trainings of which so many epochs were wanted.
+    """
+    counts: Counter[int] = Counter()
+    for trial in trials:
+        for path in folder.weights.glob(f"final-{trial.number}-*-seed-*.safetensors"):
+            header = _header(path)
+            if header.get("asked") == str(asked) and header.get("epochs", "").isdecimal():
+                counts[int(header["epochs"])] += 1
+    return [epochs for epochs, _ in counts.most_common() if 1 <= epochs <= asked]
+
+
+def _header(path: Path) -> dict[str, str]:
+    """What a file says of its training; nothing where it is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
 
 
 class SeedFiles:
@@ -73,6 +105,7 @@ class SeedFiles:
             "hash": self._trial.hash,
             "seed": str(seed),
             "epochs": str(self._on.epochs),
+            "asked": str(self._on.asked),
             "metrics": json.dumps(dict(outcome.metrics)),
         }
         self._folder.add(self.name(seed), packed(outcome.weights, header))
