@@ -17,8 +17,8 @@ from einsearch.errors import EinsearchError
 from einsearch.numbers import Scores, count, duration, memory, plural
 from einsearch.primitives.training import head_of as settings_in
 from einsearch.primitives.training import told
-from einsearch.report.measures import also_told, measured
 from einsearch.report.history import counts_by_reason, counts_by_state, failures_by_reason
+from einsearch.report.measures import also_told, measured
 from einsearch.shown import command, quoted
 from einsearch.study.events import StopReason
 from einsearch.trial import TrialState

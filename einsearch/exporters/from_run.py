@@ -54,8 +54,9 @@ def averaged_model(found: TrainedAverage) -> TrainedModel:
                 "trial": trial.number,
                 "hash": trial.hash,
                 "share": member.share,
+                **({"training": dict(one.program.settings)} if one.program.settings else {}),
             }
-            for trial, member in zip(trials, found.handed.members, strict=True)
+            for one, trial, member in zip(found.members, trials, found.handed.members, strict=True)
         ],
         "task": first.metadata["task"],
         "parameters": sum(trial.parameters for trial in trials),

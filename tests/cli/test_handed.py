@@ -10,7 +10,7 @@ import pytest
 
 from einsearch.cli.handed import interval
 from einsearch.cli.summary import final_facts
-from einsearch.report.beside import beside, main_metric, measured, standard_errors
+from einsearch.report.measures import also_told, main_metric, measured, standard_errors
 from einsearch.study.handing import handed_over
 from einsearch.study.launch import search_file
 from einsearch.study.run import open_run
@@ -127,8 +127,8 @@ def test_the_main_metric_follows_from_what_was_measured(loss: Loss) -> None:
         0, "relu", TrialState.COMPLETE, metrics=dict.fromkeys(names, 0.5), values={names[-1]: 0.5}
     )
     assert main_metric(trial) == names[0]
-    assert beside([Trial(1, "relu", TrialState.FAILED), trial], [names[-1]]) == [names[0]]
-    assert beside([trial], [names[0], "parameters"]) == []
+    assert also_told([Trial(1, "relu", TrialState.FAILED), trial], [names[-1]]) == [names[0]]
+    assert also_told([trial], [names[0], "parameters"]) == []
 
 
 def test_numbers_of_an_objective_are_no_metrics_of_a_task() -> None:
@@ -136,7 +136,7 @@ def test_numbers_of_an_objective_are_no_metrics_of_a_task() -> None:
         0, "relu", TrialState.COMPLETE, values={"accuracy": 0.5}, metrics={"cross_entropy": 0.1}
     )
     assert main_metric(trial) is None
-    assert beside([trial], ["accuracy"]) == []
+    assert also_told([trial], ["accuracy"]) == []
 
 
 @pytest.mark.parametrize("said", [None, 3, [], {"accuracy": "\x1b[31m"}, {"accuracy": None}])

@@ -136,11 +136,16 @@ def test_networks_that_err_apart_are_averaged_and_copies_are_not() -> None:
 
 
 def test_how_much_an_example_counts_decides() -> None:
+    """The second helps with the first example, and spoils the other, which hardly counts."""
     task, y = task_of(Loss.MEAN_SQUARED_ERROR, 1), np.zeros((2, 1), np.float32)
-    first, second = np.array([[0.0], [3.0]], np.float32), np.array([[2.0], [0.0]], np.float32)
-    weights = np.array([1.9, 0.1], np.float32)
-    answers = {
-        "first": Answers(np.arange(2), first, y, weights),
-        "second": Answers(np.arange(2), second, y, weights),
-    }
-    assert next(iter(chosen(task, answers, 1))) == "first"
+    errors = {"first": (0.5, 0.0), "second": (-0.5, 1.0)}
+
+    def counted(*weights: float) -> dict[str, int]:
+        answers = {
+            name: Answers(np.arange(2), np.array(err, np.float32)[:, None], y, np.array(weights))
+            for name, err in errors.items()
+        }
+        return chosen(task, answers, 2)
+
+    assert counted(1.9, 0.1) == {"first": 1, "second": 1}
+    assert counted(1.0, 1.0) == {"first": 1}
