@@ -16,21 +16,19 @@ if TYPE_CHECKING:
 _SHARES = Scores(SHARES)
 
 
-def handed_facts(run: Run, metrics: Sequence[str]) -> dict[str, str]:
-    """What a run handed over, and its scores; nothing where that is its best network alone.
-
-    Args:
-        metrics: which scores, as far as they were measured.
-    """
+def handed_facts(run: Run) -> dict[str, str]:
+    """What a run ended with where that is the average of several networks, and its scores; nothing
+    where it is one network alone."""
     from einsearch.study.handing import handed_over
 
     found = handed_over(run)
     if found is None or not found.is_average:
         return {}
     size = sum(run.record.trials[member.number].parameters for member in found.members)
-    facts = {"handed over": f"{found.words}; {count(size)} parameters"}
+    facts = {"model handed over": f"{found.words}; {count(size)} parameters"}
+    main = next(iter(run.directions))
     for split, name in ((found.valid, "validation"), (found.test, "test")):
-        for metric in _known(metrics, split):
+        for metric in told_metrics(split, main):
             facts[f"its {name} {metric}"] = _SHARES(metric, split[metric])
             if split is found.test and metric in found.interval:
                 facts[f"its test {metric}"] += interval(
@@ -39,9 +37,11 @@ def handed_facts(run: Run, metrics: Sequence[str]) -> dict[str, str]:
     return facts
 
 
-def _known(metrics: Sequence[str], split: Mapping[str, float]) -> list[str]:
-    """Those that were measured; the first of all where none of them was."""
-    return [name for name in metrics if name in split] or list(split)[:1]
+def told_metrics(metrics: Mapping[str, Any], objective: str) -> list[str]:
+    """Names of the metrics that are told: the first, which is the main one of the task, and the
+    objective."""
+    first = list(metrics)[:1]
+    return list(dict.fromkeys([*first, *([objective] if objective in metrics else [])]))
 
 
 def interval(metric: str, ends: Sequence[float], examples: int | None) -> str:

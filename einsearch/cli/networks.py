@@ -63,7 +63,6 @@ def train(
     Example: [cyan]einsearch train runs/digits-1:17 --epochs 60 --seeds 5[/]
     """
     from einsearch.cli.summary import final_facts
-    from einsearch.report.measures import also_told
     from einsearch.study.trained import folder_of, keep_again, train_again, train_in_full
 
     opened, chosen = read_named(run, trial)
@@ -78,8 +77,7 @@ def train(
     if seeds:
         row = train_in_full(opened, chosen, epochs, seeds, data, accept_changes=accept_changes)
         found |= {name: row.get(name, "") for name in _SHOWN}
-        also = also_told(opened.trials, opened.directions)
-        facts |= final_facts(row, next(iter(opened.directions)), also)
+        facts |= final_facts(row, next(iter(opened.directions)))
         facts |= {"failed": "\n".join(row["failures"])} if row["failures"] else {}
         kept.append(row["weights"])
         succeeded = row["weights"] is not None and not row.get("untested")
@@ -210,7 +208,7 @@ def report(
     program = None if best is None else program_of(opened, best)
     final = None if best is None else final_of(opened, best)
     main, also = next(iter(opened.directions)), also_told(opened.trials, opened.directions)
-    facts = {} if final is None else final_facts(final, main, also)
+    facts = {} if final is None else final_facts(final, main)
     settings = run / SPACE
     page = Report(
         title=run.resolve().name,
@@ -220,7 +218,7 @@ def report(
         best=best,
         also=also,
         facts=facts,
-        ending=looks_facts(opened) | handed_facts(opened, [*also, main]),
+        ending=looks_facts(opened) | handed_facts(opened),
         drawing="" if program is None else draw_svg(program, head=head_of(opened, program)),
         settings=opened.folder.read_text(SPACE) if opened.folder and settings.is_file() else "",
         beside=beside(opened),

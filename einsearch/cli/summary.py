@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsearch.cli.beside import beside_as_json, print_beside
-from einsearch.cli.handed import interval
+from einsearch.cli.handed import interval, told_metrics
 from einsearch.cli.options import read_named
 from einsearch.cli.output import WrongCall, print_facts
 from einsearch.cli.terminal import console, say
@@ -69,21 +69,18 @@ def final_of(run: Run, trial: Trial) -> Mapping[str, Any] | None:
     return next((row for row in rows if row["number"] == trial.number), None)
 
 
-def final_facts(
-    final: Mapping[str, Any], objective: str, also: Sequence[str] = ()
-) -> dict[str, str]:
+def final_facts(final: Mapping[str, Any], objective: str) -> dict[str, str]:
     """Scores of a full training, by name: the main objective on validation and test data.
 
     Args:
         final: a row of the results of full training.
-        objective: the main one; where it is no metric, such as parameters, the first metric stands
-            in for it.
-        also: further metrics, which come before it.
+        objective: the main one. Beside it stands the first metric of the task, which people know
+            best: what steers a search may be another one, such as the cross-entropy.
     """
     facts = {}
     for split, name in (("valid", "validation"), ("test", "test")):
         metrics = final[split]
-        for metric in [one for one in (*also, objective) if one in metrics] or list(metrics)[:1]:
+        for metric in told_metrics(metrics, objective):
             facts[f"{name} {metric}"] = _spread(metric, metrics[metric], final["seeds"])
             ends = final.get("interval", {}).get(metric)
             if split == "test" and ends is not None and final["seeds"] == 1:
@@ -178,7 +175,7 @@ def trial_facts(run: Run, trial: Trial) -> dict[str, str]:
     if final is not None:
         epochs = plural(final["epochs"], "epoch")
         facts["trained in full"] = f"{epochs}, {plural(final['seeds'], 'seed')}"
-        facts |= final_facts(final, next(iter(run.directions)), also)
+        facts |= final_facts(final, next(iter(run.directions)))
     return facts
 
 
@@ -186,9 +183,7 @@ def ending_facts(run: Run, trial: Trial) -> dict[str, str]:
     """The same of the trial that stands for what a run ended with, and what else is in that."""
     from einsearch.cli.handed import handed_facts, looks_facts
 
-    also = also_told(run.trials, run.directions)
-    metrics = [*also, next(iter(run.directions))]
-    return trial_facts(run, trial) | looks_facts(run) | handed_facts(run, metrics)
+    return trial_facts(run, trial) | looks_facts(run) | handed_facts(run)
 
 
 def size_of(trial: Trial) -> str:

@@ -38,7 +38,7 @@ def test_best_tells_what_was_handed_over(cli: Command, averaged: Path) -> None:
     found = handed_over(open_run(averaged))
     assert found is not None
     facts = facts_of(cli("best", averaged).out)
-    assert facts["handed over"].startswith(f"{found.words}; ")
+    assert facts["model handed over"].startswith(f"{found.words}; ")
     low, high = (f"{100 * end:.2f} %" for end in found.interval["accuracy"])
     assert facts["its test accuracy"] == (
         f"{100 * found.test['accuracy']:.2f} %, 95 % interval {low} to {high} of 20 examples"
@@ -111,11 +111,11 @@ def test_a_full_training_of_one_seed_has_an_interval() -> None:
         "interval": {"accuracy": [0.953, 0.996]},
         "examples": 150,
     }
-    assert final_facts(row, "cross_entropy", ["accuracy"]) == {
+    assert final_facts(row, "cross_entropy") == {
         "test accuracy": "98.00 %, 95 % interval 95.30 % to 99.60 % of 150 examples",
         "test cross_entropy": "0.25",
     }
-    several = final_facts({**row, "seeds": 2}, "cross_entropy", ["accuracy"])
+    several = final_facts({**row, "seeds": 2}, "cross_entropy")
     assert several["test accuracy"] == "98.00 % ± 0.00 % over 2 seeds"
     assert interval("rmse", (0.5, 0.75), None) == ", 95 % interval 0.5 to 0.75"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from einsearch.evaluate import final
-from einsearch.evaluate.candidate import Outcome
+from einsearch.evaluate import candidate
+from einsearch.evaluate.candidate import Job, Outcome
 from einsearch.evaluate.config import TrainingConfig
 from einsearch.evaluate.scoring import split_metrics
 from einsearch.study.run import open_run
@@ -119,15 +119,16 @@ def test_what_was_trained_before_is_not_trained_again(
     words = ("train", f"{own}:1", "--epochs", 1, "--json")
     assert cli(*words, "--seeds", 1).status == 0
     seeds: list[int] = []
-    train = final._train
+    train = candidate.evaluate_candidate
 
-    def count(*given: Any) -> Outcome:
-        seeds.append(given[3])
-        return train(*given)
+    def count(job: Job, *given: Any) -> Outcome:
+        seeds.append(job.seed)
+        return train(job, *given)
 
-    monkeypatch.setattr(final, "_train", count)
+    monkeypatch.setattr(candidate, "evaluate_candidate", count)
     second = json.loads(cli(*words, "--seeds", 2).out)
-    assert len(seeds) == 1
+    first = open_run(own).trials[1].seed
+    assert seeds == [first, first + 1], "as the search did, then the further seed in full"
     assert second["seeds"] == 2
 
 

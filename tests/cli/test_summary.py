@@ -82,11 +82,9 @@ def test_an_average_that_is_handed_over_is_told_with_its_interval(
     print_summary(run, is_whole=True)
     out = " ".join(capsys.readouterr().out.split())
     assert "model handed over the average of 3 networks" in out
-    assert (
-        f"its test accuracy {100 * made['test']['accuracy']:.2f} % (95 %: {100 * low:.2f} % to "
-        in out
-    )
-    assert f"{100 * high:.2f} %)" in out
+    assert f"its test accuracy {100 * made['test']['accuracy']:.2f} %, 95 % interval " in out
+    assert f"interval {100 * low:.2f} % to {100 * high:.2f} % of" in out
+    assert f"{100 * high:.2f} % of {made['examples']} examples" in out
     assert "its test cross_entropy" in out
     assert summary(run)["handed_over"]["members"] == made["members"]
 

@@ -134,12 +134,15 @@ def test_going_on_after_the_end_trains_nothing(run: Path, monkeypatch: pytest.Mo
     assert (run / "final.json").read_text() == before
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
 def test_a_lost_file_is_one_clear_error_and_is_trained_again(
-    run: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
+    """Also one of a seed that is no trial's best."""
     found = handed_over(open_run(run))
     assert found is not None
-    name = found.members[-1].weights
+    kept = {row["weights"] for row in (open_run(run).final or {})["networks"]}
+    name = next(one.weights for one in found.members if (one.weights in kept) is is_kept)
     whole = (run / name).read_bytes()
     (run / name).unlink()
     message = f"lacks {name}, the weights of trial .*einsearch resume {re.escape(str(run))}"
