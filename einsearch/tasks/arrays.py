@@ -43,7 +43,6 @@ from einsearch.tasks.tabletext import Decimal, Separator
 from einsearch.tasks.targets import Missing, TargetKind
 
 VALID_FRACTION: Final = 0.15
-BALANCED: Final = "balanced"
 _TEST_SEED: Final = 1
 """Apart from the seed of the cut for validation."""
 
@@ -98,8 +97,7 @@ def arrays(
         decimal: of a table, what stands before the decimals of a number: point, comma.
         columns: of a table, by name what columns hold, where it is not what their cells look like.
         dates: of a table, what stands first in dates such as 3/4/2024.
-        weights: of a table, the column that says how much an example counts; `balanced` lets all
-            classes count the same.
+        weights: of a table, the column that says how much an example counts.
         groups: of a table, the column that says what examples belong to. A group is never in two
             splits that are cut.
         order: of a table, the column with the time of an example, or `rows` where they stand in
@@ -120,7 +118,6 @@ def arrays(
             f"regression: true and target_kind: {target_kind} contradict: leave one out"
         )
     kind: TargetKind | None = "number" if regression else target_kind
-    balances = weights == BALANCED
     table = TableOptions(
         target=None if target is None else str(target),
         ignore=None if ignore is None else tuple(map(str, ignore)),
@@ -131,7 +128,7 @@ def arrays(
         is_frame=layout in (None, Layout.VECTOR),
         columns={str(name): held for name, held in (columns or {}).items()},
         dates=dates,
-        weights=None if weights is None or balances else str(weights),
+        weights=None if weights is None else str(weights),
         groups=None if groups is None else str(groups),
         order=None if order is None else str(order),
         keep=None if keep is None else tuple(map(str, keep)),
@@ -148,8 +145,6 @@ def arrays(
     reader, raw = learn_to_read(
         train, arrangement, kind, classes, missing, are_rows_ordered, places
     )
-    if balances and (not reader.coding.names or reader.coding.are_many):
-        raise TaskError(f"weights: balanced needs classes, and {train.y} has none: leave it out")
     rows: tuple[int, ...] | None = None
     if test is not None:
         held_back, kept, back = train, *cut_off(raw, test, (seed, _TEST_SEED), place, "test")
@@ -160,7 +155,7 @@ def arrays(
         kept, back = cut_off(raw, valid, seed, place, "valid")
         raw_valid, raw = raw.rows(back), raw.rows(kept)
     fraction = valid if held_out is None else None
-    parts = Parts(train, reader, raw, raw_valid, fraction, (held_back, rows), balances)
+    parts = Parts(train, reader, raw, raw_valid, fraction, (held_back, rows))
     return assemble(parts)
 
 

@@ -38,7 +38,6 @@ class Parts:
         fraction: what of training was cut off for validation; None where it is data of its own.
         test: where test data come from, and which examples of these are for the test; None for
             all of them, and for no data.
-        balances: whether examples of rare classes count more in training.
     """
 
     pair: Pair
@@ -47,7 +46,6 @@ class Parts:
     valid: Raw
     fraction: float | None
     test: tuple[Pair | None, tuple[int, ...] | None]
-    balances: bool = False
 
     @property
     def tests(self) -> int | None:
@@ -112,13 +110,12 @@ def assemble(parts: Parts) -> Task:
     targets = None if names else measure(raw.y, output.feature_axis)
     prepared = Preparation(spec, statistics, targets, encoding, flags_gaps)
     pair, rows = parts.test
-    train = prepared(raw)
     return Task(
         name="arrays",
         input=spec,
         output=output,
         loss=_loss(reader.coding),
-        train=balanced(train, len(names)) if parts.balances else train,
+        train=prepared(raw),
         valid=prepared(parts.valid),
         read_test=None if pair is None else TestReader(pair, reader, prepared, rows),
         statistics=statistics,
@@ -129,14 +126,6 @@ def assemble(parts: Parts) -> Task:
         encoding=() if encoding is None or encoding.is_plain else encoding.codes,
         reading=_reading(parts, encoding),
     )
-
-
-def balanced(split: Split, classes: int) -> Split:
-    """A split whose classes count the same: weights of mean 1."""
-    counts = np.bincount(split.y, minlength=classes)
-    own = np.ones(len(split)) if split.weights is None else split.weights.astype(np.float64)
-    weights = own / counts[split.y]
-    return replace(split, weights=(weights / weights.mean()).astype(np.float32))
 
 
 def _columns(parts: Parts, spec: TensorSpec, encoding: Encoding | None) -> tuple[str, ...]:
@@ -198,8 +187,6 @@ def _reading(parts: Parts, encoding: Encoding | None) -> Reading:
 def _told_of_marks(parts: Parts) -> list[str]:
     """Weights, groups and order, in a few words."""
     marks, told = parts.train.marks, []
-    if parts.balances:
-        told.append("classes weighted to count the same")
     if marks.weights is not None:
         told.append(f"weighted from {marks.weights.min():.4g} to {marks.weights.max():.4g}")
     if marks.groups is not None:

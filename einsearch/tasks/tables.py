@@ -317,6 +317,11 @@ def _roles(
         if name is None or (role == "order" and name == ROWS and name not in known):
             continue
         if name not in known:
+            if name == "balanced":
+                raise TaskError(
+                    f"{path} has no column balanced: classes count the same with "
+                    "training: {class_weights: balanced}"
+                )
             raise _no_column(path, name, known, role)
         if name == known[target]:
             raise TaskError(f"{path}: the column {name} is to be told, and cannot be {role}")

@@ -131,6 +131,24 @@ def valid_rows(task: Task, rows: list[dict[str, str]]) -> list[int]:
     return found
 
 
+def test_values_of_test_tables_steer_nothing(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(text([row(n) for n in range(ROWS)]))
+    tasks, tests = [], []
+    for changes in ({}, {"age": "5000", "colour": "violet", "smoker": "", "seen": "1999-01-01"}):
+        (tmp_path / "test.csv").write_text(text([row(n) | changes for n in range(9)]))
+        tasks.append(make_task({"name": "arrays", "path": str(tmp_path), "target": "price"}))
+        tests.append(tasks[-1].test().x)
+    assert tasks[0].describe() == tasks[1].describe()
+    assert tasks[0].reading == tasks[1].reading
+    assert np.array_equal(tasks[0].train.x, tasks[1].train.x)
+    assert not np.array_equal(*tests)
+    (tmp_path / "test.csv").write_text(text([row(n) | {"age": "many"} for n in range(9)]))
+    with pytest.raises(
+        TaskError, match=r'test\.csv, line 2, column 1 \(age\): "many" is no finite'
+    ):
+        make_task({"name": "arrays", "path": str(tmp_path), "target": "price"})
+
+
 def test_the_encoding_is_kept_with_the_task(tmp_path: Path) -> None:
     task = load(tmp_path, [row(n) for n in range(ROWS)])
     known = decode_task(json.loads(json.dumps(encode_task(task))))

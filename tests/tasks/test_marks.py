@@ -49,17 +49,6 @@ def test_weights_are_no_feature_and_have_the_mean_1(tmp_path: Path) -> None:
     assert load(tmp_path, ignore=["w", "patient", "when"]).train.weights is None
 
 
-def test_balanced_classes_count_the_same(tmp_path: Path) -> None:
-    task = load(tmp_path, weights="balanced")
-    assert task.train.weights is not None
-    sums = [task.train.weights[task.train.y == label].sum() for label in (0, 1)]
-    assert sums[0] == pytest.approx(sums[1])
-    assert task.train.weights.mean() == pytest.approx(1)
-    assert task.valid.weights is None
-    with pytest.raises(TaskError, match="weights: balanced needs classes"):
-        load(tmp_path, target="size", weights="balanced")
-
-
 def test_no_group_is_in_two_splits(tmp_path: Path) -> None:
     task = load(tmp_path, groups="patient", test=0.2, valid=0.2, ignore=["when"])
     parts = [{n % 7 for n in sizes(task, s)} for s in (task.train, task.valid, task.test())]
@@ -112,6 +101,7 @@ def test_marks_of_arrays(tmp_path: Path) -> None:
         ("1,1,,2024-01-01,a", {"groups": "patient"}, r"line 86, column 3 \(patient\): it has no g"),
         ("1,1,p,soon,a", {"order": "when"}, r"line 86, column 4 \(when\): 'soon' is neither a nu"),
         ("1,1,p,2024-01-01,a", {"weights": "v"}, "has no column v"),
+        ("1,1,p,2024-01-01,a", {"weights": "balanced"}, "training: {class_weights: balanced}"),
         ("1,1,p,2024-01-01,a", {"groups": "y"}, "the column y is to be told, and cannot be groups"),
     ],
 )
