@@ -21,8 +21,8 @@ from einsearch.study.events import Callbacks
 from einsearch.study.executor import Executor, Finished, Job, describe_failure
 from einsearch.study.folder import RunFolder
 from einsearch.study.result import Result, failed, result_of
+from einsearch.study.taskfile import recorded_fingerprint
 from einsearch.tasks.base import SHARES, Split, Task
-from einsearch.tasks.fingerprint import data_fingerprint
 from einsearch.trial import TrialState
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def score_baselines(
     allowed = 0.0 if file is None else seconds_for(file)
     if file is None or task is None or not allowed:
         return
-    folds, data = file.training.folds, _name_of_data(task, file)
+    folds, data = file.training.folds, _name_of_data(folder)
     before = folder.read_baselines()
     if before is None or (before["folds"], before["data"]) != (folds, data):
         callbacks.on_stage("scoring simple models")
@@ -99,8 +99,9 @@ def score_baselines(
         callbacks.on_note(told)
 
 
-def _name_of_data(task: Task, file: SpaceFile) -> str:
-    parts = data_fingerprint(task, file.task, file.base)
+def _name_of_data(folder: RunFolder) -> str:
+    """A short name of the data that a run has now."""
+    parts = recorded_fingerprint(folder)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
