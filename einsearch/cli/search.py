@@ -77,6 +77,16 @@ AllMinutesOption = Annotated[
         show_default="as said before",
     ),
 ]
+MoreOption = Annotated[
+    float | None,
+    typer.Option(
+        "--more",
+        metavar="MINUTES",
+        help="Minutes on top of those that the run has taken.",
+        show_default=False,
+        min=0,
+    ),
+]
 AllTrialsOption = Annotated[
     int | None,
     typer.Option(
@@ -233,6 +243,7 @@ def search(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder to go on with.")],
     minutes: AllMinutesOption = None,
+    more: MoreOption = None,
     trials: AllTrialsOption = None,
     data: DataOption = None,
     accept_changes: AcceptOption = False,
@@ -252,7 +263,7 @@ def resume(
     memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Go on with a search that was stopped, or give it more trials.
+    """Go on with a search that was stopped, or give it more trials or minutes.
 
     Example: [cyan]einsearch resume runs/digits-1 --trials 100[/]
     """
@@ -266,6 +277,8 @@ def resume(
         raise WrongCall(f"there is no run folder {run}")
     if not is_run(run):
         raise WrongCall(f"{run} is not a run folder: it has no versions.json")
+    if more is not None:
+        minutes = _with_more(run, more, minutes, storage)
 
     def go_on(callbacks: Any) -> Run:
         from einsearch.study.launch import resume
@@ -292,6 +305,15 @@ def resume(
         if not agreed:
             raise
         drive()
+
+
+def _with_more(run: Path, more: float, minutes: float | None, storage: str | None) -> float:
+    """Minutes of a whole run that goes on for some more. Raises WrongCall."""
+    from einsearch.api import open_run
+
+    if minutes is not None:
+        raise WrongCall("--more and --minutes say the same: give one of them")
+    return open_run(run, storage=storage).spent.total / 60 + more
 
 
 def _agrees(error: UntrustedFolder) -> bool:

@@ -119,7 +119,8 @@ FLAGS: Final[Mapping[str, str]] = {
 }
 """Options of a task that have one of their own on the command line."""
 
-_WRITTEN: Final = r"(?<![\w-])({}): (\[[^\]]*\]|\"[^\"]*\"|[\w.]+)"
+_WRITTEN: Final = r"(?<![\w-])(?<! a )({}): (\[[^\]]*\]|\"[^\"]*\"|[\w.]+)"
+"""An option with its value; "beside a target: ignore leaves none" is a sentence."""
 
 
 def is_data_source(name: str) -> bool:

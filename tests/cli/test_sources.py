@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from einsearch.api import open_run
 from einsearch.cli.sources import set_values, spelt
 from einsearch.study.spacefile import load_space_file
 from tests.cli.conftest import Command
@@ -43,6 +44,21 @@ def test_a_table_is_searched_tested_and_searched_again(cli: Command, tmp_path: P
     status, out, err = cli("search", made, "--run", tmp_path / "again", "--trials", 1, "--json")
     assert status == 0, err
     assert json.loads(out)["final"]["test"]
+
+
+def test_a_run_of_data_goes_on_for_further_minutes(cli: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ("search", houses(tmp_path), "--target", "price", "--run", folder, "--no-baselines")
+    assert cli(*words, *QUICK).status == 0
+    spent = open_run(folder).spent.total
+    status, _, err = cli("resume", folder, "--more", 0.1, "--executor", "inline")
+    assert status == 0, err
+    minutes = open_run(folder).minutes
+    assert minutes is not None
+    assert minutes == pytest.approx(spent / 60 + 0.1)
+    status, _, err = cli("resume", folder, "--more", 1, "--minutes", 2)
+    assert status == 2
+    assert "--more and --minutes say the same: give one of them" in err
 
 
 def test_minutes_are_divided_in_brief_before_the_search(cli: Command, tmp_path: Path) -> None:
@@ -133,5 +149,8 @@ def test_advice_is_in_the_words_of_the_command_line() -> None:
     assert spelt("leave it out, ignore: [a b]") == 'leave it out, --ignore "a b"'
     assert spelt("say header: true or layout: tokens") == (
         "say --set task.header=true or --layout tokens"
+    )
+    assert spelt("no features beside a target: ignore leaves none") == (
+        "no features beside a target: ignore leaves none"
     )
     assert spelt("/data/mine.csv: nothing") == "/data/mine.csv: nothing"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import einsearch as es
 from einsearch.errors import SettingError, TaskError
 from einsearch.recipe.spaces import grammar_for
 from einsearch.specs import Layout
@@ -123,6 +124,16 @@ def test_the_space_reads_back_as_a_file_from_anywhere(tmp_path: Path) -> None:
     again = load_space_text(found.file.text, base=tmp_path / "elsewhere")
     assert again.task == found.file.task
     assert np.array_equal(make_task(again.task, again.base).train.x, found.task.train.x)
+
+
+def test_python_searches_data_as_the_command_line_does(tmp_path: Path) -> None:
+    quick = {"trials": 1, "executor": "inline", "training": {"epochs": 1}, "grammar": "kan"}
+    run = es.search(houses(tmp_path), target="price", directory=tmp_path / "run", **quick)
+    assert run.best.values["rmse"] > 0
+    assert run.final is not None
+    assert "rmse" in run.final["networks"][0]["test"]
+    with pytest.raises(SettingError, match="did you mean target"):
+        es.search(houses(tmp_path), targt="price")
 
 
 def test_mistakes_are_told_with_what_there_is(tmp_path: Path) -> None:
