@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Average:
@@ -36,12 +37,13 @@ class Average:
         """Takes in the weights after a step."""
         self.steps += 1
         share = (1.0 - self._decay) / (1.0 - self._decay**self.steps)
-        torch._foreach_lerp_(self._kept, self._mine, share)
+        get_ema_multi_avg_fn(1.0 - share)(self._kept, self._mine, self.steps)
 
     def restart(self) -> None:
         """Forgets all earlier weights: those of now are the average."""
         self.steps = 0
-        torch._foreach_copy_(self._kept, self._mine)
+        for kept, mine in zip(self._kept, self._mine, strict=True):
+            kept.copy_(mine)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -72,8 +72,8 @@ def clip_gradients(parameters: Sequence[nn.Parameter], norm: float) -> None:
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     if gradients:
-        total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp(max=1.0))
+        total = nn.utils.get_total_norm(gradients, foreach=True)
+        nn.utils.clip_grads_with_norm_(parameters, norm, total, foreach=True)
 
 
 def rate_at(config: TrainingConfig, step: int, steps: int) -> float:
