@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 OptimizerName = Literal["adamw", "sgd"]
 
@@ -69,6 +69,12 @@ class TrainingConfig(BaseModel):
     patience: int | None = Field(default=None, ge=1)
     class_weights: Literal["none", "balanced"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _names_of_the_language(cls, value: Any) -> Any:
+        """In a grammar a hyphen is a minus, so that names have an underscore there."""
+        return value.replace("_", "-") if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _momentum_is_for_sgd(self) -> Self:

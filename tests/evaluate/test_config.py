@@ -45,6 +45,15 @@ def test_mistakes_name_the_option(options: dict[str, object], message: str) -> N
         TrainingConfig(**options)  # type: ignore[arg-type]
 
 
+def test_names_may_be_written_as_in_the_language() -> None:
+    config = TrainingConfig(augment="strong_flip")  # type: ignore[arg-type]
+    assert config.augment == "strong-flip"
+    with pytest.raises(ValidationError, match="'strong-flip'"):
+        TrainingConfig(augment="strongflip")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="augment"):
+        TrainingConfig(augment=3)  # type: ignore[arg-type]
+
+
 def test_another_number_of_epochs_keeps_the_rest() -> None:
     config = TrainingConfig(optimizer="sgd", momentum=0.5, lr=0.1)
     longer = config.with_epochs(50)
