@@ -31,10 +31,12 @@ class Beside:
     network: float | None
     tested: float | None = None
 
-    @property
-    def levels(self) -> dict[str, float]:
-        """Score of each model that has one, the best first."""
-        return {row["name"]: row["valid"][self.metric] for row in self._scored}
+    def levels(self, metric: str, direction: str) -> dict[str, float]:
+        """Score of each model by a metric that need not be the one they are judged by, the best
+        first; empty where they have no such score."""
+        known = {r["name"]: r["valid"][metric] for r in self.rows if metric in r["valid"]}
+        sign = -1.0 if direction == "maximize" else 1.0
+        return dict(sorted(known.items(), key=lambda pair: sign * pair[1]))
 
     @property
     def _scored(self) -> list[Row]:

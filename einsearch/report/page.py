@@ -104,8 +104,7 @@ def _head(report: Report) -> str:
 
 def _charts(report: Report) -> str:
     main, direction = next(iter(report.directions.items()))
-    is_same = report.beside is not None and report.beside.metric == main
-    levels = report.beside.levels if report.beside is not None and is_same else {}
+    levels = {} if report.beside is None else report.beside.levels(main, direction)
     figures = [
         (
             f"Best {main} so far",

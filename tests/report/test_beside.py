@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -128,14 +129,17 @@ def test_the_page_has_the_table_and_the_sentence_escaped() -> None:
     assert 'class="level"' in page
 
 
-def test_lines_are_left_out_where_the_chart_shows_something_else() -> None:
+@pytest.mark.parametrize(
+    ("objective", "lines"), [("cross_entropy", ["linear model 0.3", "dummy 0.7"]), ("flops", [])]
+)
+def test_lines_are_in_the_unit_of_the_chart(objective: str, lines: list[str]) -> None:
     beside = Beside(ROWS, "accuracy", "maximize", 0.7)
     losses = [
-        Trial(0, "relu", TrialState.COMPLETE, values={"cross_entropy": 0.6}),
-        Trial(1, "relu", TrialState.COMPLETE, values={"cross_entropy": 0.9}),
+        Trial(0, "relu", TrialState.COMPLETE, values={objective: 0.6}),
+        Trial(1, "relu", TrialState.COMPLETE, values={objective: 0.9}),
     ]
 
-    page = render(Report("run", losses, {"cross_entropy": "minimize"}, SCORES, beside=beside))
+    page = render(Report("run", losses, {objective: "minimize"}, SCORES, beside=beside))
 
-    assert 'class="level"' not in page
+    assert re.findall(r'level-name"[^>]*>([^<]+)<', page) == lines
     assert "Without a search" in page
