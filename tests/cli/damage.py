@@ -23,6 +23,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,25 +106,20 @@ def field_damages(folder: Path, every: bool) -> Iterator[Damage]:
     lines = (folder / JOURNAL).read_text().splitlines()
     for number, line in enumerate(lines):
         if every or number in _telling(lines):
-            for name, text in _changed(line, f"{JOURNAL}:{number + 1}", every):
-                yield (
-                    name,
-                    _writer(
-                        JOURNAL, "\n".join([*lines[:number], text, *lines[number + 1 :]]) + "\n"
-                    ),
-                )
+            for name, made in _changed(line, f"{JOURNAL}:{number + 1}", every):
+                yield name, _writer(JOURNAL, made, lines[:number], lines[number + 1 :])
         yield (
             f"{JOURNAL}:{number + 1} is missing",
-            _writer(JOURNAL, "".join(f"{x}\n" for x in lines if x is not line)),
+            _writer(JOURNAL, lambda: "", lines[:number], lines[number + 1 :]),
         )
         yield (
             f"{JOURNAL}:{number + 1} is doubled",
-            _writer(JOURNAL, "".join(f"{x}\n" * (1 + (x is line)) for x in lines)),
+            _writer(JOURNAL, lambda line=line: line, lines[: number + 1], lines[number + 1 :]),
         )
     for file in JSON:
         if (folder / file).is_file():
-            for name, text in _changed((folder / file).read_text(), file, every):
-                yield name, _writer(file, text)
+            for name, made in _changed((folder / file).read_text(), file, every):
+                yield name, _writer(file, made)
 
 
 def _telling(lines: Sequence[str]) -> set[int]:
@@ -137,11 +133,20 @@ def _telling(lines: Sequence[str]) -> set[int]:
     return wanted
 
 
-def _writer(file: str, text: str) -> Callable[[Path], object]:
-    return lambda folder: (folder / file).write_text(text, encoding="utf-8", errors="replace")
+def _writer(
+    file: str, made: Callable[[], str], before: Sequence[str] = (), behind: Sequence[str] = ()
+) -> Callable[[Path], object]:
+    """Writes a file whose text is made then: there are tens of thousands of them."""
+
+    def write(folder: Path) -> None:
+        lines = [*before, *filter(None, [made()]), *behind]
+        text = "".join(f"{line}\n" for line in lines)
+        (folder / file).write_text(text, encoding="utf-8", errors="replace")
+
+    return write
 
 
-def _changed(text: str, name: str, every: bool) -> Iterator[tuple[str, str]]:
+def _changed(text: str, name: str, every: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     data = json.loads(text)
     for path in _paths(data):
         place = f"{name} {'.'.join(map(str, path))}"
@@ -153,11 +158,19 @@ def _changed(text: str, name: str, every: bool) -> Iterator[tuple[str, str]]:
             shown = (
                 "removed" if value is REMOVED else repr(value)[:30] if value != 10**400 else "huge"
             )
-            yield f"{place} = {shown}", json.dumps(_replaced(data, path, value))
+            yield f"{place} = {shown}", partial(_dumped, data, path, value)
         if isinstance(path[-1], str) and (every or start % 2 == 0):
-            marked = json.dumps(_replaced(data, path, {"MARK": 0}))
-            pair = f"7, {json.dumps(path[-1])}: {json.dumps(_value(data, path))}"
-            yield f"{place} doubled", marked.replace('{"MARK": 0}', pair)
+            yield f"{place} doubled", partial(_doubled, data, path)
+
+
+def _dumped(data: Any, path: Keys, value: Any) -> str:
+    return json.dumps(_replaced(data, path, value))
+
+
+def _doubled(data: Any, path: Keys) -> str:
+    marked = _dumped(data, path, {"MARK": 0})
+    pair = f"7, {json.dumps(path[-1])}: {json.dumps(_value(data, path))}"
+    return marked.replace('{"MARK": 0}', pair)
 
 
 def _paths(data: Any, path: Keys = ()) -> Iterator[Keys]:
@@ -369,10 +382,12 @@ def commands_of(options: argparse.Namespace, turn: int) -> Sequence[Sequence[str
 
 def run(options: argparse.Namespace) -> int:
     """Tries damages on commands, and says what went wrong."""
-    good, end = options.run.resolve(), time.monotonic() + options.seconds
+    good = options.run.resolve()
     chosen = (d for d in all_damages(good) if options.kind in d[0])
     number = tried = 0
+    end = math.inf
     for turn, damage in enumerate(drawn(chosen, options.seed)):
+        end = min(end, time.monotonic() + options.seconds)  # from the first one on
         if turn == options.sample or time.monotonic() > end:
             break
         tried += 1

@@ -123,8 +123,9 @@ def test_search_refuses_a_folder_with_anything_in_it(
     target = tmp_path / "target"
     before = put(target, [name])
     monkeypatch.chdir(target)
-    for words in (["--run", "."], ["--run", target], ["--run", f"{target}/"]):
-        status, out, err = cli("search", space, *words)
+    ways = [".", target, f"{target}/"] if name == "notes.md" else [target]
+    for way in ways:
+        status, out, err = cli("search", space, "--run", way)
         assert (status, out) == (2, "")
         assert f"error: {target} is not empty (it has {name.split('/')[0]}" in err
         assert "a run needs one of its own, missing or empty" in err
