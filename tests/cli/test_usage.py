@@ -33,7 +33,10 @@ def test_without_a_command_the_help_says_how_to_start(cli: Command) -> None:
         (("export", "x", "3"), "A trial is named beside its run: RUN:3"),
         (("search",), "A file of yours, or a packaged one: characters, digits,"),
         (("check",), "Missing argument"),
-        (("sample",), "A file of yours, or a packaged one: characters, codes, darts, digits, einspace"),
+        (
+            ("sample",),
+            "A file of yours, or a packaged one: characters, codes, darts, digits, einspace",
+        ),
     ],
 )
 def test_a_wrong_call_says_what_to_type(

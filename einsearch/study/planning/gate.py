@@ -30,6 +30,9 @@ _PATIENCE: Final = 4.0
 _SCANT: Final = 0.3
 """Of the part of the full training, what is kept for it while no candidate has a score."""
 
+_URGENT: Final = 0.7
+"""Part of the time of a search that is left when candidates without a score become urgent."""
+
 _LEAST: Final = 60.0
 """...and so many seconds more."""
 
@@ -172,9 +175,9 @@ class ForecastGate(Gate):
         full = self.forecaster.training.total_epochs
         part = (trial.budget or full) / full
         bounds = [left, math.inf if self.seconds is None else self.seconds]
-        if self.times is not None:
+        if self.times is not None and not self._is_urgent(left):
             bounds.append(START + SLACK * self.times.candidate * part)
-        elif self.seconds is None:
+        elif self.times is None and self.seconds is None:
             bounds.append(self._patience(trial))
         return min(bounds) if math.isfinite(min(bounds)) else None
 
@@ -189,10 +192,10 @@ class ForecastGate(Gate):
             needed_bytes = readable(forecast.peak)
             return f"{TOO_LARGE}: predicted {needed_bytes} for one example, allowed {share}"
         full = self.forecaster.training.total_epochs
-        allowed = min(
-            math.inf if self.times is None else self.times.candidate,
-            math.inf if self.seconds is None else self.seconds,
-        )
+        bounds = [math.inf if self.seconds is None else self.seconds]
+        if self.times is not None and not self._is_urgent(left):
+            bounds.append(self.times.candidate)
+        allowed = min(bounds)
         if (needed := forecast.seconds(full)) > SLACK * allowed:
             figures = f"predicted {needed:.3g} s for {_epochs(full)}, allowed {allowed:.3g} s"
             return f"{TOO_SLOW}: {figures}"
@@ -201,6 +204,13 @@ class ForecastGate(Gate):
             figures = f"predicted {needed:.3g} s for {_epochs(first)}"
             return f"{TOO_LATE}: {figures}, {max(0, left):.3g} s are left"
         return ""
+
+    def _is_urgent(self, left: float) -> bool:
+        """Whether much of the time is gone and nothing has a score: one slow network is better than
+        none, so that only the end of the search bounds a candidate."""
+        if self.times is None or self._best is not None:
+            return False
+        return left < _URGENT * self.times.search
 
     def _patience(self, trial: Trial) -> float:
         said = trial.metrics.get(PREDICTED)

@@ -197,3 +197,23 @@ class TestCeilings:
     )
     def test_limits_are_round_and_never_above(self, value: float, expected: float) -> None:
         assert rounded(value) == expected
+
+
+class TestUrgency:
+    def test_a_slow_network_is_better_than_none(self, task: Task, program: Program) -> None:
+        times = Times(60, 10, 2, 1e-6)
+        gate = forecast_gate(task, times)
+        early, late = times.search, 0.5 * times.search
+        assert "too slow" in gate.judge(RUNNING, program, early).reason
+        assert gate.judge(RUNNING, program, late).reason == ""
+        allowed = gate.allowed(RUNNING, late)
+        assert allowed == late
+
+    def test_with_a_score_time_is_dealt_out_again(self, task: Task, program: Program) -> None:
+        times = Times(60, 10, 2, 1e-6)
+        gate = forecast_gate(task, times)
+        gate.learn(scored(1, 0.5, 1e-3))
+        assert "too slow" in gate.judge(RUNNING, program, 0.5 * times.search).reason
+        allowed = gate.allowed(RUNNING, 0.5 * times.search)
+        assert allowed is not None
+        assert allowed < 3
