@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import tempfile
-import weakref
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +38,9 @@ class Place:
             check_vacant(self._kept, VERSIONS)
             self._kept.mkdir(parents=True, exist_ok=True)
         else:
-            self.path = Path(tempfile.mkdtemp(prefix="einsearch-"))
-            weakref.finalize(self, _remove, self.path, os.getpid())
+            # It goes with the last reference to this place, or as the process ends.
+            self._own = tempfile.TemporaryDirectory(prefix="einsearch-", ignore_cleanup_errors=True)
+            self.path = Path(self._own.name)
 
     def clear(self) -> None:
         """Takes back what was written for a search that did not begin."""
@@ -64,8 +62,3 @@ def _arrived(kept: Path | None) -> Place:
     place = Place.__new__(Place)
     place._kept = place.path = kept
     return place
-
-
-def _remove(path: Path, process: int) -> None:
-    if os.getpid() == process:  # a copy of the process does not own the folder
-        shutil.rmtree(path, ignore_errors=True)

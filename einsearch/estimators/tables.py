@@ -5,6 +5,7 @@ that a search reads, and coded again as the search coded them.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from einsearch.files import add_file
 from einsearch.tasks.base import Statistics, Task
 from einsearch.tasks.encoding import ColumnCode, Encoding
 from einsearch.tasks.frames import Cells, Frame, Words
@@ -120,10 +122,11 @@ def store_columns(path: Path, columns: Columns, y: NDArray[Any]) -> dict[str, An
     while target in names:
         target += "_"
     written = [_written(cells) for cells in (*columns.cells.values(), y.reshape(-1))]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*names, target])
-        writer.writerows(zip(*written, strict=True))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*names, target])
+    writer.writerows(zip(*written, strict=True))
+    add_file(path, text.getvalue().encode("utf-8"))
     pairs = zip(names, columns.cells.values(), strict=True)
     numbers = {name: "number" for name, cells in pairs if cells.dtype.kind == "f"}
     return {"target": target, "header": True, "separator": "comma", "columns": numbers or None}

@@ -26,6 +26,7 @@ OWN: Final = {
     "study/folder.py": "sets aside what another session has written",
     "study/ray/jobs.py": "a temporary folder of its own, which travels",
     "exporters/python_source.py": "a temporary folder of its own",
+    "estimators/places.py": "the data of a search of its own, by name",
     "exporters/weights.py": "a temporary folder of its own",
     "cli/faults.py": "a temporary file of its own",
     "exporters/onnx_int8.py": "a temporary folder of its own",
