@@ -253,6 +253,8 @@ class SearchEstimator(BaseEstimator):
             "workers": self.workers or None,
             "layout": self.layout,
             "channels": self.channels,
+            # Answers are given to arrays of numbers and to tables, never to codes.
+            "symbols": False,
             "seed": int(check_random_state(self.random_state).randint(_SEEDS)),
             "test": 0,
             **valid_part(examples),

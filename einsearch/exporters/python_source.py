@@ -10,6 +10,7 @@ from einsearch.exporters.base import SIGNATURE, Exporter, TrainedModel, compare
 from einsearch.exporters.clean_process import answer_in_clean_process
 from einsearch.exporters.registry import register
 from einsearch.exporters.rows_source import example_row, rows_source
+from einsearch.exporters.symbols_source import example_sequence, symbols_source
 from einsearch.primitives.training import head_of, told
 from einsearch.specs import AXES, Layout
 from einsearch.tasks.base import Loss
@@ -115,6 +116,7 @@ def _named(indices):
 
 _ARRAYS: Final = "Takes a batch or one example, as a tensor, an array or a list"
 _ROWS: Final = "Takes rows of a table as `encode` does"
+_SYMBOLS: Final = "Takes sequences of symbols as `encode` does"
 
 _README: Final = (
     f"{SIGNATURE}\n"
@@ -129,7 +131,7 @@ Load and run it:
   from model import {names}
 
   network = load()
-  x = torch.randn(1, {shape}){comment}
+  x = {made}{comment}
   y = {answer}
 
 or, with {what} as answers, of a batch or of one example:
@@ -166,6 +168,7 @@ class PythonSource(Exporter):
 
         source = _definitions(model)
         rows = rows_source(codes) if (codes := _codes(model)) else ""
+        rows += symbols_source(kind, _vocabulary(model)) if (kind := _symbols(model)) else ""
         text = source + _LOAD + _standardise(model) + _restore(model) + rows + _predict(model)
         (folder / SOURCE).write_text(text, encoding="utf-8")
         (folder / README).write_text(_readme(model), encoding="utf-8")
@@ -193,7 +196,12 @@ def _definitions(model: TrainedModel) -> str:
 def _moments(model: TrainedModel) -> tuple[list[float], list[float]] | None:
     """Mean and deviation of the raw input, where the task tells them for every feature."""
     mean, deviation = model.task.get("mean"), model.task.get("deviation")
-    if not mean or not deviation or not len(mean) == len(deviation) == model.input.features:
+    if (
+        _symbols(model)
+        or not mean
+        or not deviation
+        or not len(mean) == len(deviation) == model.input.features
+    ):
         return None
     return [float(value) for value in mean], [float(value) for value in deviation]
 
@@ -210,6 +218,16 @@ def _codes(model: TrainedModel) -> list[Mapping[str, Any]]:
     """How the columns of a table become features; nothing where the input is as the data have
     it."""
     return list(model.task.get("encoding") or ())
+
+
+def _symbols(model: TrainedModel) -> str:
+    """What one symbol of a sequence is; empty where the input is none."""
+    return str(model.task.get("symbols") or "")
+
+
+def _vocabulary(model: TrainedModel) -> tuple[str, ...]:
+    """What the codes of the input stand for."""
+    return tuple(map(str, model.task.get("vocabulary") or ()))
 
 
 def _columns(model: TrainedModel) -> tuple[str, ...]:
@@ -249,7 +267,9 @@ def _names(model: TrainedModel, key: str, count: int) -> tuple[str, ...]:
 def _classes(model: TrainedModel) -> tuple[str, ...]:
     """Names of the outputs of a classification."""
     count = model.output.features
-    return _names(model, "classes", count) or _names(model, "vocabulary", count)
+    named = _names(model, "classes", count)
+    # The vocabulary is that of the answers only where these are the next symbols.
+    return named if named or _symbols(model) else _names(model, "vocabulary", count)
 
 
 def _predict(model: TrainedModel) -> str:
@@ -257,9 +277,9 @@ def _predict(model: TrainedModel) -> str:
     classes = _classes(model)
     answer = "network(standardise(x))" if raw else "network(x.float())"
     what = "names of classes" if classes else "numbers in the units of the targets"
-    is_rows = bool(_codes(model))
+    is_rows = bool(_codes(model) or _symbols(model))
     return _PREDICT.format(
-        takes=_ROWS if is_rows else _ARRAYS,
+        takes=_SYMBOLS if _symbols(model) else _ROWS if is_rows else _ARRAYS,
         read="encode(raw)" if is_rows else "batched(raw)",
         is_one="_is_row(raw)" if is_rows else "torch.as_tensor(raw).dim() == len(SHAPE)",
         shape=tuple(model.input.shape),
@@ -305,6 +325,8 @@ def _comment(model: TrainedModel) -> str:
     """What `x` is in the lines of the README."""
     if _codes(model):
         return "  # as encode(rows) gives it"
+    if _symbols(model):
+        return "  # codes, as encode(sequences) gives them"
     return "  # raw data" if _moments(model) is not None else ""
 
 
@@ -313,7 +335,17 @@ def _row(model: TrainedModel) -> str:
     codes = _codes(model)
     if codes:
         return f"[{example_row(codes)!a}]"
-    return f"torch.randn(1, {', '.join(map(str, model.input.shape))})"
+    if _symbols(model):
+        return f"[{example_sequence(_symbols(model), _vocabulary(model))!a}]"
+    return _made(model)
+
+
+def _made(model: TrainedModel) -> str:
+    """An input of the network in the README."""
+    shape = ", ".join(map(str, model.input.shape))
+    if _symbols(model):
+        return f"torch.randint({len(_vocabulary(model))}, (1, {shape})).float()"
+    return f"torch.randn(1, {shape})"
 
 
 def _readme_architecture(model: TrainedModel) -> str:
@@ -330,7 +362,7 @@ def _readme(model: TrainedModel) -> str:
     names = ["load", *["restore"] * restored, *["standardise"] * raw]
     return _README.format(
         names=", ".join(names),
-        shape=", ".join(map(str, model.input.shape)),
+        made=_made(model),
         comment=_comment(model),
         row=_row(model),
         answer=f"restore({answer})" if restored else answer,

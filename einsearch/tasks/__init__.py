@@ -24,6 +24,8 @@
 | `frames.py`     | columns as the file has them                                                |
 | `encoding.py`   | from columns to features, by what training holds                             |
 | `rowcoding.py`  | the same for one cell, for exported networks, too                            |
+| `sequences.py`  | rows of symbols: letters, words, whole numbers that are names                |
+| `alphabet.py`   | from symbols to codes, by what training holds                                |
 | `marks.py`      | weights, groups and order of examples                                         |
 | `cutting.py`    | which examples are cut off for validation and for the test                    |
 | `assembling.py` | from raw examples of all splits to a `Task`                                   |

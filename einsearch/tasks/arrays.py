@@ -18,15 +18,16 @@ import numpy as np
 from pydantic import Field
 
 from einsearch.errors import TaskError
-from einsearch.specs import Layout
+from einsearch.specs import Layout, tokens
 from einsearch.tasks import checking
+from einsearch.tasks.alphabet import MOST
 from einsearch.tasks.assembling import Parts, assemble
 from einsearch.tasks.base import Task
 from einsearch.tasks.checking import Pair
 from einsearch.tasks.columnkinds import Dates, GivenKind
 from einsearch.tasks.cutting import cut_off
 from einsearch.tasks.files import StoredArray, find_arrays
-from einsearch.tasks.layouts import Channels, arrange
+from einsearch.tasks.layouts import Arrangement, Channels, arrange
 from einsearch.tasks.pictures import (
     PictureArray,
     Size,
@@ -37,6 +38,7 @@ from einsearch.tasks.pictures import (
 )
 from einsearch.tasks.rawdata import learn_to_read
 from einsearch.tasks.registry import register_task
+from einsearch.tasks.sequences import SymbolOption, SymbolReading, decide_symbols
 from einsearch.tasks.tablearrays import find_table_arrays
 from einsearch.tasks.tables import ROWS, TABLE_OPTIONS, TableOptions, is_table
 from einsearch.tasks.tabletext import Decimal, Separator
@@ -73,6 +75,8 @@ def arrays(
     order: str | int | None = None,
     keep: list[str | int] | None = None,
     size: Pixels | tuple[Pixels, Pixels] | None = None,
+    symbols: SymbolOption | None = None,
+    vocabulary: Annotated[int, Field(ge=1, le=1_000_000)] | None = None,
     valid: Fraction = VALID_FRACTION,
     test: Fraction | None = None,
     seed: Annotated[int, Field(ge=0)] = 0,
@@ -104,6 +108,9 @@ def arrays(
             its order: what is cut off for validation and test is the end.
         keep: of a table, those of these columns that are features, too.
         size: of a folder of images, the side of all of them, or height and width.
+        symbols: whether examples are sequences of symbols, and of a text, whether one is each of
+            its characters, or each of its words.
+        vocabulary: most different symbols that are told apart; 255 if it is not given.
         valid: fraction of training to cut off when there are no valid arrays.
         test: fraction to keep back for the final test when there are no test arrays.
         seed: of these cuts.
@@ -132,18 +139,30 @@ def arrays(
         groups=None if groups is None else str(groups),
         order=None if order is None else str(order),
         keep=None if keep is None else tuple(map(str, keep)),
+        symbols=None if symbols is None and layout is None else bool(symbols),
     )
+    _check_symbols(layout, symbols)
     stored = _find(place, table, size_of(size))
-    train, held_out, held_back = _pairs(stored, place)
+    # A layout is one of numbers.
+    may_be_text = bool(symbols) or (symbols is None and layout is None)
+    train, held_out, held_back = _pairs(stored, place, may_be_text)
     if held_back is not None and test is not None:
         raise TaskError(f"{place} has test data: leave the option test out, which cuts some off")
-    is_pixels = train.x.dtype == np.uint8 or train.x.dtype == np.bool_
-    if isinstance(train.x, PictureArray):
-        channels = "first"
-    arrangement = arrange(str(train.x), train.x.shape[1:], is_pixels, layout, channels)
+    reading = None
+    if may_be_text:
+        reading = decide_symbols(train.x, symbols, vocabulary or MOST)
+    if reading is None and vocabulary is not None:
+        raise TaskError(
+            f"{train.x} is not read as symbols: leave vocabulary out, or say symbols: true"
+        )
+    if reading is None:
+        arrangement = _arranged(train.x, layout, channels)
+    else:
+        arrangement = _placed(reading, train.x.shape)
+        places = _places(reading, places, train.x)
     are_rows_ordered = table.order == ROWS and train.order is None
     reader, raw = learn_to_read(
-        train, arrangement, kind, classes, missing, are_rows_ordered, places
+        train, arrangement, kind, classes, missing, are_rows_ordered, places, reading
     )
     rows: tuple[int, ...] | None = None
     if test is not None:
@@ -157,6 +176,36 @@ def arrays(
     fraction = valid if held_out is None else None
     parts = Parts(train, reader, raw, raw_valid, fraction, (held_back, rows))
     return assemble(parts)
+
+
+def _check_symbols(layout: Layout | None, symbols: SymbolOption | None) -> None:
+    if symbols and layout not in (None, Layout.TOKENS):
+        raise TaskError(
+            f"symbols: {str(symbols).lower()} and layout: {layout} contradict: sequences of "
+            "symbols are tokens; leave layout out"
+        )
+
+
+def _arranged(x: StoredArray, layout: Layout | None, channels: Channels | None) -> Arrangement:
+    """The axes of numbers."""
+    is_pixels = x.dtype == np.uint8 or x.dtype == np.bool_
+    channels = "first" if isinstance(x, PictureArray) else channels
+    return arrange(str(x), x.shape[1:], is_pixels, layout, channels)
+
+
+def _placed(reading: SymbolReading, shape: tuple[int, ...]) -> Arrangement:
+    """The axes of symbols. How long texts are follows from those to train on."""
+    length = shape[1] if reading.kind == "cells" else 1
+    return Arrangement(tokens(length, 1), None, (0, 1, 2))
+
+
+def _places(reading: SymbolReading, places: bool | None, x: StoredArray) -> bool | None:
+    """Whether every symbol has an answer; those of texts, which differ in length, have none."""
+    if reading.kind == "cells":
+        return places
+    if places:
+        raise TaskError(f"{x} holds texts, whose symbols have no answers: leave places out")
+    return False
 
 
 def _find(place: Path, table: TableOptions, size: Size | None) -> Mapping[str, StoredArray]:
@@ -183,9 +232,12 @@ def _find(place: Path, table: TableOptions, size: Size | None) -> Mapping[str, S
     return stored
 
 
-def _pairs(stored: Mapping[str, StoredArray], place: Path) -> tuple[Pair, Pair | None, Pair | None]:
+def _pairs(
+    stored: Mapping[str, StoredArray], place: Path, may_be_text: bool
+) -> tuple[Pair, Pair | None, Pair | None]:
     """Training, validation and test data, as far as they are there."""
-    train, *others = (checking.find_pair(stored, s, place) for s in ("train", "valid", "test"))
+    splits = ("train", "valid", "test")
+    train, *others = (checking.find_pair(stored, s, place, may_be_text) for s in splits)
     if train is None:
         raise TaskError(f"{place} has no train_x and train_y: a task needs at least these")
     for other in others:

@@ -11,19 +11,23 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.specs import Layout, TensorSpec, tokens, vector
+from einsearch.tasks.alphabet import Alphabet, fit_alphabet
 from einsearch.tasks.base import Loss, Split, Statistics, Task
 from einsearch.tasks.checking import Pair
 from einsearch.tasks.encoding import Encoding, fit_encoding
-from einsearch.tasks.frames import Examples, Frame
+from einsearch.tasks.frames import Examples, Frame, Words
 from einsearch.tasks.gaps import PRESENT, told_of_gaps
 from einsearch.tasks.places import PlaceCoding
 from einsearch.tasks.preparing import measure, prepare
 from einsearch.tasks.rawdata import Raw, RawReader, TestReader
+from einsearch.tasks.sequences import Sequences
 from einsearch.tasks.stored import StoredRows
 from einsearch.tasks.targets import Coding
 from einsearch.tasks.telling import Reading
 from einsearch.tasks.telling import names as names_of
 
+_UNCHANGED: Final = Statistics((0.0,), (1.0,))
+"""Codes enter as they are."""
 _HINT: Final = "test: 0.2 keeps a fifth of them back"
 
 
@@ -63,6 +67,7 @@ class Preparation:
         statistics, target_statistics: as a `Task` has them.
         encoding: of columns; None where x is an array.
         flags_gaps: whether the last feature of a series says what is missing.
+        alphabet: of symbols; None where x holds none.
     """
 
     spec: TensorSpec
@@ -70,9 +75,10 @@ class Preparation:
     target_statistics: Statistics | None
     encoding: Encoding | None = None
     flags_gaps: bool = False
+    alphabet: Alphabet | None = None
 
     def __call__(self, raw: Raw) -> Split:
-        x = encoded(raw.x, self.encoding)
+        x = encoded(raw.x, self.encoding, self.alphabet)
         statistics, targets = self.statistics, self.target_statistics
         axis = 1 if raw.y.ndim == 3 and targets is not None else 0
         split = prepare(x, raw.y, self.spec, statistics, targets, self.flags_gaps, axis)
@@ -82,8 +88,13 @@ class Preparation:
         return replace(split, groups=raw.marks.groups)
 
 
-def encoded(x: Examples, encoding: Encoding | None) -> NDArray[Any] | StoredRows:
+def encoded(
+    x: Examples, encoding: Encoding | None, alphabet: Alphabet | None
+) -> NDArray[Any] | StoredRows:
     """The numbers that raw examples are."""
+    if isinstance(x, Sequences):
+        assert alphabet is not None
+        return alphabet.apply(x)
     if not isinstance(x, Frame):
         return x
     assert encoding is not None
@@ -97,9 +108,17 @@ def assemble(parts: Parts) -> Task:
     encoding = fit_encoding(raw.x, reader.kinds) if isinstance(raw.x, Frame) else None
     if encoding is not None:
         if not encoding.codes:
-            raise TaskError(f"{parts.pair.x}: no column is of any use: {encoding.notes[0]}")
+            raise TaskError(
+                f"{parts.pair.x}: no column is of any use: {encoding.notes[0]}{_hint(raw.x)}"
+            )
         spec = vector(len(encoding.features))
-    statistics = measure(encoded(raw.x, encoding), spec.feature_axis)
+    alphabet = None
+    if isinstance(raw.x, Sequences):
+        assert reader.symbols is not None
+        alphabet = fit_alphabet(parts.pair.x, raw.x, reader.symbols)
+        spec, statistics = tokens(alphabet.length, 1), _UNCHANGED
+    else:
+        statistics = measure(encoded(raw.x, encoding, None), spec.feature_axis)
     flags_gaps = reader.has_gaps and spec.layout is Layout.TOKENS
     columns = _columns(parts, spec, encoding)
     if flags_gaps:
@@ -108,7 +127,7 @@ def assemble(parts: Parts) -> Task:
         columns = (*map(str, range(spec.features - 1)), PRESENT)
     output = _output(reader.coding, raw.y)
     targets = None if names else measure(raw.y, output.feature_axis)
-    prepared = Preparation(spec, statistics, targets, encoding, flags_gaps)
+    prepared = Preparation(spec, statistics, targets, encoding, flags_gaps, alphabet)
     pair, rows = parts.test
     return Task(
         name="arrays",
@@ -121,11 +140,19 @@ def assemble(parts: Parts) -> Task:
         statistics=statistics,
         target_statistics=targets,
         classes=names,
+        vocabulary=() if alphabet is None else alphabet.vocabulary,
+        symbols="" if reader.symbols is None else reader.symbols.kind,
         columns=columns,
         targets=() if names else parts.pair.y.columns,
         encoding=() if encoding is None or encoding.is_plain else encoding.codes,
-        reading=_reading(parts, encoding),
+        reading=_reading(parts, encoding, alphabet),
     )
+
+
+def _hint(x: Examples) -> str:
+    """What else a single column of words may be."""
+    is_text = isinstance(x, Frame) and len(x.columns) == 1 and isinstance(x.columns[0], Words)
+    return "; symbols: true reads it as sequences of symbols" if is_text else ""
 
 
 def _columns(parts: Parts, spec: TensorSpec, encoding: Encoding | None) -> tuple[str, ...]:
@@ -151,16 +178,16 @@ def _loss(coding: Coding) -> Loss:
     return Loss.CROSS_ENTROPY if coding.names else Loss.MEAN_SQUARED_ERROR
 
 
-def _reading(parts: Parts, encoding: Encoding | None) -> Reading:
+def _reading(parts: Parts, encoding: Encoding | None, alphabet: Alphabet | None) -> Reading:
     """What is told of how the data were read."""
     reader, x = parts.reader, parts.pair.x
     arrangement, coding = reader.arrangement, reader.coding
     remarks = [arrangement.remark] if arrangement.remark else []
     notes = [note for note in (*x.notes, arrangement.note, *coding.notes) if note]
-    if encoding is not None:
-        remarks += encoding.remarks
-        notes += encoding.notes
-    elif reader.has_gaps:
+    for fitted in (encoding, alphabet):
+        remarks += [] if fitted is None else fitted.remarks
+        notes += [] if fitted is None else fitted.notes
+    if encoding is None and reader.has_gaps:
         raws = [parts.train.x, *([] if parts.fraction is None else [parts.valid.x])]
         remark, note = told_of_gaps(
             np.concatenate([raw for raw in raws if isinstance(raw, np.ndarray)])

@@ -165,7 +165,10 @@ class Task:
         read_test: gives the test split, or None where there is none. Picklable.
         statistics: of the raw input, by channel or feature.
         target_statistics: of the raw targets of a regression, by dimension; else None.
-        vocabulary: what the codes of the input and the answer stand for, where they are codes.
+        vocabulary: what the codes of the input stand for, where they are codes, and those of the
+            answer where it is the next one.
+        symbols: what one symbol of the vocabulary is in the data: characters or words of a text,
+            or cells of an array; empty where the data are no rows of symbols.
         classes: names of the classes, or of the labels of which an example may have several, in the
             order of the network's outputs; numbers from 0 where none are given, and nothing where
             answers are no classes.
@@ -190,6 +193,7 @@ class Task:
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     encoding: tuple[ColumnCode, ...] = ()
+    symbols: str = ""
     reading: Reading = UNTOLD
 
     def __post_init__(self) -> None:
@@ -239,7 +243,9 @@ class Task:
         place = {Layout.IMAGE: "pixel", Layout.TOKENS: "step"}.get(self.output.layout, "")
         y = self.raw_targets()
         place = place if self.is_dense else ""
-        answers = Answers(self.classes, self.targets, self.vocabulary, y, place)
+        answers = Answers(
+            self.classes, self.targets, self.vocabulary, y, place, self.loss is Loss.NEXT_TOKEN
+        )
         sizes = (len(self.train), len(self.valid))
         return tell(self.input, sizes, self.has_test, answers, self.reading)
 
@@ -269,6 +275,8 @@ class Task:
             described["target_deviation"] = list(self.target_statistics.deviation)
         if self.vocabulary:
             described["vocabulary"] = list(self.vocabulary)
+        if self.symbols:
+            described["symbols"] = self.symbols
         for key in ("classes", "columns", "targets"):
             if getattr(self, key):
                 described[key] = list(getattr(self, key))

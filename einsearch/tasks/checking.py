@@ -25,20 +25,31 @@ class Pair(NamedTuple):
 
 _KINDS: Final = {"x": "iubf", "y": "iubfUS"}
 """What x and y may hold, by the kinds of NumPy's types."""
+_WORDS: Final = (
+    "turn words into numbers, a feature for each, or say symbols: true where they are sequences"
+)
 _ADVICE: Final = {
     "c": "save real and imaginary parts as two features",
     "M": "dates become numbers with .astype('datetime64[s]').astype(float)",
     "m": "durations become numbers with .astype('timedelta64[s]').astype(float)",
     "V": "records become an array with numpy.lib.recfunctions.structured_to_unstructured",
-    "U": "turn words into numbers, a feature for each",
-    "S": "turn words into numbers, a feature for each",
+    "U": _WORDS,
+    "S": _WORDS,
 }
 _EXACT: Final = 2**53
 """Whole numbers up to here are all different as float64."""
 
 
-def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> Pair | None:
+def find_pair(
+    stored: Mapping[str, StoredArray], split: str, place: object, may_be_text: bool = False
+) -> Pair | None:
     """x and y of a split, checked as far as their headers go; None where there is neither.
+
+    Args:
+        stored: all arrays, by name.
+        split: train, valid or test.
+        place: names the data in messages.
+        may_be_text: whether x may hold symbols.
 
     Raises:
         TaskError: one of the two is missing, they differ in length, or hold nothing of use.
@@ -52,7 +63,8 @@ def find_pair(stored: Mapping[str, StoredArray], split: str, place: object) -> P
     x, y = (stored[name] for name in names)
     for array in (x, y):
         kind = array.dtype.kind
-        if kind not in _KINDS[array.name[-1]]:
+        is_text = may_be_text and array is x and kind in "US"
+        if kind not in _KINDS[array.name[-1]] and not is_text:
             advice = _ADVICE.get(kind, "save it as integers or floats")
             raise TaskError(f"{array} holds no real numbers: {advice}")
         if not array.shape or array.shape[0] == 0:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from einsearch.errors import TaskError
 from einsearch.tasks.arraynames import recognised
+from einsearch.tasks.labels import plain
 from einsearch.tasks.stored import RowFile
 
 _HEADERS: Final = {
@@ -82,6 +83,10 @@ class StoredArray(ABC):
         Raises:
             TaskError: the file is damaged, or has gone or changed.
         """
+
+    def texts(self) -> list[str]:
+        """A text for each example, without space around it. Raises TaskError as `read` does."""
+        return [str(text) for text in plain(self.read().reshape(-1))]
 
     def refusal(self, index: int, reason: str) -> TaskError:
         """An error that says which example is wrong, counted from 0."""

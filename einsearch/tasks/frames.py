@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from einsearch.tasks.sequences import Sequences
 from einsearch.tasks.stored import StoredRows
 
 
@@ -73,8 +74,9 @@ def missing_of(cells: Cells) -> NDArray[np.bool_]:
     return cells.missing if isinstance(cells, Words) else np.isnan(cells)
 
 
-Examples = NDArray[Any] | Frame | StoredRows
-"""(n, *spec.shape), NaN where something is missing; or columns of a table; or rows on disk."""
+Examples = NDArray[Any] | Frame | StoredRows | Sequences
+"""(n, *spec.shape), NaN where something is missing; or columns of a table; or rows on disk; or rows
+of symbols."""
 
 
 def rows_of(x: Examples, rows: NDArray[np.intp]) -> Examples:

@@ -21,6 +21,7 @@ from einsearch.tasks.labels import shown
 from einsearch.tasks.layouts import Arrangement
 from einsearch.tasks.marks import UNMARKED, Marks, read_marks
 from einsearch.tasks.places import decide_places, has_places
+from einsearch.tasks.sequences import SymbolReading, read_sequences
 from einsearch.tasks.stored import StoredRows
 from einsearch.tasks.tablearrays import TableColumns
 from einsearch.tasks.targets import (
@@ -66,6 +67,7 @@ class RawReader:
         dropped: examples of training that were left out, because their answer is missing.
         kinds: of columns that are coded each by itself; nothing where x is an array.
         order_is_rows: whether examples stand in the order of time.
+        symbols: how examples are rows of symbols; None where they are not.
     """
 
     arrangement: Arrangement
@@ -74,6 +76,7 @@ class RawReader:
     dropped: int = 0
     kinds: tuple[ColumnKind, ...] = ()
     order_is_rows: bool = False
+    symbols: SymbolReading | None = None
 
     def read(self, pair: Pair) -> Raw:
         """Raises TaskError where something of it cannot be used."""
@@ -86,6 +89,8 @@ class RawReader:
 
     def examples(self, array: StoredArray) -> Examples:
         """x of a split, checked."""
+        if self.symbols is not None:
+            return read_sequences(array, self.symbols)
         return read_examples(array, self.arrangement, self.has_gaps, bool(self.kinds))
 
 
@@ -191,6 +196,7 @@ def learn_to_read(
     missing: Missing | None,
     order_is_rows: bool = False,
     places: bool | None = None,
+    symbols: SymbolReading | None = None,
 ) -> tuple[RawReader, Raw]:
     """How the data are read, by what training holds; and what training holds.
 
@@ -200,6 +206,7 @@ def learn_to_read(
         kind, classes, missing: what is said of the answers.
         order_is_rows: whether examples stand in the order of time.
         places: whether every pixel or step has an answer; None where shapes say it.
+        symbols: how examples are rows of symbols; None where they are not.
 
     Raises:
         TaskError: training cannot be used.
@@ -213,7 +220,10 @@ def learn_to_read(
     else:
         coding = decide(array, y, kind, classes, missing)
     layout = arrangement.spec.layout
-    x = read_examples(pair.x, arrangement, layout is not Layout.IMAGE, False)
+    if symbols is None:
+        x = read_examples(pair.x, arrangement, layout is not Layout.IMAGE, False)
+    else:
+        x = read_sequences(pair.x, symbols)
     kinds = pair.x.kinds if isinstance(pair.x, TableColumns) else ()
     has_gaps = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
     if has_gaps and layout is Layout.VECTOR:
@@ -222,7 +232,7 @@ def learn_to_read(
         x = Frame(tuple(np.ascontiguousarray(column, np.float64) for column in x.T))
     marks = read_marks(pair, order_is_rows)
     dropped = 0 if kept is None else pair.x.shape[0] - len(kept)
-    reader = RawReader(arrangement, coding, has_gaps, dropped, kinds, order_is_rows)
+    reader = RawReader(arrangement, coding, has_gaps, dropped, kinds, order_is_rows, symbols)
     if kept is not None:
         x, marks = rows_of(x, kept), marks.rows(kept)
     return reader, Raw(x, coding.apply(array, y), marks)

@@ -157,6 +157,18 @@ class TableColumn(StoredArray):
         return f"column {self.table.named(self.column)} of {self.path}"
 
 
+@dataclass(frozen=True)
+class TextColumn(TableColumn):
+    """x of a table that is one column of texts."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(notes_of(self.table))
+
+    def texts(self) -> list[str]:
+        return [cells[self.column].strip() for _, cells in self.table.examples()]
+
+
 def find_table_arrays(path: Path, options: TableOptions) -> Mapping[str, StoredArray]:
     """What tables hold, as `find_arrays` has it of arrays. Every file is gone through.
 
@@ -176,6 +188,9 @@ def find_table_arrays(path: Path, options: TableOptions) -> Mapping[str, StoredA
         has_gaps = options.has_gaps or options.is_frame
         found[x] = made(table.path, x, shape, kind, table, has_gaps)
         text = TableColumn(table.path, y, shape[:1], np.dtype(str), table, table.target)
+        if table.holds_symbols:
+            column = table.features[0]
+            found[x] = TextColumn(table.path, x, shape[:1], np.dtype(str), table, column)
         found[y] = text
         for role in ROLES:
             if role in table.roles:

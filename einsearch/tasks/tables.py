@@ -64,6 +64,7 @@ class TableOptions:
         weights, groups, order: columns that say how much an example counts, what it belongs to,
             and when it was; `order` may be `rows`.
         keep: those of them that are features, too.
+        symbols: whether the one feature is a sequence of symbols; None where it is looked at.
     """
 
     target: str | None = None
@@ -79,6 +80,7 @@ class TableOptions:
     groups: str | None = None
     order: str | None = None
     keep: tuple[str, ...] | None = None
+    symbols: bool | None = None
 
 
 TABLE_OPTIONS: Final = (
@@ -102,6 +104,7 @@ class Table:
         kinds: what these hold; nothing where all must be numbers.
         roles: numbers of the columns that are weights, groups or order.
         told: what was left out.
+        holds_symbols: whether the one feature is a sequence of symbols.
     """
 
     path: Path
@@ -113,6 +116,7 @@ class Table:
     kinds: tuple[ColumnKind, ...] = ()
     roles: Mapping[str, int] = field(default_factory=dict)
     told: tuple[str, ...] = ()
+    holds_symbols: bool = False
 
     def examples(self) -> Iterator[Row]:
         """The rows below the header. Raises TaskError where there are more or fewer than before."""
@@ -226,10 +230,38 @@ def open_table(path: Path, options: TableOptions, like: Table | None = None) -> 
     examples = count + (not header)
     kinds: tuple[ColumnKind, ...] = ()
     told: tuple[str, ...] = ()
-    if options.is_frame:
-        weighed = columns if header else _with_first(columns, first)
+    weighed = columns if header or not options.is_frame else _with_first(columns, first)
+    is_text = _holds_symbols(path, known, features, weighed, examples, options)
+    if options.is_frame and not is_text:
         features, kinds, told = _kinds(path, known, features, weighed, options)
-    return Table(path, dialect, header, examples, target, features, kinds, roles, told)
+    return Table(path, dialect, header, examples, target, features, kinds, roles, told, is_text)
+
+
+def _holds_symbols(
+    path: Path,
+    known: Sequence[str],
+    features: Sequence[int],
+    columns: Sequence[Column],
+    rows: int,
+    options: TableOptions,
+) -> bool:
+    """Whether the one feature is a sequence of symbols. Raises TaskError where there are more, and
+    it is said to be one."""
+    if options.symbols is None:
+        is_open = options.is_frame and not options.columns and len(features) == 1
+        return is_open and columns[features[0]].holds_sequences(rows)
+    if not options.symbols:
+        return False
+    if len(features) > 1:
+        names = listed([known[n] for n in features])
+        others = ", ".join(shown(known[n]) for n in features[1:3])
+        raise TaskError(
+            f"{path} has {len(features)} columns beside the target, {names}, and symbols are read "
+            f"from one: leave the others out, ignore: [{others}{', ...' * (len(features) > 3)}]"
+        )
+    if options.columns:
+        raise TaskError(f"{path}: columns say what cells hold, and symbols, too: leave one out")
+    return True
 
 
 def _with_first(columns: Sequence[Column], first: Sequence[str]) -> Sequence[Column]:

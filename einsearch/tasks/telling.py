@@ -56,6 +56,7 @@ class Answers:
         classes, targets, vocabulary: names, as a `Task` has them.
         y: class numbers, or targets in their unit, of the examples of training.
         place: what each has an answer of its own, pixel or step; empty where an example has one.
+        is_next: whether it is what follows each symbol.
     """
 
     classes: Sequence[str]
@@ -63,6 +64,7 @@ class Answers:
     vocabulary: Sequence[str]
     y: NDArray[Any]
     place: str = ""
+    is_next: bool = False
 
 
 def tell(
@@ -108,15 +110,17 @@ def _examples(count: int, spec: TensorSpec, answers: Answers) -> str:
     if spec.layout is Layout.VECTOR:
         return f"{_plural(count, 'row')} of {_plural(spec.features, 'feature')}"
     length = spec.shape[0]
-    if answers.vocabulary:
+    if answers.is_next:
         return f"{_plural(count, 'window')} of {length:,} characters"
+    if answers.vocabulary:
+        return f"{_plural(count, 'sequence')} of {_plural(length, 'symbol')}"
     told = f"{_plural(length, 'step')} with {_plural(spec.features, 'feature')}"
     return f"{count:,} series of {told}"
 
 
 def _answers(answers: Answers) -> str:
     """What is to be told of the examples."""
-    if answers.vocabulary:
+    if answers.is_next:
         return _plural(len(answers.vocabulary), "symbol")
     if not len(answers.y):
         return f"classes {names(answers.classes)}" if answers.classes else "a regression"
