@@ -24,6 +24,7 @@
 | `frames.py`     | columns as the file has them                                                |
 | `encoding.py`   | from columns to features, by what training holds                             |
 | `rowcoding.py`  | the same for one cell, for exported networks, too                            |
+| `textcolumns.py` | whether a column of text holds sequences of symbols                           |
 | `sequences.py`  | rows of symbols: letters, words, whole numbers that are names                |
 | `alphabet.py`   | from symbols to codes, by what training holds                                |
 | `marks.py`      | weights, groups and order of examples                                         |

@@ -28,18 +28,10 @@ Dates = Literal["day_first", "month_first"]
 
 UNNAMED: Final = ("column 1", "Unnamed: 0")
 """What a first column without a name is called, here and by pandas."""
-_MANY: Final = 1000
+MANY: Final = 1000
 """Different words of a column that are kept."""
 _MOST: Final = 0.9
 """So large a share of the cells decides what a column is; the others are mistakes."""
-_ROWS: Final = 20
-"""Fewer rows do not say that a column holds sequences of symbols."""
-_SENTENCE: Final = 4
-"""Words of a text, as a mean."""
-_ALPHABET: Final = 30
-"""Different letters of texts that are no words."""
-_LETTERS: Final = 5
-"""Letters of such a text, as a mean."""
 _LONGEST: Final = 40
 """Characters of a date."""
 _TRUTHS: Final = tuple(
@@ -80,7 +72,7 @@ class Column:
         if not is_missing(cell):
             self.words += 1
             self._weigh_date(cell)
-        if len(self.different) < _MANY:
+        if len(self.different) < MANY:
             self.different.add(cell)
 
     def _weigh_date(self, cell: str) -> None:
@@ -105,23 +97,6 @@ class Column:
         if self.dates >= _MOST * filled and has_one_order:
             return "date"
         return "number" if self.numbers >= _MOST * filled and not self.zeros else "category"
-
-    def holds_sequences(self, rows: int) -> bool:
-        """Whether the column holds texts of few letters, as ACGTTA, or sentences, and hardly one of
-        them twice.
-
-        Args:
-            rows: of the table; in none of them a cell is missing.
-        """
-        texts = [cell for cell in self.different if not is_missing(cell)]
-        is_own = 2 * len(texts) >= min(rows, _MANY)
-        if self.words < max(rows, _ROWS) or not is_own or self.kind != "category":
-            return False
-        if sum(len(text.split()) for text in texts) >= _SENTENCE * len(texts):
-            return True
-        letters = set().union(*texts)
-        size = sum(map(len, texts)) / len(texts)
-        return size >= _LETTERS and len(letters) <= _ALPHABET and all(map(str.isalpha, letters))
 
     def _are_truths(self) -> bool:
         """Whether all words are truths of one way to say them."""

@@ -40,6 +40,7 @@ from einsearch.tasks.tabletext import (
     dialect_of,
     regular_rows,
 )
+from einsearch.tasks.textcolumns import check_single, holds_sequences
 
 SUFFIXES: Final = (".csv", ".tsv")
 _SPLITS: Final = ("train", "valid", "test")
@@ -231,37 +232,23 @@ def open_table(path: Path, options: TableOptions, like: Table | None = None) -> 
     kinds: tuple[ColumnKind, ...] = ()
     told: tuple[str, ...] = ()
     weighed = columns if header or not options.is_frame else _with_first(columns, first)
-    is_text = _holds_symbols(path, known, features, weighed, examples, options)
+    names, mine = [known[n] for n in features], [weighed[n] for n in features]
+    is_text = _holds_symbols(path, names, mine, examples, options)
     if options.is_frame and not is_text:
         features, kinds, told = _kinds(path, known, features, weighed, options)
     return Table(path, dialect, header, examples, target, features, kinds, roles, told, is_text)
 
 
 def _holds_symbols(
-    path: Path,
-    known: Sequence[str],
-    features: Sequence[int],
-    columns: Sequence[Column],
-    rows: int,
-    options: TableOptions,
+    path: Path, names: Sequence[str], columns: Sequence[Column], rows: int, options: TableOptions
 ) -> bool:
-    """Whether the one feature is a sequence of symbols. Raises TaskError where there are more, and
-    it is said to be one."""
-    if options.symbols is None:
-        is_open = options.is_frame and not options.columns and len(features) == 1
-        return is_open and columns[features[0]].holds_sequences(rows)
-    if not options.symbols:
-        return False
-    if len(features) > 1:
-        names = listed([known[n] for n in features])
-        others = ", ".join(shown(known[n]) for n in features[1:3])
-        raise TaskError(
-            f"{path} has {len(features)} columns beside the target, {names}, and symbols are read "
-            f"from one: leave the others out, ignore: [{others}{', ...' * (len(features) > 3)}]"
-        )
-    if options.columns:
-        raise TaskError(f"{path}: columns say what cells hold, and symbols, too: leave one out")
-    return True
+    """Whether the one feature is a sequence of symbols, of columns of features with names."""
+    if options.symbols:
+        check_single(path, names, bool(options.columns))
+    if options.symbols is not None:
+        return options.symbols
+    is_open = options.is_frame and not options.columns and len(columns) == 1
+    return is_open and holds_sequences(columns[0], rows)
 
 
 def _with_first(columns: Sequence[Column], first: Sequence[str]) -> Sequence[Column]:

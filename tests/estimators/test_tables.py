@@ -64,6 +64,15 @@ def test_an_array_with_gaps_is_a_table() -> None:
     assert found.predict(rng.normal(size=(4, 3))).shape == (4,)
 
 
+def test_what_looks_like_symbols_stays_numbers_and_words() -> None:
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 4, (60, 16)), np.arange(60) % 2
+    assert es.Classifier(**PLAIN).fit(codes, labels).predict(codes).shape == (60,)
+    texts = pd.DataFrame({"text": ["".join(row) for row in rng.choice([*"ACGT"], (40, 9))] * 2})
+    found = es.Classifier(**PLAIN).fit(texts, np.arange(80) % 2)
+    assert found.predict(texts).shape == (80,)
+
+
 def test_names_that_no_file_bears_are_no_hindrance() -> None:
     x, y = houses()
     odd = x.rename(columns={"area": " a,\n b", "town": "target"})
