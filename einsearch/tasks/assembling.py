@@ -150,9 +150,12 @@ def assemble(parts: Parts) -> Task:
 
 
 def _hint(x: Examples) -> str:
-    """What else a single column of words may be."""
-    is_text = isinstance(x, Frame) and len(x.columns) == 1 and isinstance(x.columns[0], Words)
-    return "; symbols: true reads it as sequences of symbols" if is_text else ""
+    """What else columns of words may be."""
+    if not isinstance(x, Frame) or not any(isinstance(column, Words) for column in x.columns):
+        return ""
+    if len(x.columns) == 1:
+        return "; symbols: true reads it as sequences of symbols"
+    return "; symbols: true reads one column as sequences of symbols, with the others in ignore"
 
 
 def _columns(parts: Parts, spec: TensorSpec, encoding: Encoding | None) -> tuple[str, ...]:

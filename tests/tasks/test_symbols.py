@@ -168,6 +168,19 @@ def test_texts_of_an_array_and_empty_cells(tmp_path: Path) -> None:
     assert (task.train.x[:, :8] > 0).all()
 
 
+def test_numbers_are_told_from_sequences_and_examples_without_an_answer_dropped(
+    tmp_path: Path,
+) -> None:
+    amounts = [f"{text.count('A') + 0.5}" if n % 5 else "" for n, text in enumerate(GENES)]
+    task = load(table(tmp_path / "d.csv", GENES, amounts), missing="drop")
+    assert (task.is_classification, len(task.train) + len(task.valid)) == (False, COUNT * 4 // 5)
+    assert task.target_statistics is not None
+    raw = task.train.y[:, 0] * task.target_statistics.deviation + task.target_statistics.mean
+    assert raw == pytest.approx([t.count("A") + 0.5 for t in told(task, task.train)], abs=1e-4)
+    assert "sequences of" in task.summary
+    assert "a number label from" in task.summary
+
+
 def test_every_symbol_may_have_an_answer(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", train_x=CODES, train_y=CODES > 1)
     task = load(tmp_path / "d.npz")
@@ -205,7 +218,9 @@ def test_mistakes_of_tables(tmp_path: Path) -> None:
     table(path, GENES, GENES[::-1], LABELS, names="one,other,label")
     with pytest.raises(TaskError, match=r"2 columns beside the target, .*ignore: \[other\]"):
         load(path, symbols=True)
-    assert load(path, symbols=True, ignore=["other"]).input.shape == (20, 1)
+    with pytest.raises(TaskError, match=r"symbols: true reads one column .* the others in ignore"):
+        load(path)
+    assert load(path, ignore=["other"]).input.shape == (20, 1)
     table(path, [*GENES[1:], '""'], LABELS)
     with pytest.raises(TaskError, match=f"line {COUNT + 1}, column 1 .* the text is empty"):
         load(path, symbols=True)
