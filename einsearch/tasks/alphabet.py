@@ -90,6 +90,11 @@ def fit_alphabet(what: object, rows: Sequences, reading: SymbolReading) -> Alpha
             f"{share:.0%} of what stands in training; all others share code 0; to tell all of them "
             f"apart say {larger}"
         )
+    if len(kept) > MOST:
+        notes.append(
+            f"{len(kept):,} symbols and code 0 are more than the 256 codes of embed(features): the "
+            f"grammar needs embed(features, count={len(kept) + 1})"
+        )
     if not rows.width:
         ends = f"{least} to {longest} long; shorter ones end with code 0" if least < longest else ""
         remarks += [ends] if ends else []

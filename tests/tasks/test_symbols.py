@@ -168,6 +168,15 @@ def test_texts_of_an_array_and_empty_cells(tmp_path: Path) -> None:
     assert (task.train.x[:, :8] > 0).all()
 
 
+def test_more_symbols_than_embed_has_codes_are_told_before_a_search(tmp_path: Path) -> None:
+    texts = [f"{REVIEWS[0]} {n}" for n in range(300)]
+    table(tmp_path / "d.csv", texts, [n % 2 for n in range(300)])
+    wanted = "the grammar needs embed(features, count="
+    task = load(tmp_path / "d.csv", vocabulary=300)
+    assert any(f"{wanted}{len(task.vocabulary)})" in note for note in task.reading.notes)
+    assert not any(wanted in note for note in load(tmp_path / "d.csv").reading.notes)
+
+
 def test_numbers_are_told_from_sequences_and_examples_without_an_answer_dropped(
     tmp_path: Path,
 ) -> None:
