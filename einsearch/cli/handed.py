@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from einsearch.numbers import Scores, count
-from einsearch.tasks.base import SHARES
 
 if TYPE_CHECKING:
     from einsearch.study.handing import HandedOver
     from einsearch.study.run import Run
 
-_SHARES = Scores(SHARES)
+
+def _scores() -> Scores:
+    """How metrics are written; NumPy comes with them, and commands that show no run need none."""
+    from einsearch.tasks.base import SHARES
+
+    return Scores(SHARES)
 
 
 def handed_facts(run: Run) -> dict[str, str]:
@@ -29,7 +33,7 @@ def handed_facts(run: Run) -> dict[str, str]:
     main = next(iter(run.directions))
     for split, name in ((found.valid, "validation"), (found.test, "test")):
         for metric in told_metrics(split, main):
-            facts[f"its {name} {metric}"] = _SHARES(metric, split[metric])
+            facts[f"its {name} {metric}"] = _scores()(metric, split[metric])
             if split is found.test and metric in found.interval:
                 facts[f"its test {metric}"] += interval(
                     metric, found.interval[metric], found.examples
@@ -46,7 +50,7 @@ def told_metrics(metrics: Mapping[str, Any], objective: str) -> list[str]:
 
 def interval(metric: str, ends: Sequence[float], examples: int | None) -> str:
     """ ", 95 % interval 95.30 % to 99.60 % of 150 examples"."""
-    low, high = (_SHARES(metric, end) for end in ends)
+    low, high = (_scores()(metric, end) for end in ends)
     told = "" if examples is None else f" of {examples} examples"
     return f", 95 % interval {low} to {high}{told}"
 

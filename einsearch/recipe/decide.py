@@ -170,7 +170,7 @@ def _on_one_split(
     a_pass = math.ceil(facts.train / training["batch"])
     least, most = _STEPS[0], min(_STEPS[1], max(_STEPS[0], _PASSES * a_pass // 2))
     whole = max(least, _PASSES * a_pass)
-    steps = min(most, 4 * a_pass)
+    steps = max(least, min(most, 4 * a_pass))
     final = whole
     share = _SMALLEST_SHARE
     if machine.seconds is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from einsearch.tasks.base import METRICS
 from einsearch.trial import Trial
 
 
@@ -26,6 +25,9 @@ def also_told(trials: Iterable[Trial], directions: Iterable[str]) -> list[str]:
 
 def main_metric(trial: Trial) -> str | None:
     """The main metric of the task that a trial was trained for; None where it was not trained."""
+    # NumPy comes with it, and commands that show no trial need none.
+    from einsearch.tasks.base import METRICS
+
     known = trial.values.keys() | trial.metrics.keys()
     groups = [group for group in METRICS.values() if known >= {metric.name for metric in group}]
     # Metrics of several labels are all among those of classes.

@@ -15,6 +15,7 @@ ROOT: Final = Path(einsearch.__file__).parent
 LOOK_UPS: Final = ("get", "maker", "before")
 IMPLIED: Final = "texts mean `clone(n) >> (a, b)` by `(a, b)`, and leave `identity` out"
 PART: Final = "a kind of part of a circuit, no primitive"
+SECTION: Final = "a section of a search-space file, no primitive"
 COLOURS: Final = (
     "colours of families of primitives, which are named after the modules of primitives"
 )
@@ -37,6 +38,9 @@ ALLOWED: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "evaluate/optimizing.py": (("constant",), "a schedule of learning rates, no primitive"),
     "exporters/python_source.py": (("mean",), "a moment of the data, no primitive"),
     "grammar/foreign.py": (("conv1d", "conv2d"), "how names of other libraries are said here"),
+    "report/beside.py": (("mean",), "a statistic of several trainings, no primitive"),
+    "study/spacereading.py": (("training",), SECTION),
+    "study/yamltext.py": (("training",), SECTION),
     "graph/draw.py": (("attention", "experts", "linear", "norm"), COLOURS),
     "graph/formula.py": (
         (

@@ -383,7 +383,8 @@ def test_weights_are_offered_before_the_trial_is_recorded() -> None:
         state = TrialState.PRUNED if job.number == 1 else TrialState.COMPLETE
         return Result(state, {"score": 1.0}, weights={"w": job.number})
 
-    def keep(trial: Trial, weights: Mapping[str, Any]) -> None:
+    def keep(trial: Trial, weights: Mapping[str, Any], answers: Any) -> None:
+        assert answers is None
         assert not record.trials[trial.number].state.is_finished
         offered.append((trial.number, trial.state, weights))
 
