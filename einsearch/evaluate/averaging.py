@@ -37,7 +37,8 @@ class Average:
         """Takes in the weights after a step."""
         self.steps += 1
         share = (1.0 - self._decay) / (1.0 - self._decay**self.steps)
-        get_ema_multi_avg_fn(1.0 - share)(self._kept, self._mine, self.steps)
+        update = get_ema_multi_avg_fn(1.0 - share)  # type: ignore[no-untyped-call]
+        update(self._kept, self._mine, self.steps)
 
     def restart(self) -> None:
         """Forgets all earlier weights: those of now are the average."""

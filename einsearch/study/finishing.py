@@ -123,13 +123,27 @@ class Finish:
         ]
         numbers = {look.number for look in known}
         new = [trial for trial in best[:count] if trial.number not in numbers]
+        left = self.until - time.monotonic()
+        until = time.monotonic() + _LOOKS * left if math.isfinite(left) else math.inf
+        new = self._fitting(new, until)
         if new:
-            left = self.until - time.monotonic()
-            until = time.monotonic() + _LOOKS * left if math.isfinite(left) else math.inf
             few = "the best trial is" if len(new) == 1 else f"the best {len(new)} trials are"
             self.callbacks.on_note(f"{few} scored again")
             known += second_looks(self, new, until)
         return by_second_look(best, known, self.run.directions), known
+
+    def _fitting(self, trials: Sequence[Trial], until: float) -> list[Trial]:
+        """The first trials, as many as can be scored again by `until`: half a score is none."""
+        left = until - time.monotonic()
+        if not math.isfinite(left):
+            return list(trials)
+        epochs = self.file.training.total_epochs
+        for count in range(len(trials), 0, -1):
+            slowest = max(seconds_of_epoch(trial) for trial in trials[:count])
+            rounds = math.ceil(count / self.workers)
+            if rounds * (START + _MARGIN * epochs * slowest) <= left:
+                return list(trials[:count])
+        return []
 
     def _training(self, wanted: Sequence[tuple[Trial, int]]) -> FullTraining:
         """With as many epochs as fit."""
