@@ -294,6 +294,8 @@ class _Study:
     def _end(self, trial: Trial) -> None:
         """Records the result of what was under way, and that of those that waited for it."""
         done = self._finish(trial)
+        # A new best may need less time in the end, and leave more for others.
+        self.late = 0
         del self.running[trial.number]
         self.spent += len(self.record.entries[trial.number].tellings) == 1
         for number in self.known.release(trial.number):
