@@ -38,6 +38,8 @@ from einsearch.evaluate.network import Weights, weights_of
 from einsearch.evaluate.optimizing import clip_gradients, make_optimizer, rate_at
 from einsearch.evaluate.pace import Pace
 from einsearch.evaluate.scoring import outputs_of, precision, whole_batches
+from einsearch.evaluate.scoring import predict as predict  # callers look for it beside `train`
+from einsearch.evaluate.scoring import split_metrics as split_metrics  # the same
 from einsearch.evaluate.suiting import check_training
 from einsearch.tasks.base import Loss, Task
 from einsearch.trial import FailureKind
