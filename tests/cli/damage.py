@@ -228,7 +228,7 @@ def _of_file(name: Path, content: bytes) -> Iterator[Damage]:
         "steering": b"\x1b[31m\x9b\xe2\x80\xae" + content,
         "with a mark": b"\xef\xbb\xbf" + content,
         "a bit flipped": content[: size // 2]
-        + bytes([content[size // 2] ^ 0x10])
+        + bytes([byte ^ 0x10 for byte in content[size // 2 : size // 2 + 1]])
         + content[size // 2 + 1 :],
         "large header": (10**15).to_bytes(8, "little") + content[8:],
     }
