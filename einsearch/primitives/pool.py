@@ -147,16 +147,33 @@ def _windows_of_tokens(specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
     return Work(parts, keeps_inputs=True, kept=2 * size(outputs), scratch=moved, turns=True)
 
 
-@register
-class MaxPool1d(Primitive):
-    """Largest element of each window along the length of tokens."""
+class TokenPool(Primitive):
+    """One number of each window along the length of tokens."""
 
-    name = "max_pool1d"
     keeps_zero = True
     parameters = POOL_PARAMETERS
 
     def infer(self, specs: Bundle, args: Arguments) -> Bundle:
         return pooled_tokens(specs, args)
+
+    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
+        return _windows_of_tokens(specs, outputs, args)
+
+    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
+        # A window ends at its own token where it has one token and no step.
+        return bool(args.kernel == 1 and args.stride == 1)
+
+
+def _filled_of_tokens(specs: Bundle, args: Arguments) -> float:
+    """Elements of a window that are no padding, as a mean over the windows."""
+    return float(args.kernel * _window(args).filled(specs[0].shape[0]))
+
+
+@register
+class MaxPool1d(TokenPool):
+    """Largest element of each window along the length of tokens."""
+
+    name = "max_pool1d"
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.pool import TokenMaxPool1d
@@ -164,31 +181,19 @@ class MaxPool1d(Primitive):
         padding = _window(args).padding
         return Layer.module(TokenMaxPool1d, args.kernel, stride=args.stride, padding=padding)
 
-    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
-        return _windows_of_tokens(specs, outputs, args)
-
-    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
-        return _sees_no_later(args)
-
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        count = args.kernel * _window(args).filled(specs[0].shape[0])
-        return (largest_of(count, incoming[0]),)
+        return (largest_of(_filled_of_tokens(specs, args), incoming[0]),)
 
 
 @register
-class AveragePool1d(Primitive):
+class AveragePool1d(TokenPool):
     """Average of each window along the length of tokens."""
 
     name = "avg_pool1d"
-    keeps_zero = True
-    parameters = POOL_PARAMETERS
     is_affine = True
     is_multilinear = True
-
-    def infer(self, specs: Bundle, args: Arguments) -> Bundle:
-        return pooled_tokens(specs, args)
 
     def layer(self, specs: Bundle, args: Arguments) -> Layer:
         from einsearch.primitives.kernels.pool import TokenAvgPool1d
@@ -196,22 +201,10 @@ class AveragePool1d(Primitive):
         padding = _window(args).padding
         return Layer.module(TokenAvgPool1d, args.kernel, stride=args.stride, padding=padding)
 
-    def work(self, specs: Bundle, outputs: Bundle, args: Arguments) -> Work:
-        return _windows_of_tokens(specs, outputs, args)
-
-    def causal_at(self, specs: Bundle, args: Arguments) -> bool:
-        return _sees_no_later(args)
-
     def signal(
         self, specs: Bundle, args: Arguments, incoming: tuple[Signal, ...]
     ) -> tuple[Signal, ...]:
-        count = args.kernel * _window(args).filled(specs[0].shape[0])
-        return (average_of(count, incoming[0]),)
-
-
-def _sees_no_later(args: Arguments) -> bool:
-    """Whether a window ends at its own token, as those of one token and no step do."""
-    return bool(args.kernel == 1 and args.stride == 1)
+        return (average_of(_filled_of_tokens(specs, args), incoming[0]),)
 
 
 @register

@@ -151,7 +151,7 @@ def plan_file(
             # What is usual, near which seeds are trained, was decided just now.
             named = file.model_copy(update={"seeds": starts.names})
             starts = starts_of(named, grammar, spec, require)
-    starts = starts.within(file.limits, require)
+    starts = starts.within(file.limits)
     file = file.model_copy(update={"seeds": starts.names})
     directions = directions_of(file, task)
     sizes = None if file.sampling.nodes is None else tuple(file.sampling.nodes)

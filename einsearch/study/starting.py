@@ -43,14 +43,11 @@ class Starts:
     derivations: tuple[Derivation, ...]
     notes: tuple[str, ...] = ()
 
-    def within(self, limits: Limits, require: Sequence[str]) -> Starts:
+    def within(self, limits: Limits) -> Starts:
         """Those that keep limits which were decided since; what is told of the others."""
-        accept = requirement(tuple(require))
         kept, left = [], []
         for name, derivation in zip(self.names, self.derivations, strict=True):
             reason = excess(derivation, limits)
-            if reason is None and accept is not None:
-                reason = accept(derivation.program)
             if reason is None:
                 kept.append((name, derivation))
             else:
